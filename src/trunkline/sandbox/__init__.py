@@ -1,0 +1,1 @@
+"""Stand-alone, stateful local providers that speak the vendors' wire formats and misbehave on request."""

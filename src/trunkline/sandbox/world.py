@@ -1,0 +1,113 @@
+"""The state that all sandbox vendors share: accounts, what is for sale, who holds what, and the switches."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+SEED = 20260822
+
+
+@dataclass
+class Account:
+    """An account at one carrier. `id` is the vendor's account id, or its API key where that is all there is."""
+
+    carrier: str
+    id: str
+    secret: str = ""
+    trial: bool = False
+    balance: Decimal = Decimal("100.00")
+    currency: str = "USD"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Number:
+    """One telephone number at one carrier: for sale while `account` is None, else held by that account.
+
+    `type` is local, toll_free, mobile or national; `address` is none, any, local or foreign (what the vendor wants on
+    file); `bundle` is True where regulation asks for approved documents. `wire` is the vendor's own record of the
+    number while it is held (ids, URLs, marks), in whatever form that vendor's file likes.
+    """
+
+    carrier: str
+    number: str
+    country: str = "US"
+    type: str = "local"
+    locality: str = ""
+    region: str = ""
+    price: Decimal = Decimal("1.15")
+    currency: str = "USD"
+    voice: bool = True
+    sms: bool = True
+    address: str = "none"
+    bundle: bool = False
+    account: str | None = None
+    held_for: str | None = None
+    wire: dict[str, Any] = field(default_factory=dict)
+    history: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Received:
+    """One request as it arrived; secrets are not kept."""
+
+    at: str
+    provider: str
+    operation: str
+    method: str
+    path: str
+    query: str
+    body: str
+    status: int | None = None
+    fault: str | None = None
+
+
+class World:
+    """Everything the vendors know. A vendor's file keeps what only it needs under `vendor(name)`."""
+
+    def __init__(self, seed: int = SEED) -> None:
+        self.random = random.Random(seed)
+        self.accounts: dict[tuple[str, str], Account] = {}
+        self.numbers: dict[tuple[str, str], Number] = {}
+        self.switches: dict[str, Any] = {}
+        self.requests: list[Received] = []
+        self._vendors: dict[str, dict[str, Any]] = {}
+
+    def vendor(self, name: str) -> dict[str, Any]:
+        return self._vendors.setdefault(name, {})
+
+    def account(self, carrier: str, account_id: str) -> Account | None:
+        return self.accounts.get((carrier, account_id))
+
+    def number(self, carrier: str, number: str) -> Number | None:
+        return self.numbers.get((carrier, number))
+
+    def add_account(self, account: Account) -> Account:
+        self.accounts[account.carrier, account.id] = account
+        return account
+
+    def add_number(self, number: Number) -> Number:
+        self.numbers[number.carrier, number.number] = number
+        return number
+
+    def for_sale(self, carrier: str) -> list[Number]:
+        return [n for n in self.numbers.values() if n.carrier == carrier and n.account is None]
+
+    def held(self, carrier: str, account_id: str | None = None) -> list[Number]:
+        return [
+            n
+            for n in self.numbers.values()
+            if n.carrier == carrier and n.account is not None and account_id in (None, n.account)
+        ]
+
+    def hex(self, length: int) -> str:
+        """Random lower-case hexadecimal from the world's seeded generator."""
+        return f"{self.random.getrandbits(length * 4):0{length}x}"
+
+    @staticmethod
+    def now() -> datetime:
+        return datetime.now(UTC)
