@@ -28,7 +28,7 @@ def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
     """Every control call; each answers JSON, 400 {"error"} for a bad request, 404 {"error"} for an unknown thing."""
     control = Control(sandbox)
     table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-        ("GET", "/sandbox", control.show),
+        ("GET", "/sandbox/state", control.show),
         ("GET", "/sandbox/health", control.health),
         ("POST", "/sandbox/reset", control.reset),
         ("PUT", "/sandbox/accounts/{carrier}/{account}", control.put_account),
