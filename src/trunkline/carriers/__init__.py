@@ -1,0 +1,1 @@
+"""Who sells and owns numbers: one vendor, one file, behind the Carrier port."""

@@ -1,0 +1,140 @@
+"""Which number may be taken: criteria, offers, and the rules for what is idle and what is foreign."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import phonenumbers
+
+from trunkline.domain.marks import parse_mark
+from trunkline.domain.numbers import E164, NumberType, country_of, type_of
+from trunkline.errors import InvalidInput
+
+AREA_CODE_COUNTRIES = {"US", "CA"}
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What a restaurant asked of its number; None means it does not matter. `carrier` pins one carrier."""
+
+    country: str | None = None
+    area_code: str | None = None
+    contains: str | None = None
+    number_type: NumberType | None = None
+    carrier: str | None = None
+
+    @staticmethod
+    def checked(
+        country: str | None = None,
+        area_code: str | None = None,
+        contains: str | None = None,
+        number_type: str | None = None,
+        carrier: str | None = None,
+    ) -> Criteria:
+        """The criteria, or InvalidInput that names the field at fault."""
+        if country is not None:
+            country = country.upper()
+            if country not in phonenumbers.SUPPORTED_REGIONS:
+                raise InvalidInput(
+                    f"{country!r} is not a country", field="country", hint="use a two-letter ISO code like US"
+                )
+        if area_code is not None:
+            if not re.fullmatch(r"[2-9]\d{2}", area_code):
+                raise InvalidInput(
+                    f"{area_code!r} is not an area code", field="area_code", hint="three digits, the first from 2 to 9"
+                )
+            if country not in (None, *AREA_CODE_COUNTRIES):
+                raise InvalidInput(
+                    f"area codes are for the US and Canada, not {country}",
+                    field="area_code",
+                    hint="leave area_code out, or narrow by contains",
+                )
+        if contains is not None and not re.fullmatch(r"\d{2,10}", contains):
+            raise InvalidInput(f"{contains!r} cannot be searched", field="contains", hint="2 to 10 digits")
+        return Criteria(country, area_code, contains, NumberType(number_type) if number_type else None, carrier)
+
+    def matches(self, number: str) -> bool:
+        """Whether a number that exists already is what was asked for."""
+        if self.country and country_of(number) != self.country:
+            return False
+        if self.area_code and not number.startswith(f"+1{self.area_code}"):
+            return False
+        if self.contains and self.contains not in number:
+            return False
+        shown = type_of(number)
+        return self.number_type is None or shown is None or shown == self.number_type
+
+    def plain(self) -> dict[str, str]:
+        """Only what was asked, as JSON."""
+        return {k: str(v) for k, v in vars(self).items() if v is not None}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A number that a carrier has for sale. `number` is None only where the carrier chooses it (Vapi's own).
+
+    `monthly_price` is in `currency`, None where the carrier does not say. `needs` names papers that the carrier wants
+    for it: "address", "bundle". `token` is the carrier's own reference, opaque to everyone else.
+    """
+
+    number: E164 | None
+    country: str
+    number_type: NumberType = NumberType.LOCAL
+    monthly_price: Decimal | None = None
+    currency: str | None = None
+    needs: tuple[str, ...] = ()
+    token: str | None = None
+
+    def label(self) -> str:
+        return self.number or f"a number chosen by the carrier in {self.country}"
+
+
+@dataclass(frozen=True)
+class OwnedNumber:
+    """A number that our carrier account holds. `ref` is the carrier's id of it.
+
+    `mark_text` is the free text in which an owner mark may stand. `used_by` says in words what already answers the
+    number (a URL, a trunk, an application), None where nothing does. `urls` are the settings that an import into Vapi
+    overwrites, kept so that they can be restored. `warnings` are things that would keep calls from arriving.
+    """
+
+    number: E164
+    ref: str
+    mark_text: str = ""
+    used_by: str | None = None
+    urls: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    voice: bool = True
+
+
+def is_ours_to_use(owned: OwnedNumber, installation: str) -> bool:
+    """Ours by the mark, or unmarked and unused; another installation's mark makes it foreign."""
+    mark = parse_mark(owned.mark_text)
+    if mark is not None:
+        return mark.installation == installation
+    return owned.used_by is None
+
+
+def in_order(offers: list[Offer], max_price: Decimal | None) -> list[Offer]:
+    """Cheapest first, without those over the price limit; an unknown price counts as the dearest."""
+    fitting = [o for o in offers if max_price is None or o.monthly_price is None or o.monthly_price <= max_price]
+    return sorted(fitting, key=lambda o: (o.monthly_price is None, o.monthly_price or 0))
+
+
+def money(amount: Decimal | None, currency: str | None) -> str:
+    """For people: "1.15 USD a month"."""
+    return "a price that the carrier does not state" if amount is None else f"{amount} {currency} a month"
+
+
+def plain_offer(offer: Offer) -> dict[str, Any]:
+    return {
+        "number": offer.number,
+        "country": offer.country,
+        "number_type": offer.number_type.value,
+        "monthly_price": None if offer.monthly_price is None else str(offer.monthly_price),
+        "currency": offer.currency,
+        "needs": list(offer.needs),
+    }

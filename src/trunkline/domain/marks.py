@@ -1,0 +1,27 @@
+"""The owner mark: text in the carrier's own record that says which installation and assignment bought a number."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PREFIX = "trunkline"
+_FORM = re.compile(rf"^{PREFIX}-([0-9a-z]{{1,8}})-([a-z]+_[0-9a-z]+)$")
+
+
+@dataclass(frozen=True)
+class OwnerMark:
+    """Written in the same request that buys; at most 40 characters, of letters, digits, `-` and `_`, so that it fits
+    Twilio's FriendlyName (64), Telnyx's customer_reference and Vapi's name (40)."""
+
+    installation: str
+    assignment_id: str
+
+    def __str__(self) -> str:
+        return f"{PREFIX}-{self.installation}-{self.assignment_id}"
+
+
+def parse_mark(text: str | None) -> OwnerMark | None:
+    """The mark in a carrier's free-text field, None for any other text."""
+    found = _FORM.match(text or "")
+    return OwnerMark(found[1], found[2]) if found else None

@@ -1,0 +1,87 @@
+"""E.164 numbers, their types, and the table of states that a number may move through."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NewType
+
+import phonenumbers
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
+
+from trunkline.errors import Conflict, InvalidInput
+
+E164 = NewType("E164", str)
+
+
+class NumberState(StrEnum):
+    """Where a number stands. `foreign` is a number that we know of and must not use."""
+
+    PURCHASING = "purchasing"
+    IDLE = "idle"
+    IN_SERVICE = "in_service"
+    COOLING_DOWN = "cooling_down"
+    RELEASING = "releasing"
+    RELEASED = "released"
+    FOREIGN = "foreign"
+
+
+class NumberType(StrEnum):
+    LOCAL = "local"
+    MOBILE = "mobile"
+    TOLL_FREE = "toll_free"
+    NATIONAL = "national"
+
+
+S = NumberState
+MOVES: dict[NumberState, set[NumberState]] = {
+    S.PURCHASING: {S.IDLE, S.FOREIGN},
+    S.IDLE: {S.IN_SERVICE, S.RELEASING, S.FOREIGN, S.PURCHASING},
+    S.IN_SERVICE: {S.COOLING_DOWN, S.RELEASING},
+    S.COOLING_DOWN: {S.IDLE, S.RELEASING},
+    S.RELEASING: {S.RELEASED, S.COOLING_DOWN},
+    S.RELEASED: {S.PURCHASING, S.IDLE},
+    S.FOREIGN: {S.PURCHASING, S.IDLE, S.RELEASING},
+}
+
+
+def check_move(number: str, now: NumberState, to: NumberState) -> None:
+    """Raise Conflict unless the table allows the move."""
+    if to not in MOVES[now]:
+        raise Conflict(f"{number} is {now.value} and cannot become {to.value}")
+
+
+def parse_number(text: str, default_country: str | None = None, field: str = "number") -> E164:
+    """The E.164 form of a number in any usual notation; InvalidInput names `field` if it cannot be one."""
+    try:
+        parsed = phonenumbers.parse(text, default_country)
+    except phonenumbers.NumberParseException:
+        parsed = None
+    if parsed is None or not phonenumbers.is_possible_number(parsed):
+        raise InvalidInput(
+            f"{text!r} is not a phone number", field=field, hint="write it with country code, like +14155550123"
+        )
+    return E164(phonenumbers.format_number(parsed, PhoneNumberFormat.E164))
+
+
+def country_of(number: str) -> str | None:
+    """The ISO country of an E.164 number, None where it cannot be told."""
+    return phonenumbers.region_code_for_number(phonenumbers.parse(number))
+
+
+def type_of(number: str) -> NumberType | None:
+    """The type that the number's digits show; None where they do not (a US number may be local or mobile)."""
+    kinds = {
+        PhoneNumberType.FIXED_LINE: NumberType.LOCAL,
+        PhoneNumberType.MOBILE: NumberType.MOBILE,
+        PhoneNumberType.TOLL_FREE: NumberType.TOLL_FREE,
+        PhoneNumberType.UAN: NumberType.NATIONAL,
+    }
+    return kinds.get(phonenumbers.number_type(phonenumbers.parse(number)))
+
+
+def national_form(number: str) -> str:
+    return phonenumbers.format_number(phonenumbers.parse(number), PhoneNumberFormat.NATIONAL)
+
+
+def international_form(number: str) -> str:
+    return phonenumbers.format_number(phonenumbers.parse(number), PhoneNumberFormat.INTERNATIONAL)

@@ -1,0 +1,161 @@
+"""The whole error tree: a stable code, the HTTP status, and what the caller does next."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TrunklineError(Exception):
+    """Base of every error that we raise on purpose.
+
+    `detail` is one sentence for a person, without secrets; `hint` says what to do; `field` names the input at fault.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str, *, hint: str | None = None, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.hint = hint
+        self.field = field
+
+
+class SettingsError(TrunklineError):
+    """The environment is unusable; the server does not start."""
+
+    code = "settings_invalid"
+
+
+class InvalidInput(TrunklineError):
+    code = "invalid_input"
+    status = 422
+
+
+class Unauthorized(TrunklineError):
+    code = "unauthorized"
+    status = 401
+
+
+class Forbidden(TrunklineError):
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(TrunklineError):
+    code = "not_found"
+    status = 404
+
+
+class Conflict(TrunklineError):
+    """The request is well formed but the present state refuses it."""
+
+    code = "conflict"
+    status = 409
+
+
+class AssignmentRunning(Conflict):
+    """The restaurant has an assignment that has not ended; wait for it."""
+
+    code = "assignment_running"
+
+
+class AlreadyAssigned(Conflict):
+    """The restaurant has a number of its own."""
+
+    code = "already_assigned"
+
+
+class NumberInService(Conflict):
+    """The number serves a restaurant; releasing it needs force."""
+
+    code = "number_in_service"
+
+
+class IdempotencyMismatch(TrunklineError):
+    """The Idempotency-Key was used before with another body."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
+class Superseded(TrunklineError):
+    """Another process has taken this run over; this one must stop without another write."""
+
+    code = "superseded"
+
+
+class ProviderError(TrunklineError):
+    """A provider did not do what was asked. The class says what to do next; `provider`, `operation`: who and what.
+
+    `vendor_code` is the provider's own error code as text, where it gave one.
+    """
+
+    code = "provider_error"
+    status = 502
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        provider: str = "",
+        operation: str = "",
+        vendor_code: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(detail, hint=hint)
+        self.provider = provider
+        self.operation = operation
+        self.vendor_code = vendor_code
+
+
+class RetryLater(ProviderError):
+    """Nothing happened; try the same again after `retry_after` seconds (None: the caller's own back-off)."""
+
+    code = "carrier_unavailable"
+
+    def __init__(self, detail: str, *, retry_after: float | None = None, **context: str | None) -> None:
+        super().__init__(detail, **context)  # type: ignore[arg-type]
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(ProviderError):
+    """A create was sent and its reply was lost: look with find() before anything else."""
+
+    code = "outcome_unknown"
+
+
+class Rejected(ProviderError):
+    """Permanent for this offer or request: the next offer, then the next carrier."""
+
+    code = "carrier_rejected"
+
+
+class OfferGone(Rejected):
+    """The offered number is no longer for sale, or someone else holds it."""
+
+    code = "number_gone"
+
+
+class TrialLimit(Rejected):
+    """The trial account may hold no further number."""
+
+    code = "trial_limit"
+
+
+class Missing(Rejected):
+    """The thing asked for does not exist at the provider."""
+
+    code = "provider_not_found"
+
+
+class AlreadyThere(Rejected):
+    """A create was refused because the provider already has that record: find and adopt it."""
+
+    code = "already_there"
+
+
+class ActionRequired(ProviderError):
+    """A person must act; `hint` says what (credit, address, bundle, verification, keys)."""
+
+    code = "carrier_action_required"

@@ -1,0 +1,75 @@
+"""The port of the voice platform: list, find, import, connect and remove numbers; the shared assistant; credentials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from trunkline.carriers.base import ImportSource
+from trunkline.domain.numbers import E164
+
+
+@dataclass(frozen=True)
+class Target:
+    """What answers a number: the shared assistant, or our own server where each call is to ask us (exactly one)."""
+
+    assistant_id: str | None = None
+    server_url: str | None = None
+    server_credential_id: str | None = None
+
+
+@dataclass(frozen=True)
+class VoiceNumber:
+    """A number as the voice platform holds it. `number` is None for a record that never got one.
+
+    `status` is active, activating or blocked (or a word we do not know). `assistant_id` and `server_url` are what
+    answers it; `other_target` is true where a squad or a workflow does.
+    """
+
+    id: str
+    provider: str
+    number: E164 | None
+    status: str
+    name: str | None = None
+    assistant_id: str | None = None
+    server_url: str | None = None
+    other_target: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Vapi has shown `active` records without a number: both are needed."""
+        return self.status == "active" and self.number is not None
+
+
+class VoicePlatform(Protocol):
+    """One organisation at the voice platform. Raises ProviderError subclasses as a Carrier does."""
+
+    async def numbers(self) -> list[VoiceNumber]:
+        """Every number of the organisation: all pages, or an error."""
+
+    async def find(self, number: E164) -> VoiceNumber | None:
+        """The record of exactly this number; the oldest if there are several."""
+
+    async def get(self, voice_id: str) -> VoiceNumber:
+        """One record; Missing if it is gone."""
+
+    async def import_number(
+        self, number: E164, source: ImportSource, credential_id: str | None, target: Target, name: str
+    ) -> VoiceNumber:
+        """Add the number with the carrier's credentials and connect it, in one request, once. OutcomeUnknown if the
+        reply was lost, AlreadyThere if the platform says that it has the number. `name` is cut to 40 characters."""
+
+    async def connect(self, voice: VoiceNumber, target: Target | None, name: str | None = None) -> VoiceNumber:
+        """Point the number at the target, None to detach it. Repeatable. Missing if the record is gone."""
+
+    async def remove(self, voice_id: str) -> None:
+        """Delete the record. Already gone counts as success."""
+
+    async def shared_assistant(self) -> str:
+        """The id of the shared assistant; ActionRequired if there is none by that id or name. Asked once, then kept."""
+
+    async def credential(self, source: ImportSource) -> str | None:
+        """The id of this account's credential, found or created; None where the platform has no endpoint for it and
+        the import does not need one; ActionRequired where it does. Asked once per account, then kept."""
+
+    async def close(self) -> None: ...
