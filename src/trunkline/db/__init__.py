@@ -1,0 +1,1 @@
+"""All SQL: tables, sessions, and one repository per noun."""

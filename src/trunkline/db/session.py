@@ -1,0 +1,74 @@
+"""Opens the database: SQLite (WAL, foreign keys, full sync, one writer) or PostgreSQL, by its URL alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+BUSY_SECONDS = 30
+
+
+def driver_url(url: str, asynchronous: bool = True) -> str:
+    """The SQLAlchemy URL with our drivers: psycopg serves both ways, SQLite needs aiosqlite for the asynchronous."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        driver = "sqlite+aiosqlite" if asynchronous else "sqlite"
+    else:
+        driver = "postgresql+psycopg"
+    return parsed.set(drivername=driver).render_as_string(hide_password=False)
+
+
+class Database:
+    """The open database. `read()` gives a session that sees a consistent snapshot, `write()` one that commits at the
+    end of the block or rolls back on an error. No outside call is made inside either."""
+
+    def __init__(self, url: str, pool_size: int = 10) -> None:
+        self.embedded = url.startswith("sqlite")
+        options: dict[str, Any] = {} if self.embedded else {"pool_pre_ping": True}
+        self.engine: AsyncEngine = create_async_engine(
+            driver_url(url), pool_size=pool_size, max_overflow=0, pool_timeout=60, **options
+        )
+        if self.embedded:
+            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._one_writer = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        async with self._sessions() as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        if not self.embedded:
+            async with self._sessions.begin() as session:
+                yield session
+            return
+        async with self._one_writer, self._sessions() as session:
+            await session.connection(execution_options={"begin_immediate": True})
+            yield session
+            await session.commit()
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not the driver's
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    """A writer takes the lock at once: one that upgrades from reading later would fail instead of waiting."""
+    immediate = connection.get_execution_options().get("begin_immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
