@@ -119,7 +119,10 @@ class Sandbox:
         return Dropped()
 
 
-SECRET_KEYS = ("authToken", "apiKey", "apiSecret", "api_secret", "twilioAuthToken", "twilioApiSecret", "token", "secret")
+SECRET_KEYS = (
+    *("authToken", "apiKey", "apiSecret", "api_secret", "twilioAuthToken", "twilioApiSecret", "token", "secret"),
+    *("authPassword", "password", "secretKey", "clientSecret", "Authorization", "X-Vapi-Secret"),
+)
 
 
 def mask(text: str) -> str:

@@ -1,0 +1,97 @@
+"""Vapi as the sandbox serves it: phone numbers, credentials, assistants and finished calls of an org."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from trunkline.sandbox import vapi_assistants, vapi_calls, vapi_credentials, vapi_numbers
+from trunkline.sandbox.vapi_credentials import if_served
+from trunkline.sandbox.vapi_wire import Handler, refusal, refusing
+from trunkline.sandbox.world import Account, Number, World
+
+DEFAULT_ACCOUNT = "5a9db0c5-0000-4000-8000-00000000a91d"
+DEFAULT_SECRET = "sandbox-vapi-private-key"  # noqa: S105
+# Free numbers are for sale in these area codes; any other is refused with a hint.
+AREA_CODES = ("206", "312", "415", "562", "662", "716")
+
+# Observed in full, for any key that is not a private key of an org.
+INVALID_KEY = "Invalid Key. Hot tip, you may be using the private key instead of the public key, or vice versa."
+GATEWAY_PAGE = (
+    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>"
+)
+
+
+class Vapi:
+    """Vendor `vapi`.
+
+    Operations: phone_numbers.list, phone_numbers.list_v2, phone_numbers.create, phone_numbers.get,
+    phone_numbers.update, phone_numbers.delete, credentials.list, credentials.create, credentials.get,
+    credentials.update, credentials.delete, assistants.list, assistants.create, assistants.get, assistants.update,
+    assistants.delete, calls.list, calls.get.
+    """
+
+    name = "vapi"
+
+    def __init__(self) -> None:
+        self.switches: dict[str, Any] = {
+            **vapi_numbers.SWITCHES,
+            **vapi_credentials.SWITCHES,
+            # server.secret is accepted, and sent to webhooks as X-Vapi-Secret, as before May 2025.
+            "vapi_legacy_server_secret": False,
+        }
+
+    def operations(self) -> list[tuple[str, str, str, Handler]]:
+        resources = (
+            ("phone_numbers", "/phone-number", vapi_numbers.list_v1, vapi_numbers),
+            ("credentials", "/credential", vapi_credentials.list_all, vapi_credentials),
+            ("assistants", "/assistant", vapi_assistants.list_all, vapi_assistants),
+        )
+        table: list[tuple[str, str, str, Handler]] = [
+            ("phone_numbers.list_v2", "GET", "/v2/phone-number", vapi_numbers.list_v2),
+            ("calls.list", "GET", "/call", vapi_calls.list_all),
+            ("calls.get", "GET", "/call/{id}", vapi_calls.get),
+        ]
+        for noun, path, listing, module in resources:
+            table += [
+                (f"{noun}.list", "GET", path, listing),
+                (f"{noun}.create", "POST", path, module.create),
+                (f"{noun}.get", "GET", path + "/{id}", module.get),
+                (f"{noun}.update", "PATCH", path + "/{id}", module.update),
+                (f"{noun}.delete", "DELETE", path + "/{id}", module.delete),
+            ]
+        return [
+            (operation, method, path, refusing(if_served(handler) if "/credential" in path else handler))
+            for operation, method, path, handler in table
+        ]
+
+    def seed(self, world: World) -> None:
+        """One org with the shared assistant, and ten free numbers for sale in each of six area codes."""
+        world.add_account(Account("vapi", DEFAULT_ACCOUNT, DEFAULT_SECRET))
+        vapi_assistants.add(world, DEFAULT_ACCOUNT, vapi_assistants.SHARED_ASSISTANT)
+        for code in AREA_CODES:
+            for line in range(10):
+                number = f"+1{code}487{2200 + line}"
+                world.add_number(Number("vapi", number, price=vapi_numbers.FREE, sms=False))
+
+    def hold(self, world: World, number: Number) -> None:
+        vapi_numbers.hold(world, number)
+
+    def error(self, status: int) -> Response:
+        """The gateway's page for 502, NestJS JSON for the rest; of 429 only the text is known."""
+        if status == 502:
+            return HTMLResponse(GATEWAY_PAGE.format("502 Bad Gateway"), 502)
+        return refusal(status, {429: "Rate limit exceeded"}.get(status, "Internal server error"))
+
+    def check_auth(self, request: Request, world: World) -> Response | None:
+        """A private key belongs to exactly one org, which the handlers find at `request.state.vapi_org`."""
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and key:
+            for account in world.accounts.values():
+                if account.carrier == "vapi" and hmac.compare_digest(account.secret.encode(), key.strip().encode()):
+                    request.state.vapi_org = account
+                    return None
+        return refusal(401, INVALID_KEY)

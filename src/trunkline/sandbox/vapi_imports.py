@@ -1,0 +1,115 @@
+"""What Vapi does at the carriers: it looks a number up before an import and points the number at itself."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from trunkline.sandbox.vapi_wire import Record, Refused, shelf
+from trunkline.sandbox.world import Account, Number, World
+
+# Observed on numbers that Vapi's US hosts imported.
+TWILIO_VOICE_URL = "https://api.vapi.ai/twilio/inbound_call"
+TWILIO_STATUS_URL = "https://api.vapi.ai/twilio/status"
+TWILIO_SMS_URL = "https://api.vapi.ai/twilio/sms"
+TWILIO_FIELDS = ("voice_url", "voice_method", "status_callback", "status_callback_method", "sms_url", "sms_method")
+SECRETS_ON_NUMBERS = ("twilioAuthToken", "twilioApiKey", "twilioApiSecret")
+
+
+def same(given: Any, secret: str) -> bool:
+    return isinstance(given, str) and bool(secret) and hmac.compare_digest(given.encode(), secret.encode())
+
+
+def find_at_twilio(world: World, fields: dict[str, Any]) -> Number:
+    """The number in the account that the raw secrets open; the token wins over a key pair.
+
+    Observed: a wrong account, wrong secrets and a number that is not there are all the same refusal.
+    """
+    account = world.account("twilio", str(fields.get("twilioAccountSid")))
+    number = world.number("twilio", str(fields.get("number")))
+    if account is None or number is None or number.account != account.id or not _opens_twilio(account, fields):
+        raise Refused(400, "Number Not Found on Twilio")
+    return number
+
+
+def _opens_twilio(account: Account, fields: dict[str, Any]) -> bool:
+    if fields.get("twilioAuthToken") is not None:
+        return same(fields["twilioAuthToken"], account.secret)
+    key = account.extra.get("api_keys", {}).get(fields.get("twilioApiKey"))
+    return key is not None and same(fields.get("twilioApiSecret"), key["secret"])
+
+
+def take_at_twilio(number: Number, sms: bool) -> dict[str, Any]:
+    """Point the number at Vapi; what its fields were before is returned."""
+    before = {field: number.wire.get(field) for field in TWILIO_FIELDS}
+    number.wire.update(
+        voice_url=TWILIO_VOICE_URL,
+        voice_method="POST",
+        status_callback=TWILIO_STATUS_URL,
+        status_callback_method="POST",
+    )
+    if sms:
+        number.wire.update(sms_url=TWILIO_SMS_URL, sms_method="POST")
+    return before
+
+
+def leave_at_twilio(world: World, number: Number, before: dict[str, Any]) -> None:
+    """What deleting the record does to the Twilio number: not documented, so switch vapi_delete_at_twilio decides."""
+    mode = world.switches["vapi_delete_at_twilio"]
+    if mode == "restore":
+        number.wire.update(before)
+    elif mode == "blank":
+        urls = {"voice_url": TWILIO_VOICE_URL, "status_callback": TWILIO_STATUS_URL, "sms_url": TWILIO_SMS_URL}
+        number.wire.update({field: "" for field, url in urls.items() if number.wire.get(field) == url})
+
+
+def credential(world: World, org: str, credential_id: Any, provider: str) -> Record:
+    """The org's credential of this provider. The wording of this refusal is not published."""
+    record: Record | None = shelf(world, org, "credentials").get(str(credential_id).lower())
+    if record is None or record.wire["provider"] != provider:
+        raise Refused(400, f"Credential Not Found. Need A `{provider}` Credential.")
+    return record
+
+
+def take_at_telnyx(world: World, org: str, fields: dict[str, Any]) -> None:
+    """Assign the number to Vapi's application in the Telnyx account that the credential opens.
+
+    Observed: a number that is not (or not yet) there is refused with Telnyx's 404 inside a text.
+    """
+    stored = credential(world, org, fields["credentialId"], "telnyx").wire
+    account = next((a for a in accounts(world, "telnyx") if same(stored["apiKey"], a.secret)), None)
+    number = world.number("telnyx", fields["number"])
+    if account is None:
+        raise Refused(400, "Couldn't Update Telnyx Number. Error: Request failed with status code 401")
+    if number is None or number.account != account.id or number.wire.get("status", "active") != "active":
+        raise Refused(400, "Couldn't Update Telnyx Number. Error: Request failed with status code 404")
+    number.wire.update(connection_id=stored["telnyxApplicationId"], connection_name="Vapi")
+
+
+def take_at_vonage(world: World, org: str, fields: dict[str, Any]) -> None:
+    """Link the number to Vapi's application in the Vonage account. The wording of the refusals is not published."""
+    stored = credential(world, org, fields["credentialId"], "vonage").wire
+    account = world.account("vonage", stored["apiKey"])
+    if account is None or not same(stored["apiSecret"], account.secret):
+        raise Refused(400, "Couldn't Update Vonage Number. Error: Request failed with status code 401")
+    plain = fields["number"].removeprefix("+")
+    number = world.number("vonage", "+" + plain) or world.number("vonage", plain)
+    if number is None or number.account != account.id:
+        raise Refused(400, "Couldn't Update Vonage Number. Error: Request failed with status code 420")
+    number.wire["app_id"] = stored["vonageApplicationId"]
+
+
+def accounts(world: World, carrier: str) -> list[Account]:
+    return [account for account in world.accounts.values() if account.carrier == carrier]
+
+
+def take_free_number(world: World, org: str, area_code: str) -> Number:
+    """One free US number of this area code. Observed: no stock is refused with two or three other codes in prose."""
+    stock = world.for_sale("vapi")
+    number = next((n for n in stock if n.number.startswith(f"+1{area_code}")), None)
+    if number is None:
+        others = sorted({n.number[2:5] for n in stock})[:3]
+        hint = f" Hint: Try one of {', '.join(others)}." if others else ""
+        raise Refused(400, f"This area code is currently not available.{hint}")
+    number.account = org
+    return number
