@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
 
 from pydantic import SecretStr
 
@@ -34,7 +34,8 @@ class ImportSource:
     """What the voice platform needs to import this carrier's numbers and to find or create its credential.
 
     `account` is the account or key id by which a credential is recognised; `secrets` are in the provider's own
-    field names (Vapi's), e.g. twilioAuthToken; `credential_id` is set where an operator configured one.
+    field names (Vapi's), e.g. twilioAuthToken; `credential_id` is set where an operator configured one. `details`
+    are further fields of the credential that are no secrets, e.g. the gateways of a SIP trunk.
     """
 
     provider: str
@@ -42,6 +43,7 @@ class ImportSource:
     secrets: dict[str, SecretStr]
     sms_enabled: bool = False
     credential_id: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 class Carrier(Protocol):
