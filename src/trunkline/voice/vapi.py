@@ -1,0 +1,321 @@
+"""Vapi as the voice platform: phone numbers, the shared assistant, and the carriers' credentials."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+from pydantic import SecretStr
+
+from trunkline.carriers.base import ImportSource
+from trunkline.domain.numbers import E164
+from trunkline.errors import (
+    ActionRequired,
+    AlreadyThere,
+    Missing,
+    OutcomeUnknown,
+    ProviderError,
+    Rejected,
+    RetryLater,
+    SettingsError,
+)
+from trunkline.http import Limits, ProviderClient, Reply, short_text
+from trunkline.logs import REDACTOR
+from trunkline.memo import Memo
+from trunkline.settings import Settings
+from trunkline.voice.base import Target, VoiceNumber
+
+MOST = 1000
+LONGEST_NAME = 40
+WRONG_KEY = "401"
+CREDENTIALS = {"twilio": "twilio", "telnyx": "telnyx", "vonage": "vonage", "byo-phone-number": "byo-sip-trunk"}
+SETTINGS = {"telnyx": "TELNYX_VAPI_CREDENTIAL_ID", "vonage": "VONAGE_VAPI_CREDENTIAL_ID"}
+# Twilio's import takes the account's own keys, and nothing refers to a credential.
+CARRIES_KEYS = "twilio"
+# The wording of a second import is not documented and differs between reports.
+ALREADY = re.compile(r"already|duplicate|existing (phone number|credential)", re.IGNORECASE)
+# Observed for Twilio and Telnyx, also while the carrier does not yet show a number that it has just sold.
+NOT_SEEN_YET = re.compile(r"number not found on \w+|couldn't (get|find|update) \w+ number", re.IGNORECASE)
+BAD_TRUNK = re.compile(r"couldn't validate sip trunk", re.IGNORECASE)
+E164_FORM = re.compile(r"\+[1-9]\d{6,14}")
+
+
+class VapiPlatform:
+    """One organisation at Vapi. Its private key decides which.
+
+    Only known fields of Vapi's rows are read: a row may hold the carrier's secrets in clear, and those never get
+    further than the reply.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.vapi_api_key is None:
+            raise SettingsError("Vapi needs VAPI_API_KEY")
+        self._assistant_id, self._assistant_name = settings.vapi_assistant_id, settings.vapi_assistant_name
+        key = settings.vapi_api_key.get_secret_value()
+        self._api = ProviderClient(
+            "vapi",
+            settings.vapi_base_url,
+            Limits(
+                settings.provider_requests_per_second, settings.provider_concurrency, settings.provider_timeout_seconds
+            ),
+            headers={"Authorization": f"Bearer {key}"},
+            classify=refusal,
+        )
+        self._assistant: Memo[str] = Memo()
+        self._credentials: Memo[str | None] = Memo()
+
+    @classmethod
+    def configured(cls, settings: Settings) -> bool:
+        return settings.vapi_api_key is not None
+
+    async def numbers(self) -> list[VoiceNumber]:
+        return [voice_number(row) async for row in self._rows("numbers", {})]
+
+    async def find(self, number: E164) -> VoiceNumber | None:
+        """Vapi's search is partial and looks at names, too, so each answer is compared exactly."""
+        async for row in self._rows("find", {"search": str(number)}):
+            if row.get("number") == number:
+                return voice_number(row)
+        return None
+
+    async def get(self, voice_id: str) -> VoiceNumber:
+        reply = await self._api.request("get", "GET", f"/phone-number/{voice_id}")
+        return voice_number(row_of(reply, "get"))
+
+    async def import_number(
+        self, number: E164, source: ImportSource, credential_id: str | None, target: Target, name: str
+    ) -> VoiceNumber:
+        """Vapi's own numbers are in Vapi from the start: they are found and connected, never imported."""
+        if source.provider == "vapi":
+            raise AlreadyThere(f"Vapi has {number} of its own", provider="vapi", operation="import")
+        body: dict[str, Any] = {"provider": source.provider, "number": number, "name": name[:LONGEST_NAME]}
+        if source.provider == CARRIES_KEYS:
+            body |= {"twilioAccountSid": source.account, "smsEnabled": source.sms_enabled} | plain(source.secrets)
+        else:
+            body["credentialId"] = source.credential_id or credential_id
+        reply = await self._changed("import", "POST", "/phone-number", body | target_fields(target), creates=True)
+        row = reply.body
+        if not isinstance(row, dict) or not row.get("id") or row.get("number") != number:
+            raise OutcomeUnknown("Vapi's reply cannot be read", provider="vapi", operation="import")
+        return voice_number(row)
+
+    async def connect(self, voice: VoiceNumber, target: Target | None, name: str | None = None) -> VoiceNumber:
+        """The number's provider stands in the body, as Vapi asks. A fixed assistant would keep calls from our server,
+        so that one clears it; a server URL beside an assistant does no harm and stays. A null clears a field; as only
+        the one of assistantId is documented, the row that comes back is compared with what was wanted."""
+        body: dict[str, Any] = {"provider": voice.provider, "assistantId": None}
+        if target is None:
+            body["server"] = None
+        else:
+            body |= target_fields(target)
+        if name is not None:
+            body["name"] = name[:LONGEST_NAME]
+        reply = await self._changed("connect", "PATCH", f"/phone-number/{voice.id}", body)
+        now = voice_number(row_of(reply, "connect"))
+        wanted = Target() if target is None else target
+        if now.assistant_id != wanted.assistant_id or (not wanted.assistant_id and now.server_url != wanted.server_url):
+            raise RetryLater(
+                f"Vapi has not changed what answers {voice.number or voice.id}", provider="vapi", operation="connect"
+            )
+        return now
+
+    async def remove(self, voice_id: str) -> None:
+        try:
+            await self._api.request("remove", "DELETE", f"/phone-number/{voice_id}")
+        except Missing:
+            return
+
+    async def shared_assistant(self) -> str:
+        return await self._assistant.get("shared", self._ask_assistant)
+
+    async def credential(self, source: ImportSource) -> str | None:
+        """Twilio's is optional: where Vapi refuses it, the import goes on without. A wrong key of ours is told even
+        then, before any money is spent on a number that could not be imported."""
+        if source.credential_id or source.provider not in CREDENTIALS:
+            return source.credential_id
+        return await self._credentials.get((source.provider, source.account), lambda: self._ask_credential(source))
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def _changed(
+        self, operation: str, method: str, path: str, body: dict[str, Any], creates: bool = False
+    ) -> Reply:
+        """A change that names the assistant or a credential. If Vapi refuses it, what we remember of those may be
+        gone, so the next use asks again."""
+        try:
+            return await self._api.request(operation, method, path, json=body, creates=creates)
+        except AlreadyThere:
+            raise
+        except Rejected:
+            self._assistant.forget()
+            self._credentials.forget()
+            raise
+
+    async def _rows(self, operation: str, query: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+        """All pages, oldest first: a number that is added meanwhile comes at the end and moves no other. Anything that
+        does not add up is an error, never a part."""
+        seen: set[str] = set()
+        page, total = 1, 0
+        while True:
+            params = {"limit": MOST, "page": page, "sortBy": "createdAt", "sortOrder": "ASC"} | query
+            reply = await self._api.request(operation, "GET", "/v2/phone-number", params=params)
+            rows, meta = page_of(reply, operation)
+            for row in rows:
+                yield row
+            fresh = {row["id"] for row in rows}
+            if meta.get("currentPage") != page or meta["totalItems"] < total or len(fresh - seen) < len(rows):
+                raise unreadable(operation)
+            seen |= fresh
+            total = meta["totalItems"]
+            if not meta.get("hasNextPage", len(seen) < total):
+                break
+            if not rows:
+                raise unreadable(operation)
+            page += 1
+        if len(seen) != total:
+            raise unreadable(operation)
+
+    async def _all(self, operation: str, path: str) -> list[dict[str, Any]]:
+        """A list without pages, read by date in parts, oldest first."""
+        found: dict[str, dict[str, Any]] = {}
+        params: dict[str, Any] = {"limit": MOST}
+        while True:
+            reply = await self._api.request(operation, "GET", path, params=params)
+            rows = reply.body
+            if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
+                raise unreadable(operation)
+            before = len(found)
+            found |= {row["id"]: row for row in rows}
+            if len(rows) < MOST or len(found) == before:
+                return sorted(found.values(), key=created)
+            params["createdAtLe"] = min(map(created, rows))
+
+    async def _ask_assistant(self) -> str:
+        if self._assistant_id:
+            try:
+                reply = await self._api.request("assistant", "GET", f"/assistant/{self._assistant_id}")
+            except Rejected:
+                raise no_assistant("that VAPI_ASSISTANT_ID names", "set it to the id of an assistant") from None
+            return str(row_of(reply, "assistant")["id"])
+        for row in await self._all("assistant", "/assistant"):
+            if row.get("name") == self._assistant_name:
+                return str(row["id"])
+        raise no_assistant(
+            f"named {self._assistant_name!r}", "create it in Vapi, or set VAPI_ASSISTANT_ID or VAPI_ASSISTANT_NAME"
+        )
+
+    async def _ask_credential(self, source: ImportSource) -> str | None:
+        kind, label = CREDENTIALS[source.provider], f"trunkline {source.account}"[:LONGEST_NAME]
+        try:
+            for row in await self._all("credential", "/credential"):
+                keys = (row.get("accountSid"), row.get("apiKey"))
+                if row.get("provider") == kind and (source.account in keys or row.get("name") == label):
+                    return str(row["id"])
+            # Vapi names Twilio's secrets with a prefix on numbers and without it on credentials.
+            secrets = {re.sub(r"^twilio(.)", lambda m: m[1].lower(), k): v for k, v in plain(source.secrets).items()}
+            body = {"provider": kind, "name": label, **source.details, **secrets}
+            if kind == "twilio":
+                body["accountSid"] = source.account
+            reply = await self._api.request("credential", "POST", "/credential", json=body, creates=True)
+            return str(row_of(reply, "credential")["id"])
+        except OutcomeUnknown as error:
+            # Asked again, the list shows whether the lost request made one.
+            raise RetryLater(error.detail, provider="vapi", operation="credential") from None
+        except (Rejected, ActionRequired) as error:
+            if source.provider == CARRIES_KEYS and error.vendor_code != WRONG_KEY:
+                return None
+            raise by_hand(kind, error) from None
+
+
+def by_hand(kind: str, error: ProviderError) -> ActionRequired:
+    """What a person does where Vapi does not let us find or create the credential."""
+    setting = SETTINGS.get(kind, "BYO_VAPI_CREDENTIAL_ID")
+    hint = f"make a {kind} credential in Vapi's dashboard (Integrations) and set {setting} to its id"
+    if BAD_TRUNK.search(error.detail):
+        hint = "check that BYO_GATEWAY_IPS are the public IPv4 addresses of your SIP trunk's gateways"
+    return ActionRequired(
+        f"Vapi gives no {kind} credential: {error.detail}", provider="vapi", operation="credential", hint=hint
+    )
+
+
+def no_assistant(which: str, hint: str) -> ActionRequired:
+    return ActionRequired(f"Vapi has no assistant {which}", provider="vapi", operation="assistant", hint=hint)
+
+
+def target_fields(target: Target) -> dict[str, Any]:
+    if target.server_url is None:
+        return {"assistantId": target.assistant_id}
+    server = {"url": target.server_url, "credentialId": target.server_credential_id}
+    return {"server": {key: value for key, value in server.items() if value is not None}}
+
+
+def voice_number(row: dict[str, Any]) -> VoiceNumber:
+    """A row without anything that could be secret. A row without status dates from before Vapi had one."""
+    number, server = row.get("number"), row.get("server")
+    return VoiceNumber(
+        id=str(row["id"]),
+        provider=str(row.get("provider")),
+        number=E164(number) if isinstance(number, str) and E164_FORM.fullmatch(number) else None,
+        status=str(row.get("status") or "active"),
+        name=row.get("name"),
+        assistant_id=row.get("assistantId"),
+        server_url=server.get("url") if isinstance(server, dict) else None,
+        other_target=bool(row.get("squadId") or row.get("workflowId")),
+    )
+
+
+def plain(secrets: dict[str, SecretStr]) -> dict[str, str]:
+    """The secrets in clear, for a request's body; from now on they are blanked in every log line and error."""
+    values = {name: secret.get_secret_value() for name, secret in secrets.items()}
+    REDACTOR.know(*values.values())
+    return values
+
+
+def created(row: dict[str, Any]) -> str:
+    return str(row.get("createdAt") or "")
+
+
+def page_of(reply: Reply, operation: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    body = reply.body if isinstance(reply.body, dict) else {}
+    rows, meta = body.get("results"), body.get("metadata")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
+        raise unreadable(operation)
+    if not isinstance(meta, dict) or not isinstance(meta.get("totalItems"), int):
+        raise unreadable(operation)
+    return rows, meta
+
+
+def row_of(reply: Reply, operation: str) -> dict[str, Any]:
+    if not isinstance(reply.body, dict) or not reply.body.get("id"):
+        raise unreadable(operation)
+    return reply.body
+
+
+def unreadable(operation: str) -> RetryLater:
+    return RetryLater("Vapi's answer cannot be read or is incomplete", provider="vapi", operation=operation)
+
+
+def refusal(reply: Reply) -> ProviderError | None:
+    """Vapi has no error codes: the status and the words decide."""
+    text = short_text(reply.body)
+    if not isinstance(reply.body, dict):
+        return None
+    if reply.status == 401:
+        return ActionRequired(
+            f"Vapi refused our key: {text}",
+            vendor_code=WRONG_KEY,
+            hint="set VAPI_API_KEY to the organisation's private key, not the public one",
+        )
+    if reply.status == 402:
+        return ActionRequired(f"Vapi wants a payment method: {text}", hint="add a payment method in Vapi's dashboard")
+    if reply.status == 404:
+        return Missing(f"Vapi has no such thing: {text}")
+    if reply.status == 409 or (reply.status == 400 and ALREADY.search(text)):
+        return AlreadyThere(f"Vapi has it already: {text}")
+    if reply.status == 400 and NOT_SEEN_YET.search(text):
+        return RetryLater(f"Vapi does not see the number at its carrier: {text}")
+    if reply.status == 403:
+        return None
+    return Rejected(f"Vapi refused the request ({reply.status}): {text}")
