@@ -14,6 +14,7 @@ from aiolimiter import AsyncLimiter
 
 from trunkline import __version__
 from trunkline.errors import ActionRequired, OutcomeUnknown, ProviderError, Rejected, RetryLater
+from trunkline.logs import REDACTOR
 from trunkline.metrics import PROVIDER_REQUESTS, PROVIDER_SECONDS
 
 log = structlog.get_logger()
@@ -63,6 +64,7 @@ class ProviderClient:
     ) -> None:
         self.provider = provider
         self._classify = classify
+        REDACTOR.know(*(auth or ())[1:], (headers or {}).get("Authorization", "").removeprefix("Bearer "))
         self._client = httpx2.AsyncClient(
             base_url=base_url,
             auth=auth,
@@ -141,8 +143,8 @@ class ProviderClient:
         return kind(f"{self.provider} {what} ({operation})", provider=self.provider, operation=operation)
 
     def _error(self, operation: str, reply: Reply, creates: bool) -> ProviderError:
-        error = self._general(reply, creates) if reply.status in (429, *range(500, 600)) else self._classify(reply)
-        error = error or self._general(reply, creates)
+        error = self._general(reply, creates) if reply.status in (408, 429) or reply.status >= 500 else None
+        error = error or self._classify(reply) or self._general(reply, creates)
         error.provider, error.operation = self.provider, operation
         return error
 
@@ -151,7 +153,7 @@ class ProviderClient:
             wait = retry_after(reply.headers)
             self._not_before = max(self._not_before, time.monotonic() + (wait or 0))
             return RetryLater(f"{self.provider} asks us to slow down", retry_after=wait)
-        if reply.status >= 500:
+        if reply.status == 408 or reply.status >= 500:
             if creates:
                 return OutcomeUnknown(f"{self.provider} answered {reply.status}")
             return RetryLater(f"{self.provider} answered {reply.status}", retry_after=retry_after(reply.headers))
@@ -174,10 +176,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def short_text(body: Any) -> str:
-    """A provider's own words for a person: its message if it has one, never a whole page."""
+    """A provider's own words for a person: its message if it has one, never a whole page, never a secret of ours."""
     if isinstance(body, dict):
         message = body.get("message") or body.get("error-code-label") or body.get("title") or ""
-        return "; ".join(map(str, message))[:300] if isinstance(message, list) else str(message)[:300]
+        return REDACTOR.text("; ".join(map(str, message)) if isinstance(message, list) else str(message))[:300]
     return "no details given"
 
 
