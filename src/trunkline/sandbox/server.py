@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uvicorn
 
-from trunkline.sandbox import telnyx, vapi, vonage
+from trunkline.sandbox import telnyx, twilio, vapi, vonage
 from trunkline.sandbox.app import DroppingProtocol, Sandbox
 from trunkline.sandbox.control import control_routes
 
@@ -15,6 +15,7 @@ def build_sandbox() -> Sandbox:
     """A sandbox with every vendor, in its default state."""
     return Sandbox(
         [
+            twilio.Twilio(),
             vapi.Vapi(),
             telnyx.Telnyx(),
             vonage.Vonage(),
@@ -25,6 +26,10 @@ def build_sandbox() -> Sandbox:
 def environment(base_url: str) -> dict[str, str]:
     """The settings that make Trunkline use this sandbox with its default accounts."""
     return {
+        "TWILIO_ACCOUNT_SID": twilio.DEFAULT_ACCOUNT,
+        "TWILIO_AUTH_TOKEN": twilio.DEFAULT_SECRET,
+        "TWILIO_BASE_URL": base_url,
+        "TWILIO_PRICING_BASE_URL": base_url,
         "VAPI_API_KEY": vapi.DEFAULT_SECRET,
         "VAPI_BASE_URL": base_url,
         "TELNYX_API_KEY": telnyx.DEFAULT_SECRET,
