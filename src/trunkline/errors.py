@@ -79,6 +79,12 @@ class IdempotencyMismatch(TrunklineError):
     status = 422
 
 
+class Cancelled(TrunklineError):
+    """The batch of this run was cancelled; stop before the next purchase."""
+
+    code = "cancelled"
+
+
 class Superseded(TrunklineError):
     """Another process has taken this run over; this one must stop without another write."""
 
@@ -147,6 +153,12 @@ class Missing(Rejected):
     """The thing asked for does not exist at the provider."""
 
     code = "provider_not_found"
+
+
+class Foreign(Rejected):
+    """The number serves somebody else; it is never touched."""
+
+    code = "number_foreign"
 
 
 class AlreadyThere(Rejected):

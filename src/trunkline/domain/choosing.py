@@ -118,10 +118,16 @@ def is_ours_to_use(owned: OwnedNumber, installation: str) -> bool:
     return owned.used_by is None
 
 
-def in_order(offers: list[Offer], max_price: Decimal | None) -> list[Offer]:
-    """Cheapest first, without those over the price limit; an unknown price counts as the dearest."""
-    fitting = [o for o in offers if max_price is None or o.monthly_price is None or o.monthly_price <= max_price]
-    return sorted(fitting, key=lambda o: (o.monthly_price is None, o.monthly_price or 0))
+def affordable(offers: list[Offer], max_price: Decimal | None) -> list[Offer]:
+    """Those within the limit; where there is a limit, a number of unknown price is not bought."""
+    if max_price is None:
+        return offers
+    return [o for o in offers if o.monthly_price is not None and o.monthly_price <= max_price]
+
+
+def in_order(offers: list[Offer]) -> list[Offer]:
+    """Those that need no papers first, then the cheapest; an unknown price counts as the dearest."""
+    return sorted(offers, key=lambda o: (bool(o.needs), o.monthly_price is None, o.monthly_price or 0))
 
 
 def money(amount: Decimal | None, currency: str | None) -> str:

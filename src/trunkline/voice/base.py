@@ -35,6 +35,19 @@ class VoiceNumber:
     server_url: str | None = None
     other_target: bool = False
 
+    def answered_by(self, target: Target) -> bool:
+        """Whether exactly this target answers the number."""
+        if self.other_target or self.assistant_id != target.assistant_id:
+            return False
+        return target.server_url is None or self.server_url == target.server_url
+
+    def free_for(self, assistant_id: str, server_url: str | None) -> bool:
+        """Whether nobody else is served: no assistant, squad or workflow, or only the shared assistant; and without
+        an assistant, no server but ours."""
+        if self.other_target or self.assistant_id not in (None, assistant_id):
+            return False
+        return self.assistant_id is not None or self.server_url in (None, server_url)
+
     @property
     def ready(self) -> bool:
         """Vapi has shown `active` records without a number: both are needed."""

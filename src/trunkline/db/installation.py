@@ -1,0 +1,20 @@
+"""The installation's name, made once, that our owner marks carry."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.db.models import Installation, utcnow
+
+
+async def name(session: AsyncSession) -> str:
+    """The name; two processes that start at once agree on one."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    row = {"id": 1, "name": secrets.token_hex(4), "created_at": utcnow()}
+    await session.execute(insert(Installation).values(**row).on_conflict_do_nothing(index_elements=["id"]))
+    found = await session.get(Installation, 1)
+    assert found is not None
+    return found.name

@@ -1,0 +1,46 @@
+"""Restaurants: create, read, list by cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.db.models import Mapping, Restaurant
+from trunkline.errors import NotFound
+
+
+async def get(session: AsyncSession, restaurant_id: str) -> Restaurant:
+    """NotFound for an unknown or deleted one."""
+    restaurant = await session.get(Restaurant, restaurant_id)
+    if restaurant is None or restaurant.deleted_at is not None:
+        raise NotFound(f"there is no restaurant {restaurant_id}", hint="GET /api/restaurants lists them")
+    return restaurant
+
+
+async def by_key_hash(session: AsyncSession, key_hash: str) -> Restaurant | None:
+    found = await session.execute(
+        select(Restaurant).where(Restaurant.api_key_hash == key_hash, Restaurant.deleted_at.is_(None))
+    )
+    return found.scalar_one_or_none()
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    after: str | None = None,
+    limit: int = 50,
+    has_number: bool | None = None,
+    search: str | None = None,
+) -> Sequence[Restaurant]:
+    """Oldest first, by id, which sorts by time; `search` is part of the name in any case."""
+    query = select(Restaurant).where(Restaurant.deleted_at.is_(None)).order_by(Restaurant.id).limit(limit)
+    if after:
+        query = query.where(Restaurant.id > after)
+    if has_number is not None:
+        mapped = exists().where(Mapping.restaurant_id == Restaurant.id, Mapping.ended_at.is_(None))
+        query = query.where(mapped if has_number else ~mapped)
+    if search:
+        query = query.where(Restaurant.name.icontains(search, autoescape=True))
+    return (await session.execute(query)).scalars().all()

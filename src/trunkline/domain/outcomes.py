@@ -1,0 +1,110 @@
+"""How an assignment may end, and the words for it that every surface shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from trunkline.errors import (
+    ActionRequired,
+    Cancelled,
+    OfferGone,
+    OutcomeUnknown,
+    ProviderError,
+    RetryLater,
+    TrialLimit,
+    TrunklineError,
+)
+
+
+class Status(StrEnum):
+    RUNNING = "running"
+    ASSIGNED = "assigned"
+    UNASSIGNED = "unassigned"
+    FAILED = "failed"
+
+
+class Source(StrEnum):
+    EXISTING = "existing"
+    OWNED = "owned"
+    PURCHASED = "purchased"
+    SHARED = "shared"
+
+
+class Reason(StrEnum):
+    """Why a restaurant has no number after an assignment ended."""
+
+    CARRIER_NOT_CONFIGURED = "carrier_not_configured"
+    NO_NUMBERS_FOUND = "no_numbers_found"
+    TRIAL_LIMIT = "trial_limit"
+    CARRIER_ACTION_REQUIRED = "carrier_action_required"
+    CARRIER_REJECTED = "carrier_rejected"
+    CARRIER_UNAVAILABLE = "carrier_unavailable"
+    VOICE_PLATFORM_UNAVAILABLE = "voice_platform_unavailable"
+    VOICE_PLATFORM_REJECTED = "voice_platform_rejected"
+    PURCHASE_UNSETTLED = "purchase_unsettled"
+    CANCELLED = "cancelled"
+    INTERNAL_ERROR = "internal_error"
+
+
+STEPS = (
+    "find_existing",
+    "assign_existing",
+    "check_carrier",
+    "get_credential",
+    "list_owned",
+    "use_owned",
+    "search",
+    "purchase",
+    "reuse_trial_number",
+    "import_number",
+    "assign_assistant",
+    "create_mapping",
+)
+RELEASE_STEPS = ("detach_assistant", "delete_import", "restore_carrier", "release_carrier")
+
+TRY_AGAIN = "try again with POST /api/restaurants/{id}/phone"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of an assignment. `message` is for a person, `hint` says what to do next."""
+
+    status: Status
+    source: Source | None = None
+    number: str | None = None
+    reason: Reason | None = None
+    message: str = ""
+    hint: str | None = None
+
+
+def unassigned(reason: Reason, message: str, hint: str | None = TRY_AGAIN) -> Outcome:
+    """The flow went to its end and there is no number to give."""
+    return Outcome(Status.UNASSIGNED, reason=reason, message=message, hint=hint)
+
+
+def from_error(error: TrunklineError) -> Outcome:
+    """The end that an error of a provider means."""
+    voice = isinstance(error, ProviderError) and error.provider == "vapi"
+    if isinstance(error, Cancelled):
+        return unassigned(Reason.CANCELLED, error.detail, "resume the batch")
+    if isinstance(error, OutcomeUnknown):
+        reason = Reason.VOICE_PLATFORM_UNAVAILABLE if voice else Reason.PURCHASE_UNSETTLED
+        hint = "the purchase is settled by itself as soon as the carrier answers; then " + TRY_AGAIN
+        return Outcome(Status.FAILED, reason=reason, message=error.detail, hint=hint)
+    if isinstance(error, RetryLater):
+        reason = Reason.VOICE_PLATFORM_UNAVAILABLE if voice else Reason.CARRIER_UNAVAILABLE
+        return Outcome(Status.FAILED, reason=reason, message=error.detail, hint=TRY_AGAIN)
+    if isinstance(error, ActionRequired):
+        return unassigned(
+            Reason.CARRIER_ACTION_REQUIRED, error.detail, f"{error.hint or 'see the message'}; then {TRY_AGAIN}"
+        )
+    if isinstance(error, TrialLimit):
+        return unassigned(Reason.TRIAL_LIMIT, error.detail, f"upgrade the account; then {TRY_AGAIN}")
+    if isinstance(error, OfferGone):
+        return unassigned(Reason.NO_NUMBERS_FOUND, error.detail)
+    if isinstance(error, ProviderError):
+        return unassigned(
+            Reason.VOICE_PLATFORM_REJECTED if voice else Reason.CARRIER_REJECTED, error.detail, error.hint or TRY_AGAIN
+        )
+    return Outcome(Status.FAILED, reason=Reason.INTERNAL_ERROR, message=error.detail, hint=TRY_AGAIN)

@@ -1,0 +1,1 @@
+"""Durable workflows: assign a number, release one, run a batch, work off debts."""

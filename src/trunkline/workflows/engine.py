@@ -1,0 +1,195 @@
+"""Durable execution: a run that was started ends, whatever happens to its process. The only file that knows DBOS."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from sqlalchemy.engine import make_url
+
+from trunkline.db.models import Process, utcnow
+from trunkline.db.session import Database, _prepare_sqlite, driver_url
+from trunkline.errors import Superseded
+
+log = structlog.get_logger()
+Work = Callable[[str], Awaitable[None]]
+THREADS = 8
+ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
+
+
+class Engine:
+    """Starts runs by id, once each, and resumes those whose process died.
+
+    A run's work is a coroutine function of the run's id. It looks at our own tables to see how far it is, so running
+    it again continues it; it must fence its writes (see `db.assignments.fence`), because a process that was frozen may
+    wake up after its work was taken over. With SQLite there is one process, which resumes its own work when it starts.
+    With PostgreSQL each process beats, and any of them takes over the work of one that stopped beating.
+    """
+
+    def __init__(self, url: str, database: Database, takeover_seconds: float) -> None:
+        self._url = url
+        self._database = database
+        self._embedded = database.embedded
+        self._ttl = takeover_seconds * 0.6
+        self._beat_seconds = min(2.0, takeover_seconds / 10)
+        self.process_id = "single" if self._embedded else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._workflows: dict[str, Any] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: dict[str, asyncio.Event] = {}
+        self._beating: asyncio.Task[None] | None = None
+
+    def register(self, kind: str, work: Work) -> None:
+        """Before launch: `kind` names the work for ever, also in the records of unfinished runs."""
+
+        async def workflow(run_id: str) -> None:
+            await self._execute(kind, run_id, work)
+
+        workflow.__qualname__ = kind
+        self._workflows[kind] = DBOS.workflow(name=kind, max_recovery_attempts=1_000_000)(workflow)
+
+    async def launch(self) -> None:
+        """Begin to work, and resume what this process (SQLite) or dead ones (PostgreSQL) left unfinished."""
+        if not self._embedded:
+            await self._beat()  # before launch: nobody may see our work without our heartbeat
+        config: DBOSConfig = {
+            "name": "trunkline",
+            "system_database_url": _engine_url(self._url),
+            "system_database_engine": _engine(self._url),
+            "executor_id": self.process_id,
+            "application_version": "1",
+            "max_executor_threads": THREADS,
+            "serializer": DBOSPortableJSONSerializer(),
+            "notification_listener_polling_interval_sec": 1.0,
+            "log_level": "WARNING",
+        }
+        logging.getLogger("dbos").setLevel(logging.WARNING)
+        DBOS(config=config)
+        DBOS.launch()  # on the loop's own thread, so that recovered runs work on this loop too
+        if not self._embedded:
+            self._beating = asyncio.create_task(self._lease())
+
+    async def start(self, kind: str, run_id: str, attempt: int = 0) -> None:
+        """Start the run unless it was started before: one id and attempt runs once, however often it is started."""
+        with SetWorkflowID(f"{run_id}.{attempt}"):
+            await DBOS.start_workflow_async(self._workflows[kind], run_id)
+
+    async def ensure(self, kind: str, run_id: str) -> None:
+        """See to it that a run which our tables call unfinished is started: the process may have died before it told
+        the engine, or an error of ours may have stopped it."""
+        if run_id in self._ended:
+            return
+        known = await DBOS.list_workflows_async(workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False)
+        if all(workflow.status in ENDED for workflow in known):
+            await self.start(kind, run_id, len(known))
+
+    async def wait(self, run_id: str, seconds: float) -> None:
+        """Until the run ends in this process, or the time is over, or it is not running here."""
+        event = self._ended.get(run_id)
+        if event is not None:
+            await _until(event, seconds)
+
+    @property
+    def running(self) -> int:
+        return len(self._tasks)
+
+    async def close(self, seconds: float) -> None:
+        """Let running work end for `seconds`; leave the rest to the next process, which finds it unfinished."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=5)
+        if self._beating:
+            self._beating.cancel()
+            await self._forget_process()
+        await asyncio.to_thread(lambda: DBOS.destroy(destroy_registry=True))
+
+    async def _execute(self, kind: str, run_id: str, work: Work) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        event = self._ended.setdefault(run_id, asyncio.Event())
+        try:
+            with structlog.contextvars.bound_contextvars(run=run_id):
+                await work(run_id)
+        except Superseded:
+            log.info("run goes on in another process", kind=kind)
+        except Exception:
+            # Nothing may leave the workflow: the engine would call it failed for good and never resume it.
+            log.exception("run stopped by an error of ours", kind=kind)
+        finally:
+            self._tasks.discard(task)
+            self._ended.pop(run_id, None)
+            event.set()
+
+    async def _lease(self) -> None:
+        while True:
+            try:
+                alive = await self._beat()
+                await asyncio.to_thread(_take_over, alive)
+            except Exception as error:
+                log.warning("heartbeat failed", error=type(error).__name__)
+            await asyncio.sleep(self._beat_seconds)
+
+    async def _beat(self) -> set[str]:
+        """Say that we live; the ids of all that do, by the database's clock."""
+        async with self._database.write() as session:
+            now = sa.func.clock_timestamp()
+            row = sa.dialects.postgresql.insert(Process).values(id=self.process_id, seen_at=now)
+            await session.execute(row.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}))
+            await session.execute(sa.delete(Process).where(Process.seen_at < utcnow() - timedelta(days=1)))
+            fresh = sa.select(Process.id).where(Process.seen_at > now - timedelta(seconds=self._ttl))
+            return set((await session.execute(fresh)).scalars())
+
+    async def _forget_process(self) -> None:
+        async with self._database.write() as session:
+            await session.execute(sa.delete(Process).where(Process.id == self.process_id))
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _take_over(alive: set[str]) -> None:
+    """Unfinished runs of processes that stopped beating go back to the queue. The engine guards the write by the dead
+    process's id, so several survivors may do this at once."""
+    owners = {w.executor_id for w in DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)}
+    dead = sorted(owner for owner in owners if owner and owner not in alive)
+    if dead:
+        log.warning("taking over the work of dead processes", processes=dead)
+        DBOS._recover_pending_workflows(dead)
+
+
+def _engine_url(url: str) -> str:
+    """The engine's own SQLite file beside ours (each commit takes a file's one write lock), or the same PostgreSQL."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return parsed.set(database=f"{parsed.database}.engine").render_as_string(hide_password=False)
+    return url
+
+
+def _engine(url: str) -> sa.Engine:
+    target = driver_url(_engine_url(url), asynchronous=False)
+    if not url.startswith("sqlite"):
+        return sa.create_engine(target, pool_size=THREADS + 2, max_overflow=0, pool_pre_ping=True)
+    engine = sa.create_engine(target, pool_size=THREADS + 2, max_overflow=0)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        _prepare_sqlite(connection, record)
+        connection.isolation_level = "IMMEDIATE"  # as DBOS sets it on engines that it makes itself
+
+    return engine

@@ -1,0 +1,243 @@
+"""Buying one exact number, once: intent before money, and a look at the carrier before any second request."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.carriers.base import Carrier
+from trunkline.db import debts, intents, numbers
+from trunkline.db.debts import DebtKind
+from trunkline.db.models import Batch, Number, PurchaseIntent, utcnow
+from trunkline.domain.choosing import Offer, OwnedNumber, in_order, money, plain_offer
+from trunkline.domain.marks import OwnerMark, parse_mark
+from trunkline.domain.numbers import E164, NumberState, NumberType
+from trunkline.errors import (
+    ActionRequired,
+    Cancelled,
+    Conflict,
+    Foreign,
+    OfferGone,
+    OutcomeUnknown,
+    ProviderError,
+    Rejected,
+    RetryLater,
+    TrialLimit,
+)
+from trunkline.workflows.run import Run, RunStep
+
+OFFERS_TO_TRY = 5
+FOUND = "found at the carrier: it had been bought"
+
+
+async def purchase(run: Run, carrier: Carrier, offers: list[Offer]) -> Number | None:
+    """Buy one of the offers: the next is tried when one is gone or refused, a bounded number of times. None if other
+    purchases have chosen them all.
+
+    Raises Rejected when no offer could be bought, TrialLimit, ActionRequired and RetryLater as the carrier says,
+    OutcomeUnknown when the carrier cannot say for too long whether it sold
+    the number: the intent then stays open, and nothing else is bought for the restaurant until it is settled.
+    """
+    random.shuffle(offers)  # equal prices: simultaneous purchases should not all want the same number first
+    async with run.step("purchase", carrier.name) as step:
+        refused: Rejected | None = None
+        async with run.services.database.read() as session:
+            tried = await intents.tried_numbers(session, run.id, carrier.name)
+        for offer in in_order(offers):
+            if len(tried) >= OFFERS_TO_TRY:
+                break
+            if offer.number is not None and offer.number in tried:
+                continue
+            intent = await choose(run, step, carrier, offer)
+            if intent is None:
+                continue
+            try:
+                return await complete(run, step, carrier, intent, look_first=False)
+            except TrialLimit:
+                raise
+            except Rejected as error:
+                refused, tried = error, [*tried, offer.number]
+        if refused is not None:
+            raise refused
+        step.end("done", "other purchases have chosen every offered number")
+        return None
+
+
+async def settle_purchase(run: Run, intent: PurchaseIntent) -> Number | None:
+    """Find out what became of a purchase that was under way, and finish it. None if it came to nothing."""
+    async with run.step("purchase", intent.carrier) as step:
+        carrier = run.services.carriers.get(intent.carrier)
+        if carrier is None:
+            raise OutcomeUnknown(
+                f"{intent.carrier} is not configured any more, so the purchase of {intent.number} cannot be settled",
+                hint=f"configure {intent.carrier} again",
+            )
+        try:
+            return await complete(run, step, carrier, intent, look_first=True)
+        except Rejected as error:
+            step.detail = f"{intent.number or 'the number'} was not bought: {error.detail}"
+            return None
+
+
+async def choose(run: Run, step: RunStep, carrier: Carrier, offer: Offer) -> PurchaseIntent | None:
+    """Commit the intent: this exact number for this restaurant. None if another purchase has chosen it."""
+    intent = PurchaseIntent(
+        assignment_id=run.id,
+        restaurant_id=run.restaurant_id,
+        carrier=carrier.name,
+        number=offer.number,
+        mark=str(run.mark),
+        offer=plain_offer(offer) | {"token": offer.token},
+        monthly_price=offer.monthly_price,
+        currency=offer.currency,
+    )
+    step.detail = f"buying {offer.label()} for {money(offer.monthly_price, offer.currency)}"
+    try:
+        async with run.write() as session:
+            await refuse_cancelled(session, run)
+            if (paid := await numbers.claimed_for(session, run.restaurant_id)) is not None:
+                raise Conflict(f"{paid.number} was bought for this restaurant already")
+            if offer.number is not None:
+                details = {"carrier": carrier.name, "country": offer.country, "number_type": offer.number_type.value}
+                if not await numbers.reserve(session, offer.number, run.id, **details):
+                    return None
+            session.add(intent)
+            await session.flush()
+    except IntegrityError:
+        return None
+    return intent
+
+
+async def refuse_cancelled(session: AsyncSession, run: Run) -> None:
+    """The last moment before money: a cancelled batch buys nothing more."""
+    if run.assignment.batch_id is not None:
+        batch = await session.get(Batch, run.assignment.batch_id)
+        if batch is not None and batch.status == "cancelled":
+            raise Cancelled("the batch was cancelled before the purchase")
+
+
+async def complete(run: Run, step: RunStep, carrier: Carrier, intent: PurchaseIntent, look_first: bool) -> Number:
+    """Bring an open intent to its end: the number is ours and recorded, or the intent is closed and the reason raised.
+    It stays open only when OutcomeUnknown is raised."""
+    await step.show()
+    try:
+        owned, note = await obtain(run, step, carrier, intent, look_first)
+    except (RetryLater, Rejected, ActionRequired) as error:
+        await close(run, step, intent, "gone" if isinstance(error, OfferGone) else "refused", error)
+        raise
+    return await record_bought(run, step, intent, owned, note)
+
+
+async def obtain(
+    run: Run, step: RunStep, carrier: Carrier, intent: PurchaseIntent, unknown: bool
+) -> tuple[OwnedNumber, str]:
+    """The number of this intent and a note on how it came. While an earlier request may have succeeded (`unknown`),
+    the carrier is asked whether we hold it before each further request, and once more when one is refused."""
+    offer = offer_of(intent)
+    while True:
+        if unknown:
+            if found := await look(run, step, carrier, intent):
+                return found, FOUND
+            await count_attempt(run, intent)
+        try:
+            return await carrier.buy(offer, mark_of(intent)), ""
+        except OutcomeUnknown as error:
+            unknown = True
+            await step.wait(error)
+        except RetryLater as error:
+            await _wait(step, error, unknown)
+        except (Rejected, ActionRequired):
+            if unknown and (found := await look(run, step, carrier, intent)):
+                return found, FOUND
+            raise
+
+
+async def _wait(step: RunStep, error: RetryLater, unknown: bool) -> None:
+    try:
+        await step.wait(error)
+    except RetryLater:
+        if unknown:
+            raise as_unknown(error) from None
+        raise
+
+
+def as_unknown(error: RetryLater) -> OutcomeUnknown:
+    return OutcomeUnknown(error.detail, provider=error.provider, operation=error.operation)
+
+
+async def look(run: Run, step: RunStep, carrier: Carrier, intent: PurchaseIntent) -> OwnedNumber | None:
+    """Whether we hold the number of this intent, asked for as long as the carrier's listing may lag behind a purchase.
+    OutcomeUnknown if the carrier cannot say; Foreign if it is ours for another assignment."""
+    number = E164(intent.number) if intent.number else None
+    since = (utcnow() - intent.tried_at).total_seconds()
+    lag = max(run.settings.listing_lag_seconds - since, 0.0)
+    try:
+        found = await step.look(lambda: carrier.find(number, mark_of(intent)), lag)
+    except RetryLater as error:
+        raise as_unknown(error) from None
+    if found is not None and carrier.capabilities.owner_mark:
+        mark = parse_mark(found.mark_text)
+        if mark is not None and str(mark) != intent.mark:
+            raise Foreign(f"{found.number} is ours for another assignment", provider=carrier.name)
+    return found
+
+
+async def count_attempt(run: Run, intent: PurchaseIntent) -> None:
+    async with run.write() as session:
+        await refuse_cancelled(session, run)
+        await intents.try_again(session, intent.id)
+    intent.tried_at = utcnow()
+
+
+async def record_bought(run: Run, step: RunStep, intent: PurchaseIntent, owned: OwnedNumber, note: str) -> Number:
+    """Close the intent and keep the number, claimed by this assignment, in one transaction."""
+    price = money(intent.monthly_price, intent.currency)
+    detail = f"bought {owned.number} for {price}" + (f" ({note})" if note else "")
+    async with step.finish("; ".join([detail, *owned.warnings])) as session:
+        await intents.close(session, intent.id, "bought")
+        await debts.settle(session, intent.id, DebtKind.INTENT_UNKNOWN)
+        await numbers.ensure(session, owned.number, NumberState.PURCHASING, carrier=intent.carrier)
+        row = await numbers.get(session, owned.number)
+        if row.state != NumberState.IDLE:
+            numbers.move(row, NumberState.IDLE)
+        row.carrier, row.carrier_ref = intent.carrier, owned.ref
+        row.claimed_by, row.claim_source = run.id, "purchased"
+        row.monthly_price, row.currency = intent.monthly_price, intent.currency
+        row.country = row.country or intent.offer.get("country")
+        row.saved_urls, row.bought_at, row.released_at = owned.urls, utcnow(), None
+    return row
+
+
+async def close(run: Run, step: RunStep, intent: PurchaseIntent, status: str, error: ProviderError) -> None:
+    """The purchase came to nothing: the number is nobody's of ours."""
+    step.detail = f"{intent.number or 'no number'} was not bought: {error.detail}"
+    async with run.write() as session:
+        await intents.close(session, intent.id, status, error.detail)
+        await debts.settle(session, intent.id, DebtKind.INTENT_UNKNOWN)
+        if intent.number is not None:
+            row = await numbers.get(session, intent.number)
+            numbers.move(row, NumberState.FOREIGN)
+            row.claimed_by = row.claim_source = None
+
+
+def mark_of(intent: PurchaseIntent) -> OwnerMark:
+    mark = parse_mark(intent.mark)
+    assert mark is not None
+    return mark
+
+
+def offer_of(intent: PurchaseIntent) -> Offer:
+    """The offer as it was chosen."""
+    kept = intent.offer
+    return Offer(
+        E164(intent.number) if intent.number else None,
+        kept["country"],
+        NumberType(kept["number_type"]),
+        None if kept["monthly_price"] is None else Decimal(kept["monthly_price"]),
+        kept["currency"],
+        tuple(kept["needs"]),
+        kept["token"],
+    )
