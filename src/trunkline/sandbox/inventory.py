@@ -1,0 +1,73 @@
+"""What keeps a vendor quick: its numbers by country and prefix, and who bought which in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from trunkline.sandbox.world import Number, World
+
+PREFIX = len("+1415")
+Key = tuple[str, str]
+
+
+class Shelves:
+    """All numbers of a carrier, sold or not.
+
+    Numbers come and go behind our back (control API, other vendors), so each use first takes in what is new: additions
+    come at the end of the world's table; anything else (fewer numbers than expected) means sorting afresh.
+    """
+
+    def __init__(self, carrier: str) -> None:
+        self.carrier = carrier
+        self._shelf: dict[str, dict[str, list[Key]]] = {}
+        self._count = 0
+        self._last: Number | None = None
+
+    def candidates(self, world: World, country: str, prefix: str = "", containing: str = "") -> Iterator[Number]:
+        """The country's numbers that start with `prefix` and contain `containing`."""
+        self._update(world)
+        found: Iterable[Number | None] = ()
+        for start, keys in self._shelf.get(country, {}).items():
+            if not (start.startswith(prefix) or prefix.startswith(start)):
+                continue
+            chosen = keys
+            if containing or len(prefix) > PREFIX:
+                chosen = [key for key in keys if containing in key[1] and key[1].startswith(prefix)]
+            found = map(world.numbers.get, chosen)
+            yield from (number for number in found if number is not None and number.country == country)
+
+    def _update(self, world: World) -> None:
+        fresh: list[Number] = []
+        for number in reversed(world.numbers.values()):
+            if number is self._last:
+                break
+            fresh.append(number)
+        if self._count + len(fresh) != len(world.numbers):
+            self._shelf.clear()
+            fresh = list(reversed(world.numbers.values()))
+        for number in reversed(fresh):
+            if number.carrier == self.carrier:
+                start = self._shelf.setdefault(number.country, {}).setdefault(number.number[:PREFIX], [])
+                start.append((number.carrier, number.number))
+        if fresh:
+            self._last = fresh[0]
+        self._count = len(world.numbers)
+
+
+class Holdings:
+    """`Number.account` is the truth; this remembers the order, so that a listing need not look at all stock."""
+
+    def __init__(self, carrier: str) -> None:
+        self.carrier = carrier
+        self._bought: dict[str, dict[str, None]] = {}
+
+    def add(self, number: Number) -> None:
+        assert number.account is not None
+        bought = self._bought.setdefault(number.account, {})
+        bought.pop(number.number, None)
+        bought[number.number] = None
+
+    def newest_first(self, world: World, account: str) -> list[Number]:
+        """What the account holds now; a number that left it in any way is not shown."""
+        found = (world.number(self.carrier, number) for number in reversed(self._bought.get(account, {})))
+        return [number for number in found if number is not None and number.account == account]

@@ -1,0 +1,181 @@
+"""Telnyx: numbers are searched, ordered, and some time later they are there."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from trunkline.sandbox import telnyx_numbers as numbers
+from trunkline.sandbox import telnyx_orders as orders
+from trunkline.sandbox import telnyx_search as search
+from trunkline.sandbox.app import Handler
+from trunkline.sandbox.telnyx_wire import CARRIER, Refused, book, caller, hold
+from trunkline.sandbox.world import Account, Number, World
+
+DEFAULT_ACCOUNT = "telnyx"
+DEFAULT_SECRET = "KEY0SANDBOX0TELNYX0ONLY"  # noqa: S105
+
+STATUS_CODES = {400: "10015", 401: "10009", 402: "20100", 403: "10010", 404: "10005", 409: "10012", 429: "10011"}
+
+US_AREAS = {
+    "415": ("San Francisco", "CA"),
+    "212": ("New York", "NY"),
+    "312": ("Chicago", "IL"),
+    "206": ("Seattle", "WA"),
+    "617": ("Boston", "MA"),
+    "305": ("Miami", "FL"),
+}
+CA_AREAS = {"416": ("Toronto", "ON"), "604": ("Vancouver", "BC")}
+
+
+def stock() -> list[Number]:
+    """What is for sale in a new world: US and CA without papers, GB, FR and DE with."""
+
+    def block(prefix: str, size: int, price: str, **more: Any) -> list[Number]:
+        return [Number(CARRIER, f"{prefix}{i:03d}", price=Decimal(price), **more) for i in range(1, size + 1)]
+
+    papers: dict[str, Any] = {"sms": False, "bundle": True, "address": "local"}
+    found: list[Number] = []
+    for area, (locality, region) in US_AREAS.items():
+        found += block(f"+1{area}5553", 40, "1.00", locality=locality, region=region)
+    for area, (locality, region) in CA_AREAS.items():
+        found += block(f"+1{area}5553", 20, "1.00", country="CA", locality=locality, region=region)
+    found += block("+18885553", 20, "2.00", type="toll_free")
+    found += block("+442079463", 20, "1.50", country="GB", locality="London", **papers)
+    found += block("+447400123", 20, "2.50", country="GB", type="mobile", **papers | {"sms": True})
+    found += block("+3319900", 20, "1.50", country="FR", locality="Paris", **papers)
+    found += block("+493023125", 20, "1.50", country="DE", locality="Berlin", **papers)
+    return found
+
+
+class Telnyx:
+    """Telnyx API v2 under /v2: search, orders, numbers, balance.
+
+    Operations: available_phone_numbers.list, inventory_coverage.list, number_orders.create|list|get|update,
+    number_order_phone_numbers.get, sub_number_orders.get|cancel, phone_numbers.list|slim|get|update|delete,
+    balance.get.
+
+    A number counts as held from the order on (`Number.account`), but its `wire["status"]` is "purchase-pending" until
+    the order has succeeded and the number shows; a failed or cancelled order gives it and the money back. Time passes
+    by looking: each read of an order, and each read of the account's numbers, is one poll. `Account.extra` may hold
+    `country` (the home country, US) and `level` (verified, or paid: only local numbers of the home country).
+    """
+
+    name = CARRIER
+    switches: dict[str, Any] = {  # noqa: RUF012
+        # How many reads still show a new order as pending.
+        "telnyx_order_polls": 1,
+        # success, or failure: what becomes of an order then.
+        "telnyx_order_result": "success",
+        # How many reads of a new order answer 404 (seen by one project; not documented).
+        "telnyx_order_unseen_polls": 0,
+        # How many reads of /phone_numbers do not show a number whose order has succeeded.
+        "telnyx_number_unseen_polls": 0,
+        # Whether /phone_numbers shows numbers with status purchase-pending, before the order has succeeded.
+        "telnyx_list_pending": False,
+        # Whether the order's customer_reference is written on its numbers, as the guide to bulk orders says.
+        "telnyx_reference_on_numbers": True,
+        # How long a search allows an order (error 85000 later); the length is not documented.
+        "telnyx_search_seconds": 600,
+        # The code of a trial account's refusals: None for 10038 (kind of number) and 10039 (limit), or one of them.
+        "telnyx_trial_error": None,
+        # Whether trial accounts see redacted numbers.
+        "telnyx_redact_for_trial": True,
+        # The HTTP status of refused orders: None for 422 (85xxx) and 403 (1003x); neither is documented.
+        "telnyx_refusal_status": None,
+        # Status of an order whose parts are all cancelled: failure (OpenAPI) or cancelled (guides).
+        "telnyx_cancelled_status": "failure",
+        # Whether filter[phone_number] takes a leading plus: no by the OpenAPI document, yes in Telnyx's own CLI.
+        "telnyx_plus_in_filter": False,
+        # Requests a second for each operation, then 429; the true values are not published.
+        "telnyx_rate_limit": 5000,
+    }
+
+    def operations(self) -> list[tuple[str, str, str, Handler]]:
+        table: list[tuple[str, str, str, Handler]] = [
+            ("available_phone_numbers.list", "GET", "/v2/available_phone_numbers", search.search),
+            ("inventory_coverage.list", "GET", "/v2/inventory_coverage", search.coverage),
+            ("number_orders.create", "POST", "/v2/number_orders", orders.create_order),
+            ("number_orders.list", "GET", "/v2/number_orders", orders.list_orders),
+            ("number_orders.get", "GET", "/v2/number_orders/{order}", orders.get_order),
+            ("number_orders.update", "PATCH", "/v2/number_orders/{order}", orders.update_order),
+            ("number_order_phone_numbers.get", "GET", "/v2/number_order_phone_numbers/{line}", orders.get_line),
+            ("sub_number_orders.cancel", "PATCH", "/v2/sub_number_orders/{sub}/cancel", orders.cancel_sub_order),
+            ("sub_number_orders.get", "GET", "/v2/sub_number_orders/{sub}", orders.get_sub_order),
+            ("phone_numbers.slim", "GET", "/v2/phone_numbers/slim", numbers.list_slim),
+            ("phone_numbers.list", "GET", "/v2/phone_numbers", numbers.list_numbers),
+            ("phone_numbers.get", "GET", "/v2/phone_numbers/{id}", numbers.get_number),
+            ("phone_numbers.update", "PATCH", "/v2/phone_numbers/{id}", numbers.update_number),
+            ("phone_numbers.delete", "DELETE", "/v2/phone_numbers/{id}", numbers.delete_number),
+            ("balance.get", "GET", "/v2/balance", balance),
+        ]
+        return [(operation, method, path, limited(operation, call)) for operation, method, path, call in table]
+
+    def seed(self, world: World) -> None:
+        world.add_account(Account(CARRIER, DEFAULT_ACCOUNT, DEFAULT_SECRET))
+        for number in stock():
+            world.add_number(number)
+
+    def hold(self, world: World, number: Number) -> None:
+        hold(world, number)
+
+    def error(self, status: int) -> Response:
+        code = STATUS_CODES.get(status, "10015" if status < 500 else "10007")
+        return with_rate(Refused(status, code, "The sandbox was told to answer so.").response(), 5000, 0)
+
+    def check_auth(self, request: Request, world: World) -> Response | None:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and key:
+            for account in world.accounts.values():
+                if account.carrier == CARRIER and account.secret == key:
+                    request.state.telnyx_account = account
+                    return None
+        limit = int(world.switches["telnyx_rate_limit"])
+        return with_rate(
+            Refused(401, "10009", "Could not understand the provided credentials.").response(), limit, limit
+        )
+
+
+def with_rate(response: Response, limit: int, remaining: int) -> Response:
+    """Every answer carries these; the reset is in seconds."""
+    response.headers["x-ratelimit-limit"] = str(limit)
+    response.headers["x-ratelimit-remaining"] = str(max(remaining, 0))
+    response.headers["x-ratelimit-reset"] = "1"
+    return response
+
+
+def limited(operation: str, call: Handler) -> Handler:
+    """The call with its share of the second, its refusals worded, and the rate headers on whatever comes of it."""
+
+    async def handler(request: Request, world: World) -> Response:
+        limit, second, spent = int(world.switches["telnyx_rate_limit"]), int(time.monotonic()), book(world).spent
+        key = f"{caller(request).id} {operation}"
+        since, used = spent.get(key, (second, 0))
+        used = used + 1 if since == second else 1
+        spent[key] = second, used
+        try:
+            if used > limit:
+                raise Refused(429, "10011", "You have exceeded the maximum number of allowed requests.")
+            response = await call(request, world)
+        except Refused as refused:
+            response = refused.response()
+        return with_rate(response, limit, limit - used)
+
+    return handler
+
+
+async def balance(request: Request, world: World) -> Response:
+    account = caller(request)
+    data = {
+        "record_type": "balance",
+        "balance": f"{account.balance:.2f}",
+        "credit_limit": "0.00",
+        "available_credit": f"{account.balance:.2f}",
+        "pending": "0.00",
+        "currency": account.currency,
+    }
+    return JSONResponse({"data": data})
