@@ -47,9 +47,9 @@ Classify = Callable[[Reply], ProviderError | None]
 class ProviderClient:
     """A client of one provider account.
 
-    A reply below 400 is returned; anything else raises the ProviderError class that says what to do next. `classify`
-    is the vendor's reading of its own refusals (4xx): it returns the error, or None for the general rule. The error
-    gets its provider and operation here.
+    A reply below 300 is returned; anything else raises the ProviderError class that says what to do next. Redirects
+    are not followed: they would take the keys, or a purchase, elsewhere. `classify` is the vendor's reading of its own
+    refusals (4xx): it returns the error, or None for the general rule. The error gets its provider and operation here.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class ProviderClient:
         )
         self._bucket = AsyncLimiter(max(limits.per_second, 1.0), 1.0)
         self._places = asyncio.Semaphore(limits.at_once)
+        self._patience = limits.timeout
         self._not_before = 0.0
 
     async def request(
@@ -90,7 +91,7 @@ class ProviderClient:
     ) -> Reply:
         """Send once. `creates` marks a request that must not happen twice: if its reply is lost, the outcome is
         unknown instead of "try again"."""
-        await self._pace()
+        await self._pace(operation)
         async with self._places:
             started = time.monotonic()
             try:
@@ -108,15 +109,20 @@ class ProviderClient:
                 raise self._no_answer(operation, error, lost) from None
         reply = Reply(response.status_code, _body_of(response), response.headers)
         self._record(operation, method, path, started, str(reply.status))
-        if reply.status >= 400:
+        if reply.status >= 300:
             raise self._error(operation, reply, creates)
         return reply
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _pace(self) -> None:
+    async def _pace(self, operation: str) -> None:
+        """Wait for our turn. A pause longer than we wait for an answer is the caller's to sit out: it can free what it
+        holds meanwhile."""
         wait = self._not_before - time.monotonic()
+        if wait > self._patience:
+            detail = f"{self.provider} has asked us to pause"
+            raise RetryLater(detail, retry_after=wait, provider=self.provider, operation=operation)
         if wait > 0:
             await asyncio.sleep(wait)
         await self._bucket.acquire()
