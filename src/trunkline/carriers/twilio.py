@@ -108,13 +108,11 @@ class TwilioCarrier:
             kind = instead
             found = await self._available(want, country, kind, limit)
         price, currency = (await self._price_list(country)).get(kind, (None, None)) if found else (None, None)
-        offers = [
+        return [
             Offer(E164(item["phone_number"]), country, kind, price, currency, self._needs(item, country, kind))
             for item in found
             if can(item, "voice")
         ]
-        # A stable sort: at one price, numbers that need no papers are tried before those that do.
-        return sorted(offers, key=lambda offer: len(offer.needs))[:limit]
 
     async def buy(self, offer: Offer, mark: OwnerMark) -> OwnedNumber:
         """Buy by PhoneNumber. Twilio answers 201 also for a number that the account holds already and then either

@@ -35,6 +35,7 @@ SETTINGS = {"telnyx": "TELNYX_VAPI_CREDENTIAL_ID", "vonage": "VONAGE_VAPI_CREDEN
 CARRIES_KEYS = "twilio"
 # The wording of a second import is not documented and differs between reports.
 ALREADY = re.compile(r"already|duplicate|existing (phone number|credential)", re.IGNORECASE)
+WRONG_CARRIER_KEY = re.compile(r"couldn't \w+ \w+ number.* 40[13]\b", re.IGNORECASE)
 # Observed for Twilio and Telnyx, also while the carrier does not yet show a number that it has just sold.
 NOT_SEEN_YET = re.compile(r"number not found on \w+|couldn't (get|find|update) \w+ number", re.IGNORECASE)
 BAD_TRUNK = re.compile(r"couldn't validate sip trunk", re.IGNORECASE)
@@ -113,8 +114,8 @@ class VapiPlatform:
             body["name"] = name[:LONGEST_NAME]
         reply = await self._changed("connect", "PATCH", f"/phone-number/{voice.id}", body)
         now = voice_number(row_of(reply, "connect"))
-        wanted = Target() if target is None else target
-        if now.assistant_id != wanted.assistant_id or (not wanted.assistant_id and now.server_url != wanted.server_url):
+        detached = (now.assistant_id, now.server_url) == (None, None)
+        if not (detached if target is None else now.answered_by(target)):
             raise RetryLater(
                 f"Vapi has not changed what answers {voice.number or voice.id}", provider="vapi", operation="connect"
             )
@@ -314,6 +315,11 @@ def refusal(reply: Reply) -> ProviderError | None:
         return Missing(f"Vapi has no such thing: {text}")
     if reply.status == 409 or (reply.status == 400 and ALREADY.search(text)):
         return AlreadyThere(f"Vapi has it already: {text}")
+    if reply.status == 400 and WRONG_CARRIER_KEY.search(text):
+        return ActionRequired(
+            f"the carrier refused Vapi: {text}",
+            hint="correct the carrier's keys in its credential in Vapi's dashboard, or delete that credential",
+        )
     if reply.status == 400 and NOT_SEEN_YET.search(text):
         return RetryLater(f"Vapi does not see the number at its carrier: {text}")
     if reply.status == 403:
