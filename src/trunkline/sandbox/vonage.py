@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,9 +17,9 @@ from starlette.responses import JSONResponse, Response
 
 from trunkline.sandbox.app import Handler
 from trunkline.sandbox.inventory import Holdings, Shelves
+from trunkline.sandbox.vonage_stock import CARRIER, stock
 from trunkline.sandbox.world import Account, Number, World
 
-CARRIER = "vonage"
 DEFAULT_ACCOUNT = "5a4db0c5"
 DEFAULT_SECRET = "SandboxVonageOnly1"  # noqa: S105
 
@@ -41,30 +42,6 @@ ONLY_BY_HAND = (
     "Numbers from this country can be requested from the Dashboard (https://dashboard.nexmo.com/buy-numbers) as they "
     "require a valid local address to be provided before being purchased."
 )
-US_AREAS = ("415", "212", "312", "206", "617", "305")
-CA_AREAS = ("416", "604")
-
-
-def stock() -> list[Number]:
-    """What is for sale in a new world; FR and DE are sold in the dashboard only."""
-
-    def block(prefix: str, size: int, price: str, **more: Any) -> list[Number]:
-        return [
-            Number(CARRIER, f"{prefix}{i:03d}", price=Decimal(price), currency="EUR", **more)
-            for i in range(1, size + 1)
-        ]
-
-    found: list[Number] = []
-    for area in US_AREAS:
-        found += block(f"+1{area}5554", 40, "0.90")
-    for area in CA_AREAS:
-        found += block(f"+1{area}5554", 20, "0.90", country="CA")
-    found += block("+18885554", 20, "2.10", type="toll_free", sms=False)
-    found += block("+442079464", 20, "1.25", country="GB", sms=False)
-    found += block("+447400124", 20, "1.25", country="GB", type="mobile")
-    found += block("+3319901", 20, "3.00", country="FR", sms=False, address="local")
-    found += block("+493023126", 20, "1.50", country="DE", sms=False, address="local")
-    return found
 
 
 class Failed(Exception):
@@ -202,12 +179,12 @@ def whole(request: Request, name: str, default: int, highest: int) -> int:
     return int(text)
 
 
-def pattern(request: Request) -> Callable[[str], bool]:
-    """`search_pattern` 0 starts with, 1 contains, 2 ends with `pattern`, which includes the country code."""
+def pattern(request: Request) -> tuple[str, str, str]:
+    """What the E.164 number starts with, contains and ends with: `search_pattern` 0, 1 or 2 says which is `pattern`."""
     text, where = request.query_params.get("pattern", ""), whole(request, "search_pattern", 0, 2)
-    if where == 1:
-        return lambda digits: text in digits
-    return (lambda digits: digits.startswith(text)) if where == 0 else (lambda digits: digits.endswith(text))
+    if text and not text.isdecimal():
+        text = "none"  # msisdns are digits alone, so that a plus or a wildcard matches nothing
+    return ("+" + text if where == 0 else "+", text if where == 1 else "", text if where == 2 else "")
 
 
 def listing(request: Request, items: list[Number], show: Callable[[Number], dict[str, Any]]) -> Response:
@@ -247,14 +224,17 @@ async def search(request: Request, world: World) -> Response:
         raise Failed()
     if wanted and wanted not in FEATURES and world.switches["vonage_feature_order_matters"]:
         return JSONResponse({})
-    matches = pattern(request)
+    start, part, end = pattern(request)
+
+    @cache
+    def fits(number_type: str, sms: bool, voice: bool) -> bool:
+        like = Number(CARRIER, "", country=country.upper(), type=number_type, sms=sms, voice=voice)
+        return query.get("type") in (None, kind(like)) and asked <= set(features(like))
+
     found = [
         n
-        for n in shelves(world).candidates(world, country.upper())
-        if n.account is None
-        and matches(msisdn(n))
-        and query.get("type") in (None, kind(n))
-        and asked <= set(features(n))
+        for n in shelves(world).candidates(world, country.upper(), start, part)
+        if n.account is None and fits(n.type, n.sms, n.voice) and n.number.endswith(end)
     ]
     return listing(request, found, offer)
 
@@ -264,7 +244,7 @@ async def owned(request: Request, world: World) -> Response:
     application, linked = query.get("application_id"), query.get("has_application", "").lower()
     if linked not in ("", "true", "false"):
         raise Failed()
-    matches, late = pattern(request), lag(world)
+    (start, part, end), late = pattern(request), lag(world)
     found = []
     for number in reversed(holdings(world).newest_first(world, account.id)):
         if late.get(number.number, 0) > 0:
@@ -272,7 +252,9 @@ async def owned(request: Request, world: World) -> Response:
             continue
         app_id = number.wire.get("app_id")
         if (
-            matches(msisdn(number))
+            number.number.startswith(start)
+            and part in number.number
+            and number.number.endswith(end)
             and query.get("country", number.country).upper() == number.country
             and application in (None, app_id)
             and (not linked or (linked == "true") == bool(app_id))
