@@ -1,0 +1,30 @@
+"""Carriers that use the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.carriers.twilio_account import Build, settings_for
+from tests.support.sandbox_server import SandboxServer
+from trunkline.carriers.twilio import TwilioCarrier
+
+
+@pytest.fixture
+async def build_twilio(sandbox: SandboxServer) -> AsyncIterator[Build]:
+    carriers: list[TwilioCarrier] = []
+
+    def new(**changes: Any) -> TwilioCarrier:
+        carriers.append(TwilioCarrier(settings_for(sandbox, **changes)))
+        return carriers[-1]
+
+    yield new
+    for carrier in carriers:
+        await carrier.close()
+
+
+@pytest.fixture
+def twilio(build_twilio: Build) -> TwilioCarrier:
+    return build_twilio()
