@@ -67,6 +67,7 @@ class Settings(BaseSettings):
 
     vonage_api_key: str | None = Field(None, description="Vonage API key")
     vonage_api_secret: SecretStr | None = Field(None, description="its secret")
+    vonage_vapi_credential_id: str | None = Field(None, description="the Vonage credential in Vapi, if made by hand")
     vonage_base_url: str = Field("https://rest.nexmo.com", description="where Vonage's API answers")
 
     byo_numbers: List = Field([], description="E.164 numbers on your own SIP trunk, comma-separated")
@@ -121,6 +122,10 @@ class Settings(BaseSettings):
         if not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
         return value
+
+    def secrets(self) -> list[str]:
+        """The value of every secret, for the redaction of logs only."""
+        return [v.get_secret_value() for v in dict(self).values() if isinstance(v, SecretStr)]
 
     @property
     def embedded(self) -> bool:

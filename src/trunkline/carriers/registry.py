@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from trunkline.carriers.base import Carrier
+from trunkline.carriers.byo import ByoCarrier
+from trunkline.carriers.telnyx import TelnyxCarrier
 from trunkline.carriers.twilio import TwilioCarrier
+from trunkline.carriers.vapi_numbers import VapiCarrier
+from trunkline.carriers.vonage import VonageCarrier
 from trunkline.settings import Settings
 
 
@@ -18,7 +22,13 @@ class CarrierClass(Protocol):
         """Whether the settings hold what the carrier needs."""
 
 
-CARRIERS: dict[str, CarrierClass] = {"twilio": TwilioCarrier}
+CARRIERS: dict[str, CarrierClass] = {
+    "twilio": TwilioCarrier,
+    "telnyx": TelnyxCarrier,
+    "vonage": VonageCarrier,
+    "vapi": VapiCarrier,
+    "byo": ByoCarrier,
+}
 
 
 def build_carriers(settings: Settings) -> dict[str, Carrier]:

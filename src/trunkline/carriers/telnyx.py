@@ -6,10 +6,11 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from itertools import chain, repeat
 from typing import Any, ClassVar
 
 import phonenumbers
@@ -26,14 +27,16 @@ from trunkline.errors import (
     ProviderError,
     Rejected,
     RetryLater,
+    SettingsError,
     TrialLimit,
 )
 from trunkline.http import Limits, ProviderClient, Reply
+from trunkline.logs import REDACTOR
 from trunkline.settings import Settings, by_country
 
 PAGE = 250
 MOST_OFFERS = 50
-PAUSES = (0.25, 0.5, 1.0, 2.0)
+PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 ENDED = {"failure", "failed", "cancelled", "canceled", "deleted"}
 # Telnyx lists numbers that it has not delivered yet, and some that have left the account.
 NOT_HELD = {"purchase-pending", "purchase-failed", "port-pending", "port-failed", "deleted", "ported-out"}
@@ -52,21 +55,19 @@ class AlreadyHeld(OfferGone):
     """409: some account, perhaps ours, owns the number (observed by Telnyx's own CLI)."""
 
 
-CODES: dict[str, tuple[type[ProviderError], str | None]] = {
+# By Telnyx's code, and by the HTTP status where no code is known.
+REFUSALS: dict[str, tuple[type[ProviderError], str | None]] = {
     **dict.fromkeys(("10006", "10009", "10010", "20001", "20002", "20003", "20008"), (ActionRequired, KEYS)),
     **dict.fromkeys(("20012", "20013", "20014", "20016", "20017"), (ActionRequired, ACCOUNT)),
-    "20100": (ActionRequired, CREDIT),
-    "10021": (ActionRequired, LOCKED),
-    "10005": (Missing, None),
-    "10036": (RetryLater, None),
+    **dict.fromkeys(("20100", "402"), (ActionRequired, CREDIT)),
+    **dict.fromkeys(("401", "403"), (ActionRequired, KEYS)),
+    **dict.fromkeys(("10005", "404"), (Missing, None)),
     **dict.fromkeys(("10038", "10039"), (TrialLimit, None)),
-    "85000": (NotSearched, None),
     **dict.fromkeys(("85001", "85006", "85007"), (OfferGone, None)),
-}
-STATUSES: dict[int, tuple[type[ProviderError], str | None]] = {
-    402: (ActionRequired, CREDIT),
-    404: (Missing, None),
-    409: (AlreadyHeld, None),
+    "10021": (ActionRequired, LOCKED),
+    "10036": (RetryLater, None),
+    "85000": (NotSearched, None),
+    "409": (AlreadyHeld, None),
 }
 
 
@@ -81,7 +82,8 @@ class TelnyxCarrier:
     capabilities: ClassVar[Capabilities] = Capabilities(types=frozenset(NumberType), credential="needed")
 
     def __init__(self, settings: Settings) -> None:
-        assert settings.telnyx_api_key is not None
+        if settings.telnyx_api_key is None:
+            raise SettingsError("Telnyx needs TELNYX_API_KEY")
         self._key = settings.telnyx_api_key
         self._groups = settings.telnyx_requirement_group_id
         self._credential_id = settings.telnyx_vapi_credential_id
@@ -91,12 +93,10 @@ class TelnyxCarrier:
             self.name,
             settings.telnyx_base_url,
             Limits(
-                settings.provider_requests_per_second,
-                settings.provider_concurrency,
-                settings.provider_timeout_seconds,
+                settings.provider_requests_per_second, settings.provider_concurrency, settings.provider_timeout_seconds
             ),
             headers={"Authorization": f"Bearer {self._key.get_secret_value()}"},
-            classify=classify,
+            classify=refusal,
         )
 
     @classmethod
@@ -122,38 +122,36 @@ class TelnyxCarrier:
         try:
             order = await self._place(offer.number, offer.country, mark)
         except AlreadyHeld:
-            held = await self._listed(offer.number, mark)
+            held = await self.find(offer.number, mark)
             if held is None or held.mark_text != str(mark):
                 raise
             return held
         return await self._completed(order, offer.number, offer.country, mark)
 
     async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
-        """First the numbers, then the orders that carry the mark.
+        """First the orders that carry the mark, then the numbers.
 
-        A successful order whose number is not listed yet counts as held while the listing may lag; after that the
-        listing is the truth (the number was released since). An order that waits for papers is cancelled here too:
-        it would never end by itself, and its number could not be ordered again.
+        A successful order whose number is not listed counts as held while the listing may lag; after that the listing
+        is the truth (the number was released since). An order that waits for papers is cancelled here too: it would
+        not end by itself for weeks, and its number could not be ordered again.
         """
+        orders = [await self._read_order(order) for order in await self._orders(number, mark)]
+        if waiting := next((order for order in orders if wants_papers(order)), None):
+            raise await self._cancelled(waiting)
         held = await self._listed(number, mark)
-        if held is not None and held.mark_text:
-            return held
-        orders = await self._orders(number, mark)
-        for order in orders:
-            if status_of(order) == "pending":
-                await self._settle(await self._read_order(order), None)
-                raise RetryLater("the Telnyx order is still pending", provider=self.name, operation="find")
-        succeeded = next((o for o in orders if status_of(o) == "success"), None)
-        if succeeded is None or (held is None and age(succeeded) > self._listing_lag):
-            return held
-        bought = number or E164(succeeded["phone_numbers"][0]["phone_number"])
-        return replace(held or OwnedNumber(bought, bought), mark_text=str(mark))
+        succeeded = next((order for order in orders if status_of(order) == "success"), None)
+        if succeeded and held:
+            return replace(held, mark_text=held.mark_text or str(mark))
+        if succeeded and age(succeeded) <= self._listing_lag:
+            bought = number or E164(succeeded["phone_numbers"][0]["phone_number"])
+            return OwnedNumber(bought, bought, mark_text=str(mark))
+        if held is None and any(status_of(order) == "pending" for order in orders):
+            raise RetryLater("the Telnyx order is still pending", provider=self.name, operation="find")
+        return held
 
     async def owned(self) -> AsyncIterator[OwnedNumber]:
-        seen: set[str] = set()
         async for row in self._numbers({}):
-            if row["id"] not in seen and normal(row.get("status")) not in NOT_HELD:
-                seen.add(row["id"])
+            if normal(row.get("status")) not in NOT_HELD:
                 yield read_owned(row)
 
     async def release(self, owned: OwnedNumber) -> None:
@@ -190,15 +188,14 @@ class TelnyxCarrier:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _available(self, filters: dict[str, str | None], digits: dict[str, str]) -> list[dict[str, Any]]:
+    async def _available(self, filters: Mapping[str, str | None], digits: dict[str, str]) -> list[dict[str, Any]]:
         """Held numbers are left out: they are those that this account has just released."""
         params = {f"filter[{name}]": value for name, value in filters.items() if value is not None}
         params |= {f"filter[phone_number][{name}]": value for name, value in digits.items()}
         params |= {"filter[features][]": "voice", "filter[exclude_held_numbers]": "true"}
-        reply = await self._client.request(
-            "available_phone_numbers.list", "GET", "/available_phone_numbers", params=params
-        )
-        return rows_of(reply)
+        path = "/available_phone_numbers"
+        reply = await self._client.request("available_phone_numbers.list", "GET", path, params=params)
+        return rows_of(reply, "phone_number")
 
     async def _place(self, number: E164, country: str, mark: OwnerMark) -> dict[str, Any]:
         """One order; one more if Telnyx wants the number searched first, which means that nothing was ordered."""
@@ -213,84 +210,75 @@ class TelnyxCarrier:
         return await self._order(number, country, mark)
 
     async def _order(self, number: E164, country: str, mark: OwnerMark) -> dict[str, Any]:
-        line = {"phone_number": number}
+        line: dict[str, str] = {"phone_number": number}
         if group := by_country(self._groups, country):
             line["requirement_group_id"] = group
         body = {"phone_numbers": [line], "customer_reference": str(mark)}
         reply = await self._client.request("number_orders.create", "POST", "/number_orders", json=body, creates=True)
-        order = reply.body.get("data") if isinstance(reply.body, dict) else None
-        if not isinstance(order, dict) or "id" not in order:
-            raise self._unknown("Telnyx took the order and answered something else than an order")
-        return order
+        try:
+            return order_of(reply)
+        except RetryLater as error:
+            raise self._unknown(error.detail) from None
 
     async def _completed(self, order: dict[str, Any], number: E164, country: str, mark: OwnerMark) -> OwnedNumber:
-        """The number once its order has succeeded and it is listed; OutcomeUnknown while the order is pending.
-
-        A successful order without a listed number is a purchase all the same.
-        """
+        """The number once its order has succeeded and it is listed. A successful order without a listed number is a
+        purchase all the same. OutcomeUnknown while the order is pending."""
         deadline = time.monotonic() + self._patience
-        group = by_country(self._groups, country)
-        turn = 0
-        while True:
+        may_wait_for_papers = by_country(self._groups, country) is not None
+        for pause in chain(PAUSES, repeat(PAUSES[-1])):
+            if time.monotonic() + pause > deadline:
+                break
+            await asyncio.sleep(pause)
+            refusal = None
             try:
+                order = await self._read_order(order)
                 held = await self._listed(number, mark) if status_of(order) == "success" else None
-                if held is not None:
-                    return replace(held, mark_text=held.mark_text or str(mark))
-                pause = PAUSES[min(turn, len(PAUSES) - 1)]
-                if time.monotonic() + pause > deadline:
-                    break
-                await asyncio.sleep(pause)
-                turn += 1
-                if status_of(order) == "pending":
-                    order = await self._read_order(order)
+                if wants_papers(order) and not may_wait_for_papers:
+                    refusal = await self._cancelled(order)
             except ProviderError as error:
                 raise self._unknown(f"the Telnyx order could not be followed: {error.detail}") from None
-            await self._settle(order, group, during_buy=True)
+            if refusal is not None:
+                raise refusal
+            if held is not None:
+                return replace(held, mark_text=held.mark_text or str(mark))
+            if status_of(order) in ENDED:
+                raise OfferGone(f"the Telnyx order for {number} ended as {status_of(order)}", provider=self.name)
         if status_of(order) == "success":
             return OwnedNumber(number, number, mark_text=str(mark))
         raise self._unknown("the Telnyx order is still pending")
 
-    async def _settle(self, order: dict[str, Any], group: str | None, *, during_buy: bool = False) -> None:
-        """Raise what an order that will not deliver means; return for one that has or still may.
-
-        An order that waits for papers is cancelled, unless a requirement `group` was sent with it a moment ago.
-        """
-        status = status_of(order)
-        lines = order.get("phone_numbers") or [{}]
-        number = lines[0].get("phone_number", "the number")
-        if status in ENDED:
-            if during_buy:
-                raise OfferGone(f"the Telnyx order for {number} ended as {status}", provider=self.name)
-            return
-        if status == "success" or order.get("requirements_met") is not False or group:
-            return
+    async def _cancelled(self, order: dict[str, Any]) -> ActionRequired:
+        """Cancel an order that waits for papers; the error that says which are missing."""
+        number = order["phone_numbers"][0]["phone_number"]
         try:
             for sub in order.get("sub_number_orders_ids") or []:
                 await self._client.request("sub_number_orders.cancel", "PATCH", f"/sub_number_orders/{sub}/cancel")
         except ProviderError as error:
-            detail = f"an order for {number} that waits for papers could not be cancelled: {error.detail}"
-            raise (self._unknown(detail) if during_buy else RetryLater(detail, provider=self.name)) from None
-        country = country_of(number) if number.startswith("+") else None
-        raise ActionRequired(
+            detail = f"a Telnyx order for {number} waits for papers and could not be cancelled: {error.detail}"
+            raise RetryLater(detail, provider=self.name, operation="sub_number_orders.cancel") from None
+        country = country_of(number) or "the country"
+        return ActionRequired(
             f"Telnyx wants papers for {number}; the order was cancelled",
             provider=self.name,
             operation="number_orders.create",
-            hint=f"have a requirement group for {country or 'the country'} approved by Telnyx and name it in "
-            "telnyx_requirement_group_id",
+            hint=f"have Telnyx approve a requirement group for numbers of {country} and set "
+            f"telnyx_requirement_group_id to {country}=its id",
         )
 
     async def _read_order(self, order: dict[str, Any]) -> dict[str, Any]:
-        """The order as it stands now. One that was just made can answer 404 for a moment (observed)."""
+        """A pending order as it stands now. One that was just made can answer 404 for a moment (observed)."""
+        if status_of(order) != "pending":
+            return order
         try:
             reply = await self._client.request("number_orders.get", "GET", f"/number_orders/{order['id']}")
         except Missing:
             return order
-        return dict(reply.body["data"])
+        return order_of(reply)
 
     async def _orders(self, number: E164 | None, mark: OwnerMark) -> list[dict[str, Any]]:
         params = {"filter[customer_reference]": str(mark), "page[size]": str(PAGE)}
         reply = await self._client.request("number_orders.list", "GET", "/number_orders", params=params)
-        marked = [row for row in rows_of(reply) if row.get("customer_reference") == str(mark)]
+        marked = [row for row in rows_of(reply, "id", "phone_numbers") if row.get("customer_reference") == str(mark)]
         return [o for o in marked if number in (None, *(line.get("phone_number") for line in o["phone_numbers"]))]
 
     async def _listed(self, number: E164 | None, mark: OwnerMark | None) -> OwnedNumber | None:
@@ -299,62 +287,59 @@ class TelnyxCarrier:
         by = {"filter[phone_number]": number.lstrip("+")} if number else {"filter[customer_reference]": str(mark)}
         async for row in self._numbers(by):
             same = row["phone_number"] == number if number else row.get("customer_reference") == str(mark)
-            if same and normal(row.get("status")) == "purchase-pending":
-                raise RetryLater("Telnyx is still delivering the number", provider=self.name, operation="find")
             if same and normal(row.get("status")) not in NOT_HELD:
                 return read_owned(row)
         return None
 
     async def _numbers(self, filters: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
-        """All pages. A page without anything new, where more were announced, is an error and not the end: a server
-        that answers page 1 for ever would otherwise be read for ever."""
+        """All pages, each number once. A page without anything new is an error and not the end: a server that answers
+        page 1 for ever would otherwise be read for ever."""
         seen: set[str] = set()
         page = 1
         while True:
             params = {**filters, "page[number]": str(page), "page[size]": str(PAGE)}
             reply = await self._client.request("phone_numbers.list", "GET", "/phone_numbers", params=params)
-            rows = rows_of(reply)
-            if rows and page > 1 and all(row["id"] in seen for row in rows):
-                raise RetryLater("Telnyx repeats a page of the numbers", provider=self.name)
-            for row in rows:
+            rows = rows_of(reply, "id", "phone_number")
+            new = [row for row in rows if row["id"] not in seen]
+            total = (reply.body.get("meta") or {}).get("total_pages")
+            last = page >= total if isinstance(total, int) else len(rows) < PAGE
+            if not new and (rows or not last):
+                raise RetryLater("Telnyx repeats or leaves out a page of the numbers", provider=self.name)
+            for row in new:
                 seen.add(row["id"])
                 yield row
-            meta = reply.body.get("meta") or {}
-            total = meta.get("total_pages")
-            if page >= total if isinstance(total, int) else len(rows) < PAGE:
+            if last:
                 return
-            if not rows:
-                raise RetryLater("Telnyx left out a page of the numbers", provider=self.name)
             page += 1
 
     def _unknown(self, detail: str) -> OutcomeUnknown:
         return OutcomeUnknown(detail, provider=self.name, operation="number_orders.create")
 
 
-def classify(reply: Reply) -> ProviderError | None:
-    """Telnyx's refusal by the first code that we know, else by its status."""
-    errors = reply.body.get("errors") if isinstance(reply.body, dict) else None
-    entries = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
-    known = next((e for e in entries if str(e.get("code")) in CODES), None)
-    entry = known or (entries[0] if entries else {})
-    code = str(entry["code"]) if "code" in entry else None
-    words = ": ".join(str(entry[key]) for key in ("title", "detail") if entry.get(key))[:300]
-    if known is not None:
-        kind, hint = CODES[str(code)]
-    elif reply.status in STATUSES:
-        kind, hint = STATUSES[reply.status]
-    elif reply.status in (401, 403):
-        kind, hint = ActionRequired, KEYS
-    else:
-        kind, hint = Rejected, None
+def refusal(reply: Reply) -> ProviderError:
+    """Telnyx's errors by the first code that we know, else by the status."""
+    listed = reply.body.get("errors") if isinstance(reply.body, dict) else None
+    errors = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    known = next((e for e in errors if str(e.get("code")) in REFUSALS), None)
+    said = known or (errors[0] if errors else {})
+    code = str(said["code"]) if "code" in said else None
+    kind, hint = REFUSALS.get(str(code) if known else str(reply.status), (Rejected, None))
+    words = REDACTOR.text(": ".join(str(said[key]) for key in ("title", "detail") if said.get(key)))[:300]
     return kind(f"Telnyx: {words or f'refused ({reply.status})'}", vendor_code=code, hint=hint)
 
 
-def rows_of(reply: Reply) -> list[dict[str, Any]]:
-    data = reply.body.get("data") if isinstance(reply.body, dict) else None
-    if not isinstance(data, list):
-        raise RetryLater("Telnyx answered something else than a list")
-    return data
+def rows_of(reply: Reply, *needed: str) -> list[dict[str, Any]]:
+    rows = reply.body.get("data") if isinstance(reply.body, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and all(map(row.get, needed)) for row in rows):
+        raise RetryLater("Telnyx's answer cannot be read", provider="telnyx")
+    return rows
+
+
+def order_of(reply: Reply) -> dict[str, Any]:
+    order = reply.body.get("data") if isinstance(reply.body, dict) else None
+    if not isinstance(order, dict) or not order.get("id") or not order.get("phone_numbers"):
+        raise RetryLater("Telnyx's answer cannot be read", provider="telnyx")
+    return order
 
 
 def normal(status: Any) -> str:
@@ -367,6 +352,10 @@ def status_of(order: dict[str, Any]) -> str:
     lines = order.get("phone_numbers") or [{}]
     ends = [s for key in ("status", "requirements_status") if (s := normal(lines[0].get(key))) in ENDED]
     return ends[0] if ends else normal(order.get("status"))
+
+
+def wants_papers(order: dict[str, Any]) -> bool:
+    return status_of(order) == "pending" and order.get("requirements_met") is False
 
 
 def age(order: dict[str, Any]) -> float:

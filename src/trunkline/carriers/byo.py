@@ -1,0 +1,87 @@
+"""Your own SIP trunk: the numbers are configured, nothing is bought and nothing is given back."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import AsyncIterator
+from typing import ClassVar
+
+from trunkline.carriers.base import Capabilities, ImportSource
+from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
+from trunkline.domain.marks import OwnerMark
+from trunkline.domain.numbers import E164, NumberType, parse_number
+from trunkline.errors import InvalidInput, Rejected, SettingsError
+from trunkline.settings import Settings
+
+NOTHING_FOR_SALE = "numbers on your own SIP trunk are not bought: list them in BYO_NUMBERS"
+
+
+class ByoCarrier:
+    """The numbers of BYO_NUMBERS, on the trunk behind BYO_GATEWAY_IPS or BYO_VAPI_CREDENTIAL_ID.
+
+    Vapi knows the trunk as a credential of kind byo-sip-trunk. It is recognised by a fingerprint of its gateways, so
+    that other gateways mean another credential.
+    """
+
+    name: ClassVar[str] = "byo"
+    capabilities: ClassVar[Capabilities] = Capabilities(owner_mark=False, credential="needed")
+
+    def __init__(self, settings: Settings) -> None:
+        self._numbers = configured_numbers(settings.byo_numbers)
+        self._gateways = gateways(settings.byo_gateway_ips)
+        self._credential_id = settings.byo_vapi_credential_id
+        if not self._gateways and not self._credential_id:
+            raise SettingsError("BYO_NUMBERS needs BYO_GATEWAY_IPS, or BYO_VAPI_CREDENTIAL_ID of a trunk made in Vapi")
+
+    @classmethod
+    def configured(cls, settings: Settings) -> bool:
+        return bool(settings.byo_numbers)
+
+    async def search(self, want: Criteria, country: str, limit: int) -> list[Offer]:
+        raise Rejected(NOTHING_FOR_SALE, provider=self.name, operation="search")
+
+    async def buy(self, offer: Offer, mark: OwnerMark) -> OwnedNumber:
+        raise Rejected(NOTHING_FOR_SALE, provider=self.name, operation="buy")
+
+    async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
+        return OwnedNumber(number, number) if number in self._numbers and number is not None else None
+
+    async def owned(self) -> AsyncIterator[OwnedNumber]:
+        for number in self._numbers:
+            yield OwnedNumber(number, number)
+
+    async def release(self, owned: OwnedNumber) -> None:
+        """Nothing to give back: the number stays yours, and is found again until it is taken out of BYO_NUMBERS."""
+
+    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> None:
+        """An import changes nothing on the trunk."""
+
+    async def offered_types(self, country: str) -> frozenset[NumberType] | None:
+        return frozenset()
+
+    def import_source(self) -> ImportSource:
+        fingerprint = hashlib.sha256(",".join(self._gateways).encode()).hexdigest()[:8]
+        details = {"gateways": [{"ip": ip} for ip in self._gateways]}
+        return ImportSource("byo-phone-number", f"byo-{fingerprint}", {}, False, self._credential_id, details)
+
+    async def close(self) -> None:
+        """No connection is held."""
+
+
+def configured_numbers(texts: list[str]) -> list[E164]:
+    """Each number once, in the order given; SettingsError names one that is not E.164."""
+    try:
+        return list(dict.fromkeys(parse_number(text) for text in texts))
+    except InvalidInput as error:
+        raise SettingsError(f"BYO_NUMBERS: {error.detail}", hint=error.hint) from None
+
+
+def gateways(texts: list[str]) -> list[str]:
+    """Vapi takes inbound calls from numeric IPv4 addresses only (its SIP trunk guide)."""
+    for text in texts:
+        try:
+            ipaddress.IPv4Address(text)
+        except ValueError:
+            raise SettingsError(f"BYO_GATEWAY_IPS: {text!r} is not an IPv4 address", hint="use 192.0.2.1") from None
+    return sorted(set(texts))

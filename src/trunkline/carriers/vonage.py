@@ -1,0 +1,293 @@
+"""Vonage: form bodies, numbers without a plus, the country with every write, and one error code for everything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from trunkline.carriers.base import Capabilities, ImportSource
+from trunkline.domain.choosing import AREA_CODE_COUNTRIES, Criteria, Offer, OwnedNumber
+from trunkline.domain.marks import OwnerMark
+from trunkline.domain.numbers import E164, NumberType
+from trunkline.errors import (
+    ActionRequired,
+    OfferGone,
+    OutcomeUnknown,
+    ProviderError,
+    Rejected,
+    RetryLater,
+    SettingsError,
+)
+from trunkline.http import Limits, ProviderClient, Reply, short_text
+from trunkline.settings import Settings
+
+PAGE = 100
+CURRENCY = "EUR"
+TYPES = {
+    NumberType.LOCAL: "landline",
+    NumberType.MOBILE: "mobile-lvn",
+    NumberType.TOLL_FREE: "landline-toll-free",
+}
+# Everything that a listing shows of a number's settings; an update replaces all of it.
+SETTINGS = (
+    "app_id",
+    "moHttpUrl",
+    "voiceCallbackType",
+    "voiceCallbackValue",
+    "messagesCallbackType",
+    "messagesCallbackValue",
+)
+STARTS_WITH, CONTAINS = "0", "1"
+KEYS = "check VONAGE_API_KEY and VONAGE_API_SECRET; an account that was never topped up may search and not buy"
+CREDIT = "add credit to the Vonage account"
+BY_HAND = "buy a number of this country in the Vonage dashboard, which takes the address that it needs"
+
+
+class Failed(Rejected):
+    """420 "method failed": no credit, number gone, number already ours, or anything else."""
+
+
+class VonageCarrier:
+    """One Vonage account.
+
+    Vonage stores no text of ours with a number, so a purchase cannot be marked and is recognised by ownership alone: a
+    number that the account held before looks like one that it has just bought. Whoever buys must therefore write down
+    the exact number first and leave out numbers that it knows already.
+    """
+
+    name: ClassVar[str] = "vonage"
+    capabilities: ClassVar[Capabilities] = Capabilities(owner_mark=False, types=frozenset(TYPES), credential="needed")
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.vonage_api_key is None or settings.vonage_api_secret is None:
+            raise SettingsError("Vonage needs VONAGE_API_KEY and VONAGE_API_SECRET")
+        self._key, self._secret = settings.vonage_api_key, settings.vonage_api_secret
+        self._credential_id = settings.vonage_vapi_credential_id
+        self._client = ProviderClient(
+            self.name,
+            settings.vonage_base_url,
+            Limits(
+                settings.provider_requests_per_second, settings.provider_concurrency, settings.provider_timeout_seconds
+            ),
+            auth=(self._key, self._secret.get_secret_value()),
+            classify=refusal,
+        )
+
+    @classmethod
+    def configured(cls, settings: Settings) -> bool:
+        return bool(settings.vonage_api_key and settings.vonage_api_secret)
+
+    async def search(self, want: Criteria, country: str, limit: int) -> list[Offer]:
+        """Not toll-free where no type is asked. One pattern can be sent: of an area code and digits to contain, the
+        area code is, and pages are read until enough numbers contain the digits."""
+        if want.number_type is not None and want.number_type not in TYPES:
+            raise Rejected(f"Vonage sells no {want.number_type} numbers", provider=self.name, operation="number.search")
+        if want.area_code and country not in AREA_CODE_COUNTRIES:
+            detail = f"area codes are for the US and Canada, not {country}"
+            raise Rejected(detail, provider=self.name, operation="number.search")
+        params = {"country": country, "features": "VOICE"}
+        # US and CA local numbers are of type mobile-lvn (Vonage's CLI documentation), so local is not asked for there.
+        if want.number_type and (want.number_type is not NumberType.LOCAL or country not in AREA_CODE_COUNTRIES):
+            params["type"] = TYPES[want.number_type]
+        if want.area_code:
+            params |= {"pattern": f"1{want.area_code}", "search_pattern": STARTS_WITH}
+        elif want.contains:
+            params |= {"pattern": want.contains, "search_pattern": CONTAINS}
+        offers: list[Offer] = []
+        async for row in self._pages("number.search", "/number/search", params):
+            offer = read_offer(row, country, want.number_type)
+            if offer is not None and (not want.contains or want.contains in str(offer.number)):
+                offers.append(offer)
+            if len(offers) >= limit:
+                break
+        return offers
+
+    async def buy(self, offer: Offer, mark: OwnerMark) -> OwnedNumber:
+        """A 420 is decided by ownership, and where the number is not ours by the balance."""
+        number = offer.number
+        if number is None:
+            raise Rejected("Vonage sells exact numbers only", provider=self.name, operation="number.buy")
+        try:
+            await self._write("number.buy", offer.country, number, creates=True)
+        except Failed as failed:
+            if held := await self.find(number, mark):
+                return held
+            raise await self._why(failed, offer) from None
+        return OwnedNumber(number, ref_of(offer.country, number), urls=dict.fromkeys(SETTINGS, ""))
+
+    async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
+        row = await self._row(number) if number is not None else None
+        return read_owned(row) if row is not None else None
+
+    async def owned(self) -> AsyncIterator[OwnedNumber]:
+        async for row in self._pages("account.numbers", "/account/numbers", {}):
+            yield read_owned(row)
+
+    async def release(self, owned: OwnedNumber) -> None:
+        """Cancelling a number that is not ours is the same 420 as any failure (its SDK's tests), so we look."""
+        country, _, _ = owned.ref.partition(":")
+        try:
+            await self._write("number.cancel", country, owned.number)
+        except Failed:
+            if await self._row(owned.number) is not None:
+                raise
+
+    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> None:
+        """An update replaces what it does not name, so the present settings are read and sent along."""
+        row = await self._row(owned.number)
+        if row is None:
+            return
+        present = {name: str(row.get(name) or "") for name in SETTINGS}
+        wanted = present | {name: value for name, value in urls.items() if name in SETTINGS}
+        if wanted == present:
+            return
+        try:
+            form = {name: value for name, value in wanted.items() if value}
+            await self._write("number.update", row["country"], owned.number, form)
+        except Failed:
+            if await self._row(owned.number) is not None:
+                raise
+
+    async def offered_types(self, country: str) -> frozenset[NumberType] | None:
+        return None
+
+    def import_source(self) -> ImportSource:
+        secrets = {"apiKey": SecretStr(self._key), "apiSecret": self._secret}
+        return ImportSource("vonage", self._key, secrets, credential_id=self._credential_id)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _write(
+        self, operation: str, country: str, number: E164, more: dict[str, str] | None = None, creates: bool = False
+    ) -> None:
+        form = {"country": country, "msisdn": number.removeprefix("+"), **(more or {})}
+        reply = await self._client.request(
+            operation, "POST", f"/{operation.replace('.', '/')}", form=form, creates=creates
+        )
+        # Its own SDK is ready for a 200 whose body says otherwise.
+        code = str(reply.body.get("error-code", "")) if isinstance(reply.body, dict) else ""
+        if code == "200":
+            return
+        error = refusal(Reply(int(code), reply.body)) if code.isdecimal() and code.startswith("4") else None
+        if error is None:
+            kind = OutcomeUnknown if creates else RetryLater
+            error = kind("Vonage's answer cannot be read")
+        error.provider, error.operation = self.name, operation
+        raise error
+
+    async def _why(self, failed: Failed, offer: Offer) -> ProviderError:
+        """The reason for a purchase that failed and left us without the number."""
+        reply = await self._client.request("account.balance", "GET", "/account/get-balance")
+        balance = amount(reply.body.get("value")) if isinstance(reply.body, dict) else None
+        where = {"provider": self.name, "operation": "number.buy", "vendor_code": "420"}
+        if balance is not None and balance < (offer.monthly_price or Decimal("0.01")):
+            return ActionRequired(f"the Vonage account holds {balance} {CURRENCY}", hint=CREDIT, **where)
+        return OfferGone(f"Vonage no longer sells {offer.number}: {failed.detail}", **where)
+
+    async def _row(self, number: E164) -> dict[str, Any] | None:
+        """Our record of exactly this number. The pattern also matches longer numbers."""
+        msisdn = number.removeprefix("+")
+        params = {"pattern": msisdn, "search_pattern": CONTAINS}
+        async for row in self._pages("account.numbers", "/account/numbers", params):
+            if row["msisdn"] == msisdn:
+                return row
+        return None
+
+    async def _pages(self, operation: str, path: str, params: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+        """Every row of a listing. Nothing found is `{}`; a page that is missing or repeated is an error."""
+        index, seen = 1, set[str]()
+        while True:
+            query = {**params, "size": str(PAGE), "index": str(index)}
+            reply = await self._client.request(operation, "GET", path, params=query)
+            rows, count = rows_of(reply)
+            new = [row for row in rows if row["msisdn"] not in seen]
+            if not new and (rows or count > len(seen)):
+                raise RetryLater("Vonage repeats or leaves out a page", provider=self.name, operation=operation)
+            for row in new:
+                seen.add(row["msisdn"])
+                yield row
+            if index * PAGE >= count:
+                return
+            index += 1
+
+
+def refusal(reply: Reply) -> ProviderError | None:
+    """By status; of the 420s only the one about a local address can be told apart, by its words."""
+    text = short_text(reply.body)
+    if reply.status == 420 and "address" in text:
+        return ActionRequired(f"Vonage wants an address: {text}", vendor_code="420", hint=BY_HAND)
+    if reply.status == 420:
+        return Failed(f"Vonage: {text}", vendor_code="420")
+    if reply.status in (401, 403):
+        return ActionRequired(f"Vonage refuses: {text}", vendor_code=str(reply.status), hint=KEYS)
+    if reply.status == 402:
+        return ActionRequired(f"Vonage refuses: {text}", vendor_code="402", hint=CREDIT)
+    if reply.status == 429:
+        return RetryLater("vonage asks us to slow down")
+    return Rejected(f"Vonage refused the request ({reply.status}): {text}", vendor_code=str(reply.status))
+
+
+def rows_of(reply: Reply) -> tuple[list[dict[str, Any]], int]:
+    """The rows and how many there are in all."""
+    body = reply.body if isinstance(reply.body, dict) else {"numbers": None}
+    rows: Any = body.get("numbers", [])
+    count = body.get("count", 0)
+    fine = isinstance(rows, list) and all(isinstance(r, dict) and r.get("msisdn") and r.get("country") for r in rows)
+    if not fine or not isinstance(count, int):
+        raise RetryLater("Vonage's answer cannot be read", provider="vonage")
+    return rows, count
+
+
+def amount(value: Any) -> Decimal | None:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return None
+
+
+def ref_of(country: str, number: str) -> str:
+    """Vonage has no id for a number; every write names the country and the number."""
+    return f"{country}:{number.removeprefix('+')}"
+
+
+def read_offer(row: dict[str, Any], country: str, asked: NumberType | None) -> Offer | None:
+    kind = next((kind for kind, name in TYPES.items() if name == row.get("type")), NumberType.LOCAL)
+    if kind is NumberType.MOBILE and country in AREA_CODE_COUNTRIES:
+        kind = asked or NumberType.LOCAL
+    if "VOICE" not in (row.get("features") or ["VOICE"]) or kind is not (asked or kind):
+        return None
+    if asked is None and kind is NumberType.TOLL_FREE:
+        return None
+    price = amount(row.get("cost"))
+    return Offer(E164(f"+{row['msisdn']}"), country, kind, price, CURRENCY if price is not None else None)
+
+
+def read_owned(row: dict[str, Any]) -> OwnedNumber:
+    """A callback to a SIP address or a telephone wins over the application, Vapi's too, and silences it."""
+    callback = row.get("voiceCallbackType")
+    elsewhere = callback in ("sip", "tel")
+    application = row.get("app_id") or (row.get("voiceCallbackValue") if callback == "app" else None)
+    texts = row.get("moHttpUrl") or row.get("messagesCallbackValue")
+    used = (
+        f"a {callback} callback"
+        if elsewhere
+        else f"the application {application}"
+        if application
+        else "an address for texts"
+        if texts
+        else None
+    )
+    return OwnedNumber(
+        number=E164(f"+{row['msisdn']}"),
+        ref=ref_of(row["country"], row["msisdn"]),
+        used_by=used,
+        urls={name: str(row.get(name) or "") for name in SETTINGS},
+        warnings=(f"calls go to a {callback} callback, not to Vapi: take it off in the dashboard",)
+        if elsewhere
+        else (),
+        voice="VOICE" in (row.get("features") or ["VOICE"]),
+    )
