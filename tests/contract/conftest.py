@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -12,6 +12,7 @@ from trunkline.carriers.base import Carrier
 from trunkline.carriers.registry import CARRIERS
 from trunkline.domain.choosing import Criteria, Offer
 from trunkline.domain.marks import OwnerMark
+from trunkline.sandbox import vapi
 from trunkline.sandbox.server import environment
 from trunkline.settings import Settings, load_settings
 
@@ -34,6 +35,8 @@ class Harness:
     page: int
     second_page: str
     refusal: dict[str, Any]
+    in_vapi = "vapi"
+    switches: ClassVar[dict[str, Any]] = {}
     country = "US"
     want = Criteria()
     account: str
@@ -88,13 +91,79 @@ class TwilioHarness(Harness):
         sandbox.control.put(path, json={"secret": self.rival_keys["twilio_auth_token"]}).raise_for_status()
 
 
-HARNESSES: list[Harness] = [TwilioHarness()]
+class TelnyxHarness(Harness):
+    name = "telnyx"
+    search = "available_phone_numbers.list"
+    create = "number_orders.create"
+    listing = "phone_numbers.list"
+    release = "phone_numbers.delete"
+    page = 250
+    second_page = "page%5Bnumber%5D=2"
+    refusal = {"errors": [{"code": "10027", "title": "Invalid field", "detail": "no such field"}]}  # noqa: RUF012
+    account = "telnyx"
+    wrong_keys = {"telnyx_api_key": "KEY0NOT0OURS"}  # noqa: RUF012
+    rival_keys = {"telnyx_api_key": "KEY0OF0THE0RIVAL"}  # noqa: RUF012
+    switches: ClassVar[dict[str, Any]] = {"telnyx_order_polls": 0}
+
+    def settings(self, base_url: str, **changes: Any) -> Settings:
+        """Without a lag, so that a number is known to be gone as soon as it is released."""
+        return super().settings(base_url, listing_lag_seconds=0, **changes)
+
+    def add_rival(self, sandbox: SandboxServer) -> None:
+        secret = self.rival_keys["telnyx_api_key"]
+        sandbox.control.put("/accounts/telnyx/rival", json={"secret": secret}).raise_for_status()
 
 
-@pytest.fixture(params=HARNESSES, ids=str)
-def harness(request: pytest.FixtureRequest) -> Harness:
-    found: Harness = request.param
-    return found
+class VonageHarness(Harness):
+    name = "vonage"
+    search = "number.search"
+    create = "number.buy"
+    listing = "account.numbers"
+    release = "number.cancel"
+    page = 100
+    second_page = "index=2"
+    refusal = {"country": "Is required."}  # noqa: RUF012
+    account = environment("")["VONAGE_API_KEY"]
+    wrong_keys = {"vonage_api_secret": "not-the-secret"}  # noqa: RUF012
+    rival_keys = {"vonage_api_key": "0f0f0f0f", "vonage_api_secret": "the-rivals-secret"}  # noqa: RUF012
+    # Vonage names the application of a number by its id alone.
+    in_vapi = "application"
+
+    def add_rival(self, sandbox: SandboxServer) -> None:
+        path = f"/accounts/vonage/{self.rival_keys['vonage_api_key']}"
+        sandbox.control.put(path, json={"secret": self.rival_keys["vonage_api_secret"]}).raise_for_status()
+
+
+class VapiHarness(Harness):
+    name = "vapi"
+    create = "phone_numbers.create"
+    listing = "phone_numbers.list_v2"
+    release = "phone_numbers.delete"
+    page = 1000
+    second_page = "page=2"
+    refusal = {"message": "Free phone number limit reached.", "error": "Bad Request", "statusCode": 400}  # noqa: RUF012
+    account = vapi.DEFAULT_ACCOUNT
+    wrong_keys = {"vapi_api_key": "the-public-key"}  # noqa: RUF012
+    switches: ClassVar[dict[str, Any]] = {"vapi_seconds_until_active": {"vapi": 0}}
+
+
+EXACT: list[Harness] = [TwilioHarness(), TelnyxHarness(), VonageHarness()]
+EVERY: list[Harness] = [*EXACT, VapiHarness()]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "exact: only for carriers that sell a number one has chosen")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "harness" in metafunc.fixturenames:
+        exact = metafunc.definition.get_closest_marker("exact") is not None
+        metafunc.parametrize("harness", EXACT if exact else EVERY, ids=str)
+
+
+@pytest.fixture(autouse=True)
+def switched(harness: Harness, sandbox: SandboxServer) -> None:
+    sandbox.control.put("/switches", json=harness.switches).raise_for_status()
 
 
 @pytest.fixture

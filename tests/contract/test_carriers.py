@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -41,6 +42,15 @@ def secrets_of(settings: Settings) -> list[str]:
     return [value.get_secret_value() for value in fields if hasattr(value, "get_secret_value")]
 
 
+def requests_of(harness: Harness, carrier: Carrier) -> list[Coroutine[Any, Any, Any]]:
+    """A look, a purchase, and a search where the carrier is asked for one."""
+    number = E164("+14155550100")
+    asked = [carrier.find(number, MARK), carrier.buy(Offer(number, harness.country), MARK)]
+    search = [carrier.search(harness.want, harness.country, 1)] if carrier.capabilities.exact_number else []
+    return [*search, *asked]
+
+
+@pytest.mark.exact
 async def test_search_offers_numbers_of_the_country_with_their_price(harness: Harness, carrier: Carrier) -> None:
     offers = await carrier.search(harness.want, harness.country, 3)
     assert len(offers) == 3
@@ -53,6 +63,7 @@ async def test_search_offers_numbers_of_the_country_with_their_price(harness: Ha
         assert offer.currency in ("USD", "EUR")
 
 
+@pytest.mark.exact
 async def test_search_finds_nothing_where_nothing_fits(harness: Harness, carrier: Carrier) -> None:
     assert await carrier.search(Criteria(contains="0000000"), harness.country, 3) == []
 
@@ -66,7 +77,7 @@ async def test_a_bought_number_is_held_marked_and_found(
     harness: Harness, sandbox: SandboxServer, carrier: Carrier, offer: Offer
 ) -> None:
     bought = await carrier.buy(offer, MARK)
-    assert bought.number == offer.number
+    assert offer.number in (None, bought.number)
     assert harness.held(sandbox) == [bought.number]
     assert harness.created(sandbox) == 1
     found = await carrier.find(bought.number, MARK)
@@ -84,8 +95,7 @@ async def test_a_bought_number_is_held_marked_and_found(
         assert await carrier.find(None, OTHER_MARK) is None
 
 
-async def test_a_number_that_we_do_not_hold_is_not_found(harness: Harness, carrier: Carrier, offer: Offer) -> None:
-    assert offer.number is not None
+async def test_a_number_that_we_do_not_hold_is_not_found(carrier: Carrier, offer: Offer) -> None:
     assert await carrier.find(offer.number, MARK) is None
 
 
@@ -153,7 +163,8 @@ async def test_429_is_retry_later_and_nothing_was_bought(
     assert caught.value.retry_after == pytest.approx(0.1)
     assert harness.created(sandbox) == 1
     assert harness.held(sandbox) == []
-    assert (await carrier.buy(offer, MARK)).number == offer.number
+    await carrier.buy(offer, MARK)
+    assert len(harness.held(sandbox)) == 1
 
 
 @pytest.mark.parametrize(("rule", "was_bought"), LOST, ids=fault_name)
@@ -167,11 +178,11 @@ async def test_a_lost_reply_is_outcome_unknown_and_find_shows_the_truth(
         with pytest.raises(OutcomeUnknown):
             await carrier.buy(offer, MARK)
         assert harness.created(sandbox) == 1
-        assert harness.held(sandbox) == ([offer.number] if was_bought else [])
-        assert offer.number is not None
         found = await carrier.find(offer.number, MARK)
         assert (found is not None) == was_bought
+        assert harness.held(sandbox) == ([found.number] if found else [])
         if found is not None:
+            assert offer.number in (None, found.number)
             assert is_ours_to_use(found, MARK.installation)
     finally:
         await carrier.close()
@@ -183,10 +194,12 @@ async def test_the_same_offer_can_be_bought_again_after_a_purchase_that_never_ha
     harness.fault(sandbox, harness.create, kind="drop", when="before", times=1)
     with pytest.raises(OutcomeUnknown):
         await carrier.buy(offer, MARK)
-    assert (await carrier.buy(offer, MARK)).number == offer.number
-    assert harness.held(sandbox) == [offer.number]
+    bought = await carrier.buy(offer, MARK)
+    assert offer.number in (None, bought.number)
+    assert harness.held(sandbox) == [bought.number]
 
 
+@pytest.mark.exact
 async def test_of_two_accounts_that_buy_one_offer_one_gets_it(
     harness: Harness, sandbox: SandboxServer, carrier: Carrier
 ) -> None:
@@ -204,6 +217,7 @@ async def test_of_two_accounts_that_buy_one_offer_one_gets_it(
         await rival.close()
 
 
+@pytest.mark.exact
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_a_search_that_fails_is_retry_later_and_not_nothing(
     harness: Harness, sandbox: SandboxServer, carrier: Carrier, status: int
@@ -217,9 +231,8 @@ async def test_a_search_that_fails_is_retry_later_and_not_nothing(
 async def test_wrong_keys_need_a_person_and_are_not_shown(harness: Harness, sandbox: SandboxServer) -> None:
     settings = harness.settings(sandbox.url, **harness.wrong_keys)
     carrier = harness.build(sandbox.url, **harness.wrong_keys)
-    offer = Offer(E164("+14155550100"), harness.country)
     try:
-        for attempt in (carrier.search(harness.want, harness.country, 1), carrier.buy(offer, MARK)):
+        for attempt in requests_of(harness, carrier):
             with pytest.raises(ActionRequired) as caught:
                 await attempt
             assert caught.value.hint
@@ -233,16 +246,14 @@ async def test_wrong_keys_need_a_person_and_are_not_shown(harness: Harness, sand
 async def test_a_carrier_that_cannot_be_reached_is_retry_later_even_for_a_purchase(harness: Harness) -> None:
     carrier = harness.build("http://127.0.0.1:1")
     try:
-        for attempt in (
-            carrier.search(harness.want, harness.country, 1),
-            carrier.buy(Offer(E164("+14155550100"), harness.country), MARK),
-        ):
+        for attempt in requests_of(harness, carrier):
             with pytest.raises(RetryLater):
                 await attempt
     finally:
         await carrier.close()
 
 
+@pytest.mark.exact
 async def test_a_bought_number_goes_into_vapi_with_the_carriers_keys(
     harness: Harness, sandbox: SandboxServer, carrier: Carrier, offer: Offer
 ) -> None:
@@ -259,9 +270,10 @@ async def test_a_bought_number_goes_into_vapi_with_the_carriers_keys(
     after = await carrier.find(bought.number, MARK)
     assert after is not None
     assert after.used_by is not None
-    assert "vapi" in after.used_by.lower()
+    assert harness.in_vapi in after.used_by.lower()
 
 
+@pytest.mark.exact
 async def test_two_purchases_at_once_of_one_offer_hold_it_once(
     harness: Harness, sandbox: SandboxServer, carrier: Carrier, offer: Offer
 ) -> None:
