@@ -79,7 +79,7 @@ class Spec:
         return set(self.document["components"]["schemas"][schema]["properties"])
 
     def check(self, method: str, url: str, status: int, body: Any) -> str:
-        """The operation's name, or an AssertionError that lists the deviations; `body` is parsed JSON, None for none."""
+        """The operation's name, or an AssertionError listing the deviations; `body` is parsed JSON, None for none."""
         operation = self.operation(method, url)
         assert operation is not None, f"{method} {url}: not in the document"
         template = operation.split(" ", 1)[1]

@@ -20,7 +20,7 @@ SUBRESOURCES = {
 }
 
 
-def resource(account: Account) -> dict[str, Any]:
+def resource(world: World, account: Account) -> dict[str, Any]:
     base = f"{ROOT}/Accounts/{account.id}"
     created = account.extra.get("date_created", "Thu, 30 Jul 2015 20:00:00 +0000")
     return {
@@ -28,7 +28,7 @@ def resource(account: Account) -> dict[str, Any]:
         "friendly_name": account.extra.get("friendly_name", "Sandbox account"),
         "owner_account_sid": parent_of(account) or account.id,
         "auth_token": account.secret,
-        "type": "Trial" if account.trial else "Full",
+        "type": "Trial" if payer(world, account).trial else "Full",
         "status": account.extra.get("status", "active"),
         "date_created": created,
         "date_updated": account.extra.get("date_updated", created),
@@ -52,7 +52,7 @@ def list_accounts(request: Request, world: World) -> Response:
     query = request.query_params
     rows = [
         row
-        for row in map(resource, family(world, request.state.caller))
+        for row in (resource(world, account) for account in family(world, request.state.caller))
         if query.get("FriendlyName", row["friendly_name"]) == row["friendly_name"]
         and query.get("Status", row["status"]) == row["status"]
     ]
@@ -71,13 +71,13 @@ def create_account(request: Request, world: World) -> Response:
     now = World.now()
     name = request.state.form.get("FriendlyName") or f"SubAccount Created at {now:%Y-%m-%d %I:%M %p}"
     extra = {"parent": caller.id, "friendly_name": name, "date_created": rfc2822(now)}
-    account = Account(CARRIER, f"AC{world.hex(32)}", world.hex(32), trial=caller.trial, extra=extra)
+    account = Account(CARRIER, f"AC{world.hex(32)}", world.hex(32), extra=extra)
     world.add_account(account)
-    return answer(resource(account), 201)
+    return answer(resource(world, account), 201)
 
 
 def fetch_account(request: Request, world: World) -> Response:
-    return answer(resource(target(request, world)))
+    return answer(resource(world, target(request, world)))
 
 
 def update_account(request: Request, world: World) -> Response:
@@ -88,7 +88,7 @@ def update_account(request: Request, world: World) -> Response:
     if name := form.get("FriendlyName"):
         account.extra["friendly_name"] = name
     account.extra["date_updated"] = rfc2822(World.now())
-    return answer(resource(account))
+    return answer(resource(world, account))
 
 
 def check_status(account: Account, status: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -72,6 +73,7 @@ def resource(world: World, number: Number, full: bool = True) -> dict[str, Any]:
     return record | {"type": number.type} if full else record
 
 
+@cache
 def snake(parameter: str) -> str:
     return re.sub(r"(?<!^)([A-Z])", r"_\1", parameter).lower()
 
@@ -88,8 +90,12 @@ def list_numbers(kind: str | None) -> Callable[[Request, World], Response]:
         give_trial_number(world, account)
         wanted = filters(request, kind)
         page = Page.of(request)
+        exact = world.number(CARRIER, request.query_params.get("PhoneNumber", ""))
 
-        def forward(token: str | None) -> Iterator[Number]:
+        def forward(token: str | None) -> Iterable[Number]:
+            if exact is not None and token is None:  # no other number contains a whole one
+                shown = find(world, account.id, exact.wire.get("sid", ""))
+                return [shown] if shown is not None and wanted(shown) else []
             return (number for number in newest_first(world, account.id, token) if wanted(number))
 
         def backward(token: str) -> Iterator[Number]:

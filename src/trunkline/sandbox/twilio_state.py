@@ -65,8 +65,10 @@ class Shelves:
         """Each (country, type) that Twilio offers, be it sold out."""
         return set(PRICES) | {(key[0] or "", key[1] or "") for key in self._shelf if len(key) == 2}
 
-    def candidates(self, country: str, kind: str, **wanted: str | None) -> list[str]:
-        """The shortest list that holds every number with this area code, locality and region."""
+    def candidates(self, country: str, kind: str, areas: set[str] | None = None, **wanted: str | None) -> list[str]:
+        """The least that holds every number in these area codes (None: all), of this area code, locality and region."""
+        if areas is not None:
+            return [number for area in sorted(areas) for number in self.candidates(country, kind, AreaCode=area)]
         keys: list[tuple[str | None, ...]] = [(country, kind)]
         keys += [(country, kind, name, value.lower()) for name, value in wanted.items() if value]
         return min((self._shelf.get(key, []) for key in keys), key=len)
@@ -197,11 +199,13 @@ def _order(world: World, sid: str) -> int:
 
 
 def _shown(world: World, account: str, orders: Iterator[int]) -> Iterator[Number]:
-    state, now = state_of(world), time.monotonic()
+    by_order, numbers, now = state_of(world).by_order, world.numbers, time.monotonic()
     for order in orders:
-        held = state.by_order[order]
-        number = _number(world, held, account)
-        if number is not None and held.visible_at <= now:
+        held = by_order[order]
+        number = numbers.get((CARRIER, held.number))
+        if number is None or number.account != account or held.visible_at > now:
+            continue
+        if number.wire.get("sid") == held.sid:
             yield number
 
 
