@@ -25,7 +25,10 @@ class BadControl(ValueError):
 
 
 def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
-    """Every control call; each answers JSON, 400 {"error"} for a bad request, 404 {"error"} for an unknown thing."""
+    """Every control call; each answers JSON, 400 {"error"} for a bad request, 404 {"error"} for an unknown thing.
+
+    A vendor adds its own by a method `control_routes(sandbox)`.
+    """
     control = Control(sandbox)
     table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
         ("GET", "/sandbox/state", control.show),
@@ -43,7 +46,11 @@ def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
         ("GET", "/sandbox/requests", control.list_requests),
         ("DELETE", "/sandbox/requests", control.clear_requests),
     ]
-    return [Route(path, guarded(call), methods=[method]) for method, path, call in table]
+    routes: list[BaseRoute] = [Route(path, guarded(call), methods=[method]) for method, path, call in table]
+    for vendor in sandbox.vendors.values():
+        own: Callable[[Sandbox], list[BaseRoute]] | None = getattr(vendor, "control_routes", None)
+        routes += own(sandbox) if own is not None else []
+    return routes
 
 
 def guarded(call: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

@@ -7,8 +7,17 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute
 
-from trunkline.sandbox import vapi_assistants, vapi_calls, vapi_credentials, vapi_numbers
+from trunkline.sandbox import (
+    vapi_assistants,
+    vapi_calls,
+    vapi_credentials,
+    vapi_messages,
+    vapi_numbers,
+    vapi_webhooks,
+)
+from trunkline.sandbox.app import Sandbox
 from trunkline.sandbox.vapi_credentials import if_served
 from trunkline.sandbox.vapi_wire import Handler, refusal, refusing
 from trunkline.sandbox.world import Account, Number, World
@@ -31,7 +40,7 @@ class Vapi:
     Operations: phone_numbers.list, phone_numbers.list_v2, phone_numbers.create, phone_numbers.get,
     phone_numbers.update, phone_numbers.delete, credentials.list, credentials.create, credentials.get,
     credentials.update, credentials.delete, assistants.list, assistants.create, assistants.get, assistants.update,
-    assistants.delete, calls.list, calls.get.
+    assistants.delete, calls.list, calls.get. Its own control call: POST /sandbox/calls.
     """
 
     name = "vapi"
@@ -40,6 +49,8 @@ class Vapi:
         self.switches: dict[str, Any] = {
             **vapi_numbers.SWITCHES,
             **vapi_credentials.SWITCHES,
+            **vapi_messages.SWITCHES,
+            **vapi_webhooks.SWITCHES,
             # server.secret is accepted, and sent to webhooks as X-Vapi-Secret, as before May 2025.
             "vapi_legacy_server_secret": False,
         }
@@ -76,6 +87,9 @@ class Vapi:
             for line in range(10):
                 number = f"+1{code}487{2200 + line}"
                 world.add_number(Number("vapi", number, price=vapi_numbers.FREE, sms=False))
+
+    def control_routes(self, sandbox: Sandbox) -> list[BaseRoute]:
+        return vapi_calls.control_routes(sandbox)
 
     def hold(self, world: World, number: Number) -> None:
         vapi_numbers.hold(world, number)

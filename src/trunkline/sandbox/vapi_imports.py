@@ -113,3 +113,27 @@ def take_free_number(world: World, org: str, area_code: str) -> Number:
         raise Refused(400, f"This area code is currently not available.{hint}")
     number.account = org
     return number
+
+
+def unreachable(world: World, org: str, row: dict[str, Any]) -> str | None:
+    """Why a call to this number does not get to Vapi, None if it does."""
+    provider, number = row["provider"], str(row.get("number"))
+    if row["status"] != "active":
+        return f"the phone number is {row['status']}"
+    if provider == "byo-phone-number":
+        return None
+    held = world.number(provider, number) or world.number(provider, number.removeprefix("+"))
+    if held is None or held.account is None:
+        return f"{provider} has sold the number to nobody"
+    wire = held.wire
+    if provider == "twilio":
+        for field in ("trunk_sid", "voice_application_sid"):
+            if wire.get(field):
+                return f"twilio ignores voice_url because {field} is set"
+        return None if wire.get("voice_url") == TWILIO_VOICE_URL else "twilio's voice_url does not point at Vapi"
+    if provider in ("telnyx", "vonage"):
+        field = {"telnyx": "connection_id", "vonage": "app_id"}[provider]
+        stored = shelf(world, org, "credentials").get(str(row["credentialId"]).lower())
+        if stored is None or wire.get(field) != stored.wire[f"{provider}ApplicationId"]:
+            return f"{provider}'s {field} is not Vapi's application"
+    return None

@@ -66,11 +66,15 @@ SWITCHES: dict[str, Any] = {
 
 @dataclass
 class PhoneNumber(Record):
-    """`arriving` is the free number that comes at `active_at`; `before`: the Twilio fields before the import."""
+    """`arriving` is the free number that comes at `active_at`; `before`: the Twilio fields before the import.
+
+    `text` is what a search looks at, once it has been put together.
+    """
 
     active_at: float = 0.0
     arriving: str | None = None
     before: dict[str, Any] = field(default_factory=dict)
+    text: str | None = None
 
 
 def numbers_of(world: World, org: str) -> dict[str, PhoneNumber]:
@@ -83,6 +87,7 @@ def settle(world: World, record: PhoneNumber) -> dict[str, Any]:
         record.wire["status"] = "active"
         if record.arriving is not None and not world.switches["vapi_number_never_arrives"]:
             record.wire["number"] = record.arriving
+            record.text = None
     blocked = record.wire.get("number") in world.switches["vapi_blocked_numbers"]
     return record.wire | {"status": "blocked"} if blocked else record.wire
 
@@ -142,7 +147,9 @@ def found_by(world: World, record: PhoneNumber, search: str) -> bool:
     if not search:
         return True
     row = settle(world, record)
-    return any(search in str(row.get(key, "")).lower() for key in ("name", "number", "sipUri"))
+    if record.text is None:
+        record.text = "\n".join(str(row.get(key, "")).lower() for key in ("name", "number", "sipUri"))
+    return search in record.text
 
 
 async def create(request: Request, world: World) -> Response:
@@ -295,7 +302,7 @@ async def update(request: Request, world: World) -> Response:
     known_assistant(world, org, body)
     if provider == "twilio" and set(body) & {"number", "twilioAccountSid", *carriers.SECRETS_ON_NUMBERS}:
         carriers.find_at_twilio(world, own)
-    record.wire = row
+    record.wire, record.text = row, None
     record.touch(world)
     return JSONResponse(shown(world, record))
 

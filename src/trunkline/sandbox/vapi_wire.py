@@ -235,6 +235,9 @@ class Window:
 
     def matching(self, records: Iterable[R]) -> Iterator[R]:
         """The records inside the date limits, in the order given."""
+        if not self.dates:
+            yield from records
+            return
         for record in records:
             own = {"createdAt": record.created, "updatedAt": record.updated}
             if all(compare(own[name], limit) for name, compare, limit in self.dates):
