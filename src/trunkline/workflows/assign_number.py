@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
 from trunkline.carriers.base import Carrier
 from trunkline.db import numbers
 from trunkline.db.models import Number
 from trunkline.domain.choosing import Offer, OwnedNumber, affordable, is_ours_to_use
 from trunkline.domain.numbers import NumberState
-from trunkline.domain.outcomes import Outcome, Reason, Status, from_error, unassigned
+from trunkline.domain.outcomes import TRY_AGAIN, Outcome, Reason, Status, from_error, unassigned
 from trunkline.errors import (
     ActionRequired,
     Foreign,
@@ -19,17 +21,19 @@ from trunkline.errors import (
     ProviderError,
     Rejected,
     RetryLater,
+    Superseded,
     TrialLimit,
     TrunklineError,
 )
 from trunkline.settings import Strategy
 from trunkline.voice.base import VoiceNumber
+from trunkline.workflows.assignment_run import AssignmentRun
 from trunkline.workflows.inventory import Inventory, LiveInventory
 from trunkline.workflows.purchase import purchase, settle_purchase
 from trunkline.workflows.put_in_service import put_in_service, reuse_trial_number
-from trunkline.workflows.run import Run
 from trunkline.workflows.services import Services
 
+log = structlog.get_logger()
 KIND = "assign_number"
 SEARCHES = 8
 
@@ -43,20 +47,27 @@ class AssignNumber:
 
     async def __call__(self, assignment_id: str) -> None:
         live = LiveInventory(self._services.voice)
-        run = await Run.begin(self._services, live, assignment_id)
+        run = await AssignmentRun.begin(self._services, live, assignment_id)
         if run is None:
             return
         if run.assignment.batch_id is not None:
             run.inventory = self._inventories(run.assignment.batch_id) or live
         try:
             outcome = await assign_number(run)
+        except Superseded:
+            raise
         except TrunklineError as error:
             outcome = from_error(error)
+        except Exception:
+            log.exception("assignment stopped by an error of ours")
+            outcome = Outcome(
+                Status.FAILED, reason=Reason.INTERNAL_ERROR, message="an error of ours; the log has it", hint=TRY_AGAIN
+            )
         if outcome.status is not Status.ASSIGNED:
             await run.end(outcome)
 
 
-async def assign_number(run: Run) -> Outcome:
+async def assign_number(run: AssignmentRun) -> Outcome:
     """From nothing to a number in service, or to the reason why not."""
     if held := await resume(run):
         return await put_in_service(run, held)
@@ -70,14 +81,14 @@ async def assign_number(run: Run) -> Outcome:
     return outcome
 
 
-async def resume(run: Run) -> Number | None:
+async def resume(run: AssignmentRun) -> Number | None:
     """What an earlier execution left: a purchase to be settled first, or a number that is claimed already."""
     if run.open_intent is not None:
         return await settle_purchase(run, run.open_intent)
     return run.claimed
 
 
-async def use_existing(run: Run) -> Outcome | None:
+async def use_existing(run: AssignmentRun) -> Outcome | None:
     """Put an idle number of Vapi's in service; the next one if the first is gone or serves somebody else by now."""
     while row := await find_existing(run):
         if outcome := await serve(run, row, ""):
@@ -85,7 +96,7 @@ async def use_existing(run: Run) -> Outcome | None:
     return None
 
 
-async def find_existing(run: Run) -> Number | None:
+async def find_existing(run: AssignmentRun) -> Number | None:
     """Claim a number in Vapi that no restaurant holds and that serves nobody else."""
     async with run.step("find_existing") as step:
         services = run.services
@@ -111,7 +122,7 @@ async def find_existing(run: Run) -> Number | None:
         return None
 
 
-def wanted(run: Run, voice: VoiceNumber) -> bool:
+def wanted(run: AssignmentRun, voice: VoiceNumber) -> bool:
     pinned = run.criteria.carrier
     return run.criteria.matches(voice.number or "") and pinned in (None, carrier_of(voice))
 
@@ -121,7 +132,7 @@ def carrier_of(voice: VoiceNumber) -> str:
     return "byo" if voice.provider == "byo-phone-number" else voice.provider
 
 
-async def try_carriers(run: Run, owned_first: bool) -> Outcome:
+async def try_carriers(run: AssignmentRun, owned_first: bool) -> Outcome:
     """One carrier after the other, until one has a number. Only a purchase whose outcome is unknown ends the search:
     it must be settled before anything else is bought. What fails after the purchase ends the assignment as well."""
     plan = await check_carrier(run)
@@ -157,7 +168,7 @@ class NoNumberHere(Exception):
         self.reason = reason
 
 
-async def number_from(run: Run, carrier: Carrier, owned_first: bool) -> tuple[Number, str]:
+async def number_from(run: AssignmentRun, carrier: Carrier, owned_first: bool) -> tuple[Number, str]:
     """A claimed number of this carrier, and a note on it: an idle one of the account, else one bought now."""
     try:
         await get_credential(run, carrier)
@@ -172,7 +183,7 @@ async def number_from(run: Run, carrier: Carrier, owned_first: bool) -> tuple[Nu
         raise NoNumberHere(error) from None
 
 
-async def serve(run: Run, row: Number, note: str) -> Outcome | None:
+async def serve(run: AssignmentRun, row: Number, note: str) -> Outcome | None:
     """Put the claimed number in service; None if it turns out to serve somebody else, or to be gone."""
     bought_now = row.claim_source == "purchased" and row.carrier != "vapi"
     try:
@@ -195,7 +206,7 @@ def from_refusals(refusals: list[ProviderError]) -> Outcome:
     return Outcome(outcome.status, reason=outcome.reason, message=said or outcome.message, hint=outcome.hint)
 
 
-async def check_carrier(run: Run) -> list[Carrier]:
+async def check_carrier(run: AssignmentRun) -> list[Carrier]:
     """The configured carriers to try, in order; one that cannot meet the criteria is left out with the reason."""
     async with run.step("check_carrier") as step:
         pinned = "twilio" if run.assignment.force_twilio else run.criteria.carrier
@@ -215,7 +226,7 @@ async def check_carrier(run: Run) -> list[Carrier]:
     return plan
 
 
-async def buy_number(run: Run, carrier: Carrier) -> Number:
+async def buy_number(run: AssignmentRun, carrier: Carrier) -> Number:
     for _ in range(SEARCHES):
         offers = await search(run, carrier)
         row = await purchase(run, carrier, offers)
@@ -224,7 +235,7 @@ async def buy_number(run: Run, carrier: Carrier) -> Number:
     raise RetryLater(f"other purchases chose every number that {carrier.name} offered", provider=carrier.name)
 
 
-async def get_credential(run: Run, carrier: Carrier) -> None:
+async def get_credential(run: AssignmentRun, carrier: Carrier) -> None:
     async with run.step("get_credential", carrier.name) as step:
         known = run.services.credentials
         if carrier.name in known:
@@ -235,7 +246,7 @@ async def get_credential(run: Run, carrier: Carrier) -> None:
         step.detail = f"credential {known[carrier.name]}" if known[carrier.name] else "not needed for the import"
 
 
-async def list_owned(run: Run, carrier: Carrier) -> tuple[Number | None, str]:
+async def list_owned(run: AssignmentRun, carrier: Carrier) -> tuple[Number | None, str]:
     """Claim a number that the carrier account owns, that is ours to use and that nobody uses."""
     async with run.step("list_owned", carrier.name) as step:
         owned = await run.inventory.owned(step.ask, carrier)
@@ -251,7 +262,7 @@ async def list_owned(run: Run, carrier: Carrier) -> tuple[Number | None, str]:
     return None, ""
 
 
-async def use_owned(run: Run, carrier: Carrier, owned: OwnedNumber) -> Number | None:
+async def use_owned(run: AssignmentRun, carrier: Carrier, owned: OwnedNumber) -> Number | None:
     async with run.step("use_owned", carrier.name) as step:
         run.inventory.used(owned.number)
         async with run.write() as session:
@@ -265,7 +276,7 @@ async def use_owned(run: Run, carrier: Carrier, owned: OwnedNumber) -> Number | 
         return row
 
 
-async def search(run: Run, carrier: Carrier) -> list[Offer]:
+async def search(run: AssignmentRun, carrier: Carrier) -> list[Offer]:
     """What is for sale now and may be bought at its price."""
     async with run.step("search", carrier.name) as step:
         want = run.criteria
@@ -284,7 +295,7 @@ async def search(run: Run, carrier: Carrier) -> list[Offer]:
         return offers
 
 
-async def at_trial_limit(run: Run, carrier: Carrier, limit: TrialLimit, owned_first: bool) -> Outcome:
+async def at_trial_limit(run: AssignmentRun, carrier: Carrier, limit: TrialLimit, owned_first: bool) -> Outcome:
     """A trial falls back: to an idle number if none was looked for yet, else to sharing the account's number."""
     if not owned_first:
         forced = run.assignment.force_twilio
@@ -296,7 +307,7 @@ async def at_trial_limit(run: Run, carrier: Carrier, limit: TrialLimit, owned_fi
     return await reuse_trial_number(run, carrier, limit)
 
 
-async def give_up(run: Run, row: Number, error: ProviderError) -> None:
+async def give_up(run: AssignmentRun, row: Number, error: ProviderError) -> None:
     """A claimed number turned out not to be usable: let it go and do not offer it again."""
     run.inventory.used(row.number)
     async with run.write() as session:

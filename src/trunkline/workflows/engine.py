@@ -79,8 +79,11 @@ class Engine:
 
     async def start(self, kind: str, run_id: str, attempt: int = 0) -> None:
         """Start the run unless it was started before: one id and attempt runs once, however often it is started."""
+        self._ended.setdefault(run_id, asyncio.Event())
         with SetWorkflowID(f"{run_id}.{attempt}"):
-            await DBOS.start_workflow_async(self._workflows[kind], run_id)
+            handle = await DBOS.start_workflow_async(self._workflows[kind], run_id)
+        if not hasattr(handle, "task"):  # it was started before, and not by this call
+            self._ended.pop(run_id, asyncio.Event()).set()
 
     async def ensure(self, kind: str, run_id: str) -> None:
         """See to it that a run which our tables call unfinished is started: the process may have died before it told

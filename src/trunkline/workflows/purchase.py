@@ -27,13 +27,14 @@ from trunkline.errors import (
     RetryLater,
     TrialLimit,
 )
-from trunkline.workflows.run import Run, RunStep
+from trunkline.workflows.assignment_run import AssignmentRun
+from trunkline.workflows.run import RunStep
 
 OFFERS_TO_TRY = 5
 FOUND = "found at the carrier: it had been bought"
 
 
-async def purchase(run: Run, carrier: Carrier, offers: list[Offer]) -> Number | None:
+async def purchase(run: AssignmentRun, carrier: Carrier, offers: list[Offer]) -> Number | None:
     """Buy one of the offers: the next is tried when one is gone or refused, a bounded number of times. None if other
     purchases have chosen them all.
 
@@ -55,7 +56,7 @@ async def purchase(run: Run, carrier: Carrier, offers: list[Offer]) -> Number | 
             if intent is None:
                 continue
             try:
-                return await complete(run, step, carrier, intent, look_first=False)
+                return await complete(run, step, carrier, intent, unknown=False)
             except TrialLimit:
                 raise
             except Rejected as error:
@@ -66,7 +67,7 @@ async def purchase(run: Run, carrier: Carrier, offers: list[Offer]) -> Number | 
         return None
 
 
-async def settle_purchase(run: Run, intent: PurchaseIntent) -> Number | None:
+async def settle_purchase(run: AssignmentRun, intent: PurchaseIntent) -> Number | None:
     """Find out what became of a purchase that was under way, and finish it. None if it came to nothing."""
     async with run.step("purchase", intent.carrier) as step:
         carrier = run.services.carriers.get(intent.carrier)
@@ -76,13 +77,13 @@ async def settle_purchase(run: Run, intent: PurchaseIntent) -> Number | None:
                 hint=f"configure {intent.carrier} again",
             )
         try:
-            return await complete(run, step, carrier, intent, look_first=True)
+            return await complete(run, step, carrier, intent, unknown=True)
         except Rejected as error:
             step.detail = f"{intent.number or 'the number'} was not bought: {error.detail}"
             return None
 
 
-async def choose(run: Run, step: RunStep, carrier: Carrier, offer: Offer) -> PurchaseIntent | None:
+async def choose(run: AssignmentRun, step: RunStep, carrier: Carrier, offer: Offer) -> PurchaseIntent | None:
     """Commit the intent: this exact number for this restaurant. None if another purchase has chosen it."""
     intent = PurchaseIntent(
         assignment_id=run.id,
@@ -111,7 +112,7 @@ async def choose(run: Run, step: RunStep, carrier: Carrier, offer: Offer) -> Pur
     return intent
 
 
-async def refuse_cancelled(session: AsyncSession, run: Run) -> None:
+async def refuse_cancelled(session: AsyncSession, run: AssignmentRun) -> None:
     """The last moment before money: a cancelled batch buys nothing more."""
     if run.assignment.batch_id is not None:
         batch = await session.get(Batch, run.assignment.batch_id)
@@ -119,12 +120,14 @@ async def refuse_cancelled(session: AsyncSession, run: Run) -> None:
             raise Cancelled("the batch was cancelled before the purchase")
 
 
-async def complete(run: Run, step: RunStep, carrier: Carrier, intent: PurchaseIntent, look_first: bool) -> Number:
+async def complete(
+    run: AssignmentRun, step: RunStep, carrier: Carrier, intent: PurchaseIntent, unknown: bool
+) -> Number:
     """Bring an open intent to its end: the number is ours and recorded, or the intent is closed and the reason raised.
     It stays open only when OutcomeUnknown is raised."""
     await step.show()
     try:
-        owned, note = await obtain(run, step, carrier, intent, look_first)
+        owned, note = await obtain(run, step, carrier, intent, unknown)
     except (RetryLater, Rejected, ActionRequired) as error:
         await close(run, step, intent, "gone" if isinstance(error, OfferGone) else "refused", error)
         raise
@@ -132,7 +135,7 @@ async def complete(run: Run, step: RunStep, carrier: Carrier, intent: PurchaseIn
 
 
 async def obtain(
-    run: Run, step: RunStep, carrier: Carrier, intent: PurchaseIntent, unknown: bool
+    run: AssignmentRun, step: RunStep, carrier: Carrier, intent: PurchaseIntent, unknown: bool
 ) -> tuple[OwnedNumber, str]:
     """The number of this intent and a note on how it came. While an earlier request may have succeeded (`unknown`),
     the carrier is asked whether we hold it before each further request, and once more when one is refused."""
@@ -168,7 +171,7 @@ def as_unknown(error: RetryLater) -> OutcomeUnknown:
     return OutcomeUnknown(error.detail, provider=error.provider, operation=error.operation)
 
 
-async def look(run: Run, step: RunStep, carrier: Carrier, intent: PurchaseIntent) -> OwnedNumber | None:
+async def look(run: AssignmentRun, step: RunStep, carrier: Carrier, intent: PurchaseIntent) -> OwnedNumber | None:
     """Whether we hold the number of this intent, asked for as long as the carrier's listing may lag behind a purchase.
     OutcomeUnknown if the carrier cannot say; Foreign if it is ours for another assignment."""
     number = E164(intent.number) if intent.number else None
@@ -185,14 +188,16 @@ async def look(run: Run, step: RunStep, carrier: Carrier, intent: PurchaseIntent
     return found
 
 
-async def count_attempt(run: Run, intent: PurchaseIntent) -> None:
+async def count_attempt(run: AssignmentRun, intent: PurchaseIntent) -> None:
     async with run.write() as session:
         await refuse_cancelled(session, run)
         await intents.try_again(session, intent.id)
     intent.tried_at = utcnow()
 
 
-async def record_bought(run: Run, step: RunStep, intent: PurchaseIntent, owned: OwnedNumber, note: str) -> Number:
+async def record_bought(
+    run: AssignmentRun, step: RunStep, intent: PurchaseIntent, owned: OwnedNumber, note: str
+) -> Number:
     """Close the intent and keep the number, claimed by this assignment, in one transaction."""
     price = money(intent.monthly_price, intent.currency)
     detail = f"bought {owned.number} for {price}" + (f" ({note})" if note else "")
@@ -211,7 +216,7 @@ async def record_bought(run: Run, step: RunStep, intent: PurchaseIntent, owned: 
     return row
 
 
-async def close(run: Run, step: RunStep, intent: PurchaseIntent, status: str, error: ProviderError) -> None:
+async def close(run: AssignmentRun, step: RunStep, intent: PurchaseIntent, status: str, error: ProviderError) -> None:
     """The purchase came to nothing: the number is nobody's of ours."""
     step.detail = f"{intent.number or 'no number'} was not bought: {error.detail}"
     async with run.write() as session:

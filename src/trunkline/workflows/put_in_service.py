@@ -16,11 +16,12 @@ from trunkline.domain.outcomes import Outcome, Reason, Source, Status, unassigne
 from trunkline.errors import ActionRequired, AlreadyThere, Foreign, OutcomeUnknown, RetryLater, TrialLimit
 from trunkline.settings import TrialSharing
 from trunkline.voice.base import VoiceNumber
+from trunkline.workflows.assignment_run import AssignmentRun
 from trunkline.workflows.end_mapping import end_mapping
-from trunkline.workflows.run import Run, RunStep
+from trunkline.workflows.run import RunStep
 
 
-async def put_in_service(run: Run, row: Number, absent: bool = False, note: str = "") -> Outcome:
+async def put_in_service(run: AssignmentRun, row: Number, absent: bool = False, note: str = "") -> Outcome:
     """Bring a claimed number to its restaurant, from wherever an earlier execution left it. `absent`: Vapi was just
     seen not to have it. `note` is shown with the result (a warning of the carrier's)."""
     if row.claim_source == Source.EXISTING:
@@ -30,7 +31,7 @@ async def put_in_service(run: Run, row: Number, absent: bool = False, note: str 
     return await create_mapping(run, row, note)
 
 
-async def assign_existing(run: Run, row: Number) -> Outcome:
+async def assign_existing(run: AssignmentRun, row: Number) -> Outcome:
     """Point an idle number that Vapi has at the shared assistant, and map it."""
     async with run.step("assign_existing") as step:
         voice_id = row.voice_id or ""
@@ -46,7 +47,7 @@ async def assign_existing(run: Run, row: Number) -> Outcome:
     return outcome
 
 
-async def import_number(run: Run, row: Number, absent: bool) -> VoiceNumber:
+async def import_number(run: AssignmentRun, row: Number, absent: bool) -> VoiceNumber:
     """Add the number to Vapi, or adopt the record that is there; wait until it is active."""
     async with run.step("import_number", row.carrier) as step:
         carrier = run.services.carriers.get(row.carrier or "")
@@ -61,7 +62,7 @@ async def import_number(run: Run, row: Number, absent: bool) -> VoiceNumber:
     return voice
 
 
-async def bring_in(run: Run, step: RunStep, carrier: Carrier, number: E164, absent: bool) -> VoiceNumber:
+async def bring_in(run: AssignmentRun, step: RunStep, carrier: Carrier, number: E164, absent: bool) -> VoiceNumber:
     """One record of this number at Vapi: looked for before it is created, and again when a reply was lost."""
     target, source = await run.services.target(), carrier.import_source()
     lag = run.settings.listing_lag_seconds if step.repeated else 0.0
@@ -81,12 +82,12 @@ async def bring_in(run: Run, step: RunStep, carrier: Carrier, number: E164, abse
             await step.wait(error)
 
 
-async def refuse_foreign(run: Run, voice: VoiceNumber) -> None:
+async def refuse_foreign(run: AssignmentRun, voice: VoiceNumber) -> None:
     if not voice.free_for(await run.services.voice.shared_assistant(), run.services.server_url):
         raise Foreign(f"{voice.number} serves another assistant in Vapi and is not touched", provider="vapi")
 
 
-async def until_ready(run: Run, step: RunStep, voice: VoiceNumber) -> VoiceNumber:
+async def until_ready(run: AssignmentRun, step: RunStep, voice: VoiceNumber) -> VoiceNumber:
     """A fresh number may need minutes to become active; calls do not work until then."""
     end, pause = time.monotonic() + run.settings.activation_seconds, 0.1
     while not voice.ready:
@@ -101,7 +102,7 @@ async def until_ready(run: Run, step: RunStep, voice: VoiceNumber) -> VoiceNumbe
     return voice
 
 
-async def assign_assistant(run: Run, row: Number, voice: VoiceNumber) -> None:
+async def assign_assistant(run: AssignmentRun, row: Number, voice: VoiceNumber) -> None:
     """Connect the number; an import has usually done it in the same request."""
     async with run.step("assign_assistant") as step:
         target = await run.services.target()
@@ -112,7 +113,7 @@ async def assign_assistant(run: Run, row: Number, voice: VoiceNumber) -> None:
         step.detail = "connected to the shared assistant"
 
 
-async def create_mapping(run: Run, row: Number, note: str) -> Outcome:
+async def create_mapping(run: AssignmentRun, row: Number, note: str) -> Outcome:
     source = Source(row.claim_source or Source.OWNED)
     async with run.step("create_mapping") as step, step.finish(f"{row.number} is in service") as session:
         outcome = await write_mapping(session, run, row.number, source, note)
@@ -120,7 +121,9 @@ async def create_mapping(run: Run, row: Number, note: str) -> Outcome:
     return outcome
 
 
-async def write_mapping(session: AsyncSession, run: Run, number: str, source: Source, note: str = "") -> Outcome:
+async def write_mapping(
+    session: AsyncSession, run: AssignmentRun, number: str, source: Source, note: str = ""
+) -> Outcome:
     """The number is in service and the assignment ends, in one transaction. A shared mapping that the restaurant had
     ends with it."""
     await run.record_voice_ids(session)
@@ -138,7 +141,7 @@ async def write_mapping(session: AsyncSession, run: Run, number: str, source: So
     return outcome
 
 
-def new_mapping(run: Run, number: str, source: Source, active: bool) -> Mapping:
+def new_mapping(run: AssignmentRun, number: str, source: Source, active: bool) -> Mapping:
     return Mapping(
         number=number,
         restaurant_id=run.restaurant_id,
@@ -149,7 +152,7 @@ def new_mapping(run: Run, number: str, source: Source, active: bool) -> Mapping:
     )
 
 
-async def reuse_trial_number(run: Run, carrier: Carrier, limit: TrialLimit) -> Outcome:
+async def reuse_trial_number(run: AssignmentRun, carrier: Carrier, limit: TrialLimit) -> Outcome:
     """The trial account may hold no further number: share the one it has, by the sharing policy."""
     async with run.step("reuse_trial_number", carrier.name) as step:
         policy = run.settings.trial_sharing
@@ -169,12 +172,12 @@ async def reuse_trial_number(run: Run, carrier: Carrier, limit: TrialLimit) -> O
     return outcome
 
 
-async def _shareable(run: Run, carrier: Carrier) -> Number | None:
+async def _shareable(run: AssignmentRun, carrier: Carrier) -> Number | None:
     async with run.services.database.read() as session:
         return await numbers.in_service_at(session, carrier.name)
 
 
-async def _share(session: AsyncSession, run: Run, row: Number, policy: TrialSharing) -> Outcome:
+async def _share(session: AsyncSession, run: AssignmentRun, row: Number, policy: TrialSharing) -> Outcome:
     others = await mappings.of_number(session, row.number)
     if not others:
         raise RetryLater(f"{row.number} has just gone out of service")

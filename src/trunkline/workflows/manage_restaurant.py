@@ -1,0 +1,214 @@
+"""What is done to a restaurant: create it, ask a number for it, switch a shared number to it, delete it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.db import assignments, mappings, restaurants
+from trunkline.db.models import Assignment, IdempotencyKey, Restaurant, utcnow
+from trunkline.domain.choosing import Criteria
+from trunkline.domain.ids import new_id
+from trunkline.errors import (
+    AlreadyAssigned,
+    AssignmentRunning,
+    Conflict,
+    IdempotencyMismatch,
+    InvalidInput,
+    ProviderError,
+)
+from trunkline.workflows import assign_number
+from trunkline.workflows.end_mapping import end_mapping
+from trunkline.workflows.services import Services
+
+MAX_NAME = 200
+
+
+@dataclass(frozen=True)
+class NumberWish:
+    """Whether and how a restaurant wants a number."""
+
+    assign_phone: bool = True
+    force_twilio: bool = False
+    criteria: Criteria = field(default_factory=Criteria)
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Created:
+    """`replayed` is true where the same Idempotency-Key had created it before."""
+
+    restaurant_id: str
+    assignment_id: str | None
+    replayed: bool = False
+
+
+def api_key_of(secret: SecretStr, restaurant_id: str) -> str:
+    """The restaurant's own key. It is derived, so that a repeated request can be given the same answer although only
+    its hash is stored."""
+    digest = hmac.new(secret.get_secret_value().encode(), f"api-key:{restaurant_id}".encode(), hashlib.sha256)
+    return f"tlr_{digest.hexdigest()[:48]}"
+
+
+def hash_key(api_key: str) -> str:
+    return hashlib.sha256(api_key.encode()).hexdigest()
+
+
+async def create_restaurant(
+    services: Services, name: str, wish: NumberWish, secret: SecretStr, idempotency_key: str | None = None
+) -> Created:
+    """Create it and start its assignment, once per idempotency key. InvalidInput names the field at fault and nothing
+    is created; IdempotencyMismatch if the key was used with another body."""
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME:
+        raise InvalidInput(f"a name has 1 to {MAX_NAME} characters", field="name", hint="shorten it or give one")
+    await check_offered(services, wish)
+    body = {"name": name, **wish.plain()}
+    fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    if idempotency_key and (before := await _replay(services, idempotency_key, fingerprint)):
+        return before
+    try:
+        async with services.database.write() as session:
+            restaurant = Restaurant(id=new_id("rst"), name=name)
+            restaurant.api_key_hash = hash_key(api_key_of(secret, restaurant.id))
+            session.add(restaurant)
+            await session.flush()
+            assignment = await _add_assignment(session, restaurant.id, wish) if wish.assign_phone else None
+            created = Created(restaurant.id, assignment.id if assignment else None)
+            if idempotency_key:
+                session.add(
+                    IdempotencyKey(
+                        key=idempotency_key,
+                        fingerprint=fingerprint,
+                        restaurant_id=created.restaurant_id,
+                        assignment_id=created.assignment_id,
+                    )
+                )
+    except IntegrityError:
+        if idempotency_key and (before := await _replay(services, idempotency_key, fingerprint)):
+            return before
+        raise
+    if created.assignment_id:
+        await services.engine.start(assign_number.KIND, created.assignment_id)
+    return created
+
+
+async def request_number(services: Services, restaurant_id: str, wish: NumberWish, batch_id: str | None = None) -> str:
+    """Start an assignment for a restaurant that has no number of its own; its id.
+
+    AssignmentRunning while one has not ended, AlreadyAssigned where it has its own number. A restaurant that shares a
+    trial account's number may ask for its own."""
+    await check_offered(services, wish)
+    try:
+        async with services.database.write() as session:
+            await restaurants.get(session, restaurant_id)
+            await refuse_running(session, restaurant_id)
+            current = await mappings.current(session, restaurant_id)
+            if current is not None and not await _shared(session, current.number):
+                raise AlreadyAssigned(
+                    f"the restaurant has {current.number}", hint="release the number first if it should get another"
+                )
+            assignment = await _add_assignment(session, restaurant_id, wish, batch_id)
+    except IntegrityError:
+        raise AssignmentRunning("an assignment of this restaurant has just been started") from None
+    await services.engine.start(assign_number.KIND, assignment.id)
+    return assignment.id
+
+
+async def delete_restaurant(services: Services, restaurant_id: str) -> str | None:
+    """End it and its mapping; the number cools down and is detached. The number if one was freed.
+
+    AssignmentRunning while an assignment has not ended: it may be buying a number for it at this moment."""
+    async with services.database.write() as session:
+        restaurant = await restaurants.get(session, restaurant_id)
+        await refuse_running(session, restaurant_id)
+        restaurant.deleted_at = utcnow()
+        current = await mappings.current(session, restaurant_id)
+        freed = None
+        if current is not None:
+            freed = await end_mapping(session, current, "restaurant_deleted", services.settings.number_cooldown_hours)
+    return freed
+
+
+async def activate_phone(services: Services, restaurant_id: str) -> str:
+    """Make the restaurant the one that gets its shared number's calls; the number. Conflict where it has none."""
+    async with services.database.write() as session:
+        await restaurants.get(session, restaurant_id)
+        mapping = await mappings.current(session, restaurant_id)
+        if mapping is None:
+            raise Conflict("the restaurant has no number", hint="POST /api/restaurants/{id}/phone first")
+        await mappings.activate(session, mapping)
+        return mapping.number
+
+
+async def check_offered(services: Services, wish: NumberWish) -> None:
+    """InvalidInput if the number type asked for is not sold in the country by any carrier that could serve. A carrier
+    that cannot be asked now says nothing."""
+    want = wish.criteria
+    if not wish.assign_phone or want.number_type is None:
+        return
+    country = want.country or services.settings.default_country
+    pinned = "twilio" if wish.force_twilio else want.carrier
+    asked = [c for name, c in services.carriers.items() if pinned in (None, name)]
+    offered: set[str] = set()
+    for carrier in asked:
+        try:
+            types = await carrier.offered_types(country)
+        except ProviderError:
+            return
+        if types is None or want.number_type in types:
+            return
+        offered |= types
+    if asked:
+        known = ", ".join(sorted(offered)) or "none"
+        raise InvalidInput(
+            f"{want.number_type.value} numbers are not sold in {country}",
+            field="number_type",
+            hint=f"types offered there: {known}",
+        )
+
+
+async def refuse_running(session: AsyncSession, restaurant_id: str) -> None:
+    if (running := await assignments.running(session, restaurant_id)) is not None:
+        raise AssignmentRunning(
+            f"assignment {running.id} of this restaurant has not ended", hint=f"GET /api/assignments/{running.id}"
+        )
+
+
+async def _shared(session: AsyncSession, number: str) -> bool:
+    return len(await mappings.of_number(session, number)) > 1
+
+
+async def _add_assignment(
+    session: AsyncSession, restaurant_id: str, wish: NumberWish, batch_id: str | None = None
+) -> Assignment:
+    assignment = Assignment(
+        restaurant_id=restaurant_id,
+        criteria=wish.criteria.plain(),
+        force_twilio=wish.force_twilio,
+        batch_id=batch_id,
+    )
+    session.add(assignment)
+    await session.flush()
+    return assignment
+
+
+async def _replay(services: Services, key: str, fingerprint: str) -> Created | None:
+    async with services.database.read() as session:
+        row = await session.get(IdempotencyKey, key)
+    if row is None:
+        return None
+    if row.fingerprint != fingerprint:
+        raise IdempotencyMismatch(
+            "this Idempotency-Key was used with another body", hint="use a new key for a new request"
+        )
+    return Created(row.restaurant_id, row.assignment_id, replayed=True)

@@ -1,0 +1,164 @@
+"""Works off what is owed, one debt at a time, until nothing is."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from trunkline.db import assignments, debts, intents, mappings, numbers, releases
+from trunkline.db.debts import DebtKind
+from trunkline.db.models import Debt, PurchaseIntent, Restaurant
+from trunkline.domain.choosing import Criteria
+from trunkline.domain.numbers import E164, NumberState
+from trunkline.errors import Conflict, TrunklineError
+from trunkline.metrics import DEBTS, OVERDUE_DEBTS
+from trunkline.workflows import assign_number, release_number
+from trunkline.workflows.manage_restaurant import NumberWish, request_number
+from trunkline.workflows.purchase import mark_of
+from trunkline.workflows.services import Services
+
+log = structlog.get_logger()
+PAUSE = 1.0
+STRAY_SECONDS = 10.0
+
+
+async def settle_debts(services: Services) -> None:
+    """For ever: take a debt whose turn it is and try to settle it; look for runs that nobody works on."""
+    beat = 0
+    while True:
+        try:
+            await work_off(services)
+            if beat % int(STRAY_SECONDS / PAUSE) == 0:
+                await start_stray_runs(services)
+            await tidy(services)
+        except Exception as error:
+            log.warning("debts cannot be worked off now", error=type(error).__name__)
+        beat += 1
+        await asyncio.sleep(PAUSE)
+
+
+async def work_off(services: Services) -> None:
+    """Try every debt that is due, once."""
+    while True:
+        async with services.database.write() as session:
+            debt = await debts.take_due(session)
+        if debt is None:
+            return
+        try:
+            await settle(services, debt)
+        except TrunklineError as error:
+            log.info("still owed", kind=debt.kind, subject=debt.subject, reason=error.detail)
+            async with services.database.write() as session:
+                await debts.note(session, debt.id, error.detail)
+
+
+async def settle(services: Services, debt: Debt) -> None:
+    """One attempt. The debt is settled by what it starts, or here; an error says why it is still owed."""
+    match debt.kind:
+        case DebtKind.DETACH_OWED:
+            await detach(services, debt)
+        case DebtKind.RELEASE_OWED:
+            await release_number.resume_release(services, debt.run_id or "")
+        case _:
+            await finish_assignment(services, debt)
+
+
+async def finish_assignment(services: Services, debt: Debt) -> None:
+    """What was paid for goes to the restaurant it was bought for; if that is gone, it becomes idle."""
+    async with services.database.write() as session:
+        restaurant = await session.get(Restaurant, debt.restaurant_id) if debt.restaurant_id else None
+        wanted = restaurant is not None and restaurant.deleted_at is None
+        current = await mappings.current(session, debt.restaurant_id or "")
+        if debt.kind != DebtKind.INTENT_UNKNOWN and not (wanted and current is None):
+            row = await numbers.get(session, debt.subject)
+            row.claimed_by = row.claim_source = None
+            await debts.settle(session, debt.subject)
+            return
+    if debt.restaurant_id is None:
+        return
+    if wanted and current is None:
+        try:
+            await request_number(services, debt.restaurant_id, await wish_of(services, debt))
+        except Conflict as error:
+            log.info("owed to a restaurant that is busy", reason=error.detail)
+        return
+    await settle_intent(services, debt)
+
+
+async def wish_of(services: Services, debt: Debt) -> NumberWish:
+    """What the restaurant asked when the money was spent."""
+    if debt.run_id is None:
+        return NumberWish()
+    async with services.database.read() as session:
+        before = await assignments.get(session, debt.run_id)
+    criteria = Criteria.checked(**before.criteria)
+    return NumberWish(force_twilio=before.force_twilio, criteria=criteria)
+
+
+async def settle_intent(services: Services, debt: Debt) -> None:
+    """A purchase of unknown outcome for a restaurant that needs it no more: ours becomes idle, else it is closed."""
+    async with services.database.read() as session:
+        intent = await session.get(PurchaseIntent, debt.subject)
+    if intent is None or intent.status != "open":
+        async with services.database.write() as session:
+            await debts.settle(session, debt.subject)
+        return
+    carrier = services.carriers.get(intent.carrier)
+    if carrier is None:
+        raise Conflict(f"{intent.carrier} is not configured any more")
+    mark = mark_of(intent)
+    found = await carrier.find(E164(intent.number) if intent.number else None, mark)
+    async with services.database.write() as session:
+        await intents.close(session, intent.id, "bought" if found else "gone", "settled after the restaurant's end")
+        await debts.settle(session, intent.id)
+        number = found.number if found else intent.number
+        if number is not None:
+            await numbers.ensure(session, number, NumberState.PURCHASING, carrier=intent.carrier)
+            row = await numbers.get(session, number)
+            numbers.move(row, NumberState.IDLE if found else NumberState.FOREIGN)
+            row.claimed_by = row.claim_source = None
+            row.carrier_ref = found.ref if found else None
+
+
+async def detach(services: Services, debt: Debt) -> None:
+    """Take the shared assistant off a number that went out of service. Until then nobody can claim the number; should
+    this process have been overtaken while it asked, the number is connected again."""
+    async with services.database.read() as session:
+        row = await numbers.get(session, debt.subject)
+    if row.state == NumberState.IN_SERVICE:
+        raise Conflict(f"{row.number} is in service")
+    voice = await services.voice.find(E164(row.number))
+    target = await services.target()
+    if voice is not None and voice.answered_by(target):
+        await services.voice.connect(voice, None)
+    async with services.database.write() as session:
+        row = await numbers.get(session, debt.subject)
+        overtaken = row.state == NumberState.IN_SERVICE
+        if not overtaken:
+            row.voice_id = voice.id if voice else None
+            await debts.settle(session, row.number, DebtKind.DETACH_OWED)
+    if overtaken and voice is not None:
+        log.warning("connecting a number again: it was put in service while it was being detached", number=row.number)
+        await services.voice.connect(voice, target)
+
+
+async def start_stray_runs(services: Services) -> None:
+    """Runs that our tables call running and that no engine works on."""
+    async with services.database.read() as session:
+        running = await assignments.all_running(session)
+        releasing = await releases.all_running(session)
+    for run_id in running:
+        await services.engine.ensure(assign_number.KIND, run_id)
+    for run_id in releasing:
+        await services.engine.ensure(release_number.KIND, run_id)
+
+
+async def tidy(services: Services) -> None:
+    """End cool-downs that are over, and say how much is owed."""
+    async with services.database.write() as session:
+        await numbers.end_cool_downs(session)
+        by_kind, overdue = await debts.counts(session)
+    for kind in DebtKind:
+        DEBTS.labels(kind.value).set(by_kind.get(kind, 0))
+    OVERDUE_DEBTS.set(overdue)
