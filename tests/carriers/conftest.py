@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.carriers import telnyx_account
 from tests.carriers.twilio_account import Build, settings_for
 from tests.support.sandbox_server import SandboxServer
+from trunkline.carriers.telnyx import TelnyxCarrier
 from trunkline.carriers.twilio import TwilioCarrier
 
 
@@ -28,3 +30,18 @@ async def build_twilio(sandbox: SandboxServer) -> AsyncIterator[Build]:
 @pytest.fixture
 def twilio(build_twilio: Build) -> TwilioCarrier:
     return build_twilio()
+
+
+@pytest.fixture
+async def telnyx(sandbox: SandboxServer) -> AsyncIterator[TelnyxCarrier]:
+    carrier = telnyx_account.build(sandbox)
+    yield carrier
+    await carrier.close()
+
+
+@pytest.fixture
+async def hasty_telnyx(sandbox: SandboxServer) -> AsyncIterator[TelnyxCarrier]:
+    """It waits for an order for less than half a second."""
+    carrier = telnyx_account.build(sandbox, provider_timeout_seconds=0.4)
+    yield carrier
+    await carrier.close()
