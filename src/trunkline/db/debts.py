@@ -79,5 +79,5 @@ async def counts(session: AsyncSession) -> tuple[dict[str, int], int]:
     """(open debts by kind, how many are older than an hour)."""
     by_kind = select(Debt.kind, func.count()).where(Debt.settled_at.is_(None)).group_by(Debt.kind)
     overdue = select(func.count()).where(Debt.settled_at.is_(None), Debt.created_at < utcnow() - OVERDUE)
-    kinds = {kind: int(n) for kind, n in (await session.execute(by_kind)).tuples()}
+    kinds = {kind: int(n) for kind, n in (await session.execute(by_kind))}
     return kinds, int((await session.execute(overdue)).scalar_one())

@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -116,6 +117,8 @@ class Engine:
             self._beating.cancel()
             await self._forget_process()
         await asyncio.to_thread(lambda: DBOS.destroy(destroy_registry=True))
+        # DBOS had made its own pool the loop's default, and has shut it down.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     async def _execute(self, kind: str, run_id: str, work: Work) -> None:
         task = asyncio.current_task()

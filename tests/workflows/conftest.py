@@ -1,0 +1,125 @@
+"""The services at work against the sandbox, on each database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from tests.support.sandbox_server import SandboxServer
+from trunkline.bootstrap import running_services
+from trunkline.db import assignments
+from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseIntent
+from trunkline.domain.choosing import Criteria
+from trunkline.sandbox.server import environment
+from trunkline.settings import Settings, load_settings
+from trunkline.workflows.manage_restaurant import NumberWish, create_restaurant, request_number
+from trunkline.workflows.services import Services
+
+SECRET = SecretStr("a-secret-of-the-tests")
+QUICK: dict[str, Any] = {
+    "retry_for_seconds": 1.5,
+    "listing_lag_seconds": 0.3,
+    "activation_seconds": 5,
+    "number_cooldown_hours": 0,
+    "provider_requests_per_second": 1000,
+    "provider_timeout_seconds": 1,
+    "shutdown_seconds": 0,
+    "takeover_seconds": 3,
+    "log_level": "warning",
+}
+
+
+def sandbox_settings(sandbox: SandboxServer, database_url: str, **changes: Any) -> Settings:
+    env = {key.lower(): value for key, value in environment(sandbox.url).items()}
+    values = env | QUICK | {"vapi_secret_key": SECRET, "database_url": database_url} | changes
+    return load_settings(_env_file=None, **values)
+
+
+@dataclass
+class Desk:
+    """Asks for numbers, and looks at what came of it: in our tables, at the carrier, in Vapi."""
+
+    services: Services
+    sandbox: SandboxServer
+
+    async def create(self, name: str = "Roma", *, force_twilio: bool = False, **criteria: Any) -> str:
+        """Create a restaurant that wants a number; its assignment's id."""
+        wish = NumberWish(force_twilio=force_twilio, criteria=Criteria.checked(**criteria))
+        created = await create_restaurant(self.services, name, wish, SECRET)
+        assert created.assignment_id is not None
+        return created.assignment_id
+
+    async def again(self, restaurant_id: str, **criteria: Any) -> Assignment:
+        run = await request_number(self.services, restaurant_id, NumberWish(criteria=Criteria.checked(**criteria)))
+        return await self.end_of(run)
+
+    async def end_of(self, assignment_id: str) -> Assignment:
+        """The assignment after its end."""
+        await self.services.engine.wait(assignment_id, 20)
+        async with self.services.database.read() as session:
+            assignment = await assignments.get(session, assignment_id)
+        assert assignment.status != "running"
+        return assignment
+
+    async def assign(self, name: str = "Roma", **wish: Any) -> Assignment:
+        return await self.end_of(await self.create(name, **wish))
+
+    async def path(self, assignment: Assignment) -> list[str]:
+        """The names of its steps, in order."""
+        async with self.services.database.read() as session:
+            return [s.name for s in (await assignments.steps(session, [assignment.id]))[assignment.id]]
+
+    async def details(self, assignment: Assignment) -> dict[str, str | None]:
+        async with self.services.database.read() as session:
+            steps = (await assignments.steps(session, [assignment.id]))[assignment.id]
+        return {s.name: s.detail for s in steps}
+
+    async def rows(self, table: type[Any], *where: Any) -> list[Any]:
+        async with self.services.database.read() as session:
+            return list((await session.execute(select(table).where(*where))).scalars())
+
+    async def mappings(self) -> list[Mapping]:
+        return await self.rows(Mapping, Mapping.ended_at.is_(None))
+
+    async def number(self, number: str | None) -> Number:
+        (row,) = await self.rows(Number, Number.number == number)
+        return row  # type: ignore[no-any-return]
+
+    async def debts(self) -> list[Debt]:
+        return await self.rows(Debt, Debt.settled_at.is_(None))
+
+    async def open_intents(self) -> list[PurchaseIntent]:
+        return await self.rows(PurchaseIntent, PurchaseIntent.status == "open")
+
+    def operations(self, after: int = 0) -> list[str]:
+        return [f"{r['provider']} {r['operation']}" for r in self.sandbox.requests(after=after)]
+
+    def seen(self) -> int:
+        return len(self.sandbox.requests())
+
+
+Opener = Callable[..., AbstractAsyncContextManager[Desk]]
+
+
+@pytest.fixture
+def open_desk(sandbox: SandboxServer, database_url: str) -> Opener:
+    """Starts the services with changed settings; several times in a row on the same database, if need be."""
+
+    @asynccontextmanager
+    async def opener(**changes: Any) -> AsyncIterator[Desk]:
+        async with running_services(sandbox_settings(sandbox, database_url, **changes)) as services:
+            yield Desk(services, sandbox)
+
+    return opener
+
+
+@pytest.fixture
+async def desk(open_desk: Opener) -> AsyncIterator[Desk]:
+    async with open_desk() as opened:
+        yield opened
