@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.carriers import telnyx_account
+from tests.carriers import telnyx_account, vonage_account
 from tests.carriers.twilio_account import Build, settings_for
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.telnyx import TelnyxCarrier
 from trunkline.carriers.twilio import TwilioCarrier
+from trunkline.carriers.vonage import VonageCarrier
 
 
 @pytest.fixture
@@ -43,5 +44,12 @@ async def telnyx(sandbox: SandboxServer) -> AsyncIterator[TelnyxCarrier]:
 async def hasty_telnyx(sandbox: SandboxServer) -> AsyncIterator[TelnyxCarrier]:
     """It waits for an order for less than half a second."""
     carrier = telnyx_account.build(sandbox, provider_timeout_seconds=0.4)
+    yield carrier
+    await carrier.close()
+
+
+@pytest.fixture
+async def vonage(sandbox: SandboxServer) -> AsyncIterator[VonageCarrier]:
+    carrier = vonage_account.build(sandbox)
     yield carrier
     await carrier.close()
