@@ -1,0 +1,129 @@
+"""Brings a database to the schema of this version; the migrations travel inside the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from trunkline.db.lock import database_file
+from trunkline.db.session import _begin_sqlite, _prepare_sqlite, driver_url
+from trunkline.errors import SettingsError
+
+UPGRADE_LOCK = 0x7472756E6B  # "trunk": PostgreSQL's advisory lock of whoever changes the schema
+
+
+def upgrade(url: str) -> None:
+    """Bring the database to this version's schema, all or nothing; nothing happens where it is already there."""
+    with transaction(url) as connection:
+        _is_behind(_revision(connection))
+        command.upgrade(alembic_config(connection), "head")
+
+
+def current(url: str) -> str | None:
+    """The revision of the database's schema; None where there is none, and then no file is made for SQLite."""
+    file = database_file(url)
+    if file and not file.exists():
+        return None
+    with _connected(url) as connection:
+        return _revision(connection)
+
+
+def pending(url: str) -> bool:
+    """Whether the database needs an upgrade. SettingsError where a newer version of this program has made it."""
+    return _is_behind(current(url))
+
+
+def ensure_current(url: str) -> None:
+    """Let the server start only on the present schema: SQLite is upgraded here, PostgreSQL by its operator."""
+    found = current(url)
+    if not _is_behind(found):
+        return
+    if database_file(url):
+        upgrade(url)
+        return
+    state = f"at schema {found}, this version needs {_scripts().get_current_head()}" if found else "without tables"
+    raise SettingsError(f"the PostgreSQL database is {state}", hint="run: trunkline db upgrade")
+
+
+@contextmanager
+def transaction(url: str) -> Iterator[Connection]:
+    """One transaction around a change of the schema. Who comes second waits for it to end: on PostgreSQL by an
+    advisory lock, on SQLite by the write lock."""
+    with _connected(url, begin_immediate=True) as connection:
+        if connection.dialect.name == "sqlite":
+            yield connection
+            _check_references(connection)
+        else:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+            yield connection
+        connection.commit()
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration for a command on this connection; whoever opened it commits."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "trunkline.db:migrations")
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(alembic_config())
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _is_behind(found: str | None) -> bool:
+    scripts = _scripts()
+    if found and found not in {script.revision for script in scripts.walk_revisions()}:
+        raise SettingsError(
+            f"the database is at schema {found}, which is newer than this version's {scripts.get_current_head()}",
+            hint="start the version that last used this database, or a later one",
+        )
+    return found != scripts.get_current_head()
+
+
+@contextmanager
+def _connected(url: str, **options: bool) -> Iterator[Connection]:
+    """A connection with a transaction begun; SettingsError where the database cannot be opened."""
+    engine = _engine(url)
+    with ExitStack() as stack:
+        stack.callback(engine.dispose)
+        try:
+            connection = stack.enter_context(engine.connect()).execution_options(**options)
+            connection.begin()
+        except OperationalError as error:
+            raise SettingsError(
+                f"the database cannot be opened: {' '.join(str(error.orig).split())}",
+                hint="check DATABASE_URL, and that the database is up and lets this user in",
+            ) from None
+        yield connection
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(driver_url(url, asynchronous=False), poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", _suspend_references)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _suspend_references(connection: object, _: object) -> None:
+    """Rebuilding a table drops it, which would count as deleting every row that others refer to: no foreign keys
+    while the schema changes (they cannot be switched inside the transaction), a check of them all at its end."""
+    connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[attr-defined]
+
+
+def _check_references(connection: Connection) -> None:
+    if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        raise RuntimeError(f"the migration leaves a row of {broken[0]} that refers to no row of {broken[2]}")
