@@ -180,7 +180,7 @@ async def test_an_order_that_waits_for_papers_is_cancelled_and_says_which_settin
     offer = await offer_of(telnyx, "GB")
     with pytest.raises(ActionRequired) as caught:
         await telnyx.buy(offer, MARK)
-    assert "telnyx_requirement_group_id to GB=" in str(caught.value.hint)
+    assert "TELNYX_REQUIREMENT_GROUP_ID=GB=" in str(caught.value.hint)
     assert len(asked(sandbox, "sub_number_orders.cancel")) == 1
     assert held(sandbox) == []
     assert await telnyx.find(offer.number, MARK) is None

@@ -256,13 +256,13 @@ class TelnyxCarrier:
         except ProviderError as error:
             detail = f"a Telnyx order for {number} waits for papers and could not be cancelled: {error.detail}"
             raise RetryLater(detail, provider=self.name, operation="sub_number_orders.cancel") from None
-        country = country_of(number) or "the country"
+        country = country_of(number)
         return ActionRequired(
             f"Telnyx wants papers for {number}; the order was cancelled",
             provider=self.name,
             operation="number_orders.create",
             hint=f"have Telnyx approve a requirement group for numbers of {country} and set "
-            f"telnyx_requirement_group_id to {country}=its id",
+            f"TELNYX_REQUIREMENT_GROUP_ID={country}=its id",
         )
 
     async def _read_order(self, order: dict[str, Any]) -> dict[str, Any]:
