@@ -249,14 +249,15 @@ class TelnyxCarrier:
 
     async def _cancelled(self, order: dict[str, Any]) -> ActionRequired:
         """Cancel an order that waits for papers; the error that says which are missing."""
-        number = order["phone_numbers"][0]["phone_number"]
+        line = order["phone_numbers"][0]
+        number = line["phone_number"]
         try:
             for sub in order.get("sub_number_orders_ids") or []:
                 await self._client.request("sub_number_orders.cancel", "PATCH", f"/sub_number_orders/{sub}/cancel")
         except ProviderError as error:
             detail = f"a Telnyx order for {number} waits for papers and could not be cancelled: {error.detail}"
             raise RetryLater(detail, provider=self.name, operation="sub_number_orders.cancel") from None
-        country = country_of(number)
+        country = line.get("country_iso_alpha2") or country_of(number)
         return ActionRequired(
             f"Telnyx wants papers for {number}; the order was cancelled",
             provider=self.name,
