@@ -257,6 +257,9 @@ async def test_restore_puts_back_what_an_import_overwrote(sandbox: SandboxServer
     assert record(sandbox)["voice_url"] == "https://api.vapi.ai/twilio/inbound_call"
     await twilio.restore(number, number.urls)
     assert {name: record(sandbox)[name] for name in URLS} == {name: before[name] for name in URLS}
+    sandbox.control.delete("/requests")
+    await twilio.restore(number, {})
+    assert sandbox.requests() == []
 
 
 def post(sandbox: SandboxServer, sid: str, form: dict[str, str]) -> None:

@@ -33,5 +33,4 @@ CARRIERS: dict[str, CarrierClass] = {
 
 def build_carriers(settings: Settings) -> dict[str, Carrier]:
     """The configured carriers, in the order in which the settings want them tried."""
-    named = [(name, CARRIERS[name]) for name in settings.carriers if name in CARRIERS]
-    return {name: kind(settings) for name, kind in named if kind.configured(settings)}
+    return {name: CARRIERS[name](settings) for name in settings.carriers if CARRIERS[name].configured(settings)}

@@ -156,7 +156,8 @@ class TwilioCarrier:
     async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> None:
         """An empty URL clears it; a method is sent only where it was set."""
         form = {URLS[name]: url for name, url in urls.items() if name in URLS and (url or not name.endswith("method"))}
-        await self._unless_gone("restore", "POST", owned, form)
+        if form:
+            await self._unless_gone("restore", "POST", owned, form)
 
     async def offered_types(self, country: str) -> frozenset[NumberType]:
         return await self._types.get(country, lambda: self._ask_types(country))
