@@ -15,7 +15,7 @@ from trunkline.errors import SettingsError
 from trunkline.logs import REDACTOR
 from trunkline.settings import Settings
 from trunkline.voice.vapi import VapiPlatform
-from trunkline.workflows import assign_number, release_number
+from trunkline.workflows import assign_number, release_number, run_batch
 from trunkline.workflows.engine import Engine
 from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import settle_debts
@@ -44,7 +44,9 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
         async with database.write() as session:
             name = await installation.name(session)
         services = Services(settings, database, engine, build_carriers(settings), VapiPlatform(settings), name)
-        engine.register(assign_number.KIND, assign_number.AssignNumber(services))
+        batch = run_batch.RunBatch(services)
+        engine.register(assign_number.KIND, assign_number.AssignNumber(services, batch.inventory))
+        engine.register(run_batch.KIND, batch)
         engine.register(release_number.KIND, release_number.ReleaseNumber(services))
         await engine.launch()
         worker = asyncio.create_task(settle_debts(services))

@@ -36,7 +36,7 @@ async def sharers(session: AsyncSession, numbers: Sequence[str]) -> dict[str, li
         .order_by(Mapping.id)
     )
     found: dict[str, list[tuple[str, str, bool]]] = {}
-    for number, restaurant_id, name, active in (await session.execute(query)):
+    for number, restaurant_id, name, active in await session.execute(query):
         found.setdefault(number, []).append((restaurant_id, name, active))
     return found
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from trunkline.db.lock import database_file
-from trunkline.db.session import _begin_sqlite, _prepare_sqlite, driver_url
+from trunkline.db.session import begin_sqlite, prepare_sqlite, driver_url
 from trunkline.errors import SettingsError
 
 UPGRADE_LOCK = 0x7472756E6B  # "trunk": PostgreSQL's advisory lock of whoever changes the schema
@@ -112,9 +112,9 @@ def _connected(url: str, **options: bool) -> Iterator[Connection]:
 def _engine(url: str) -> Engine:
     engine = create_engine(driver_url(url, asynchronous=False), poolclass=NullPool)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", prepare_sqlite)
         event.listen(engine, "connect", _suspend_references)
-        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "begin", begin_sqlite)
     return engine
 
 

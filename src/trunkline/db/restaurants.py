@@ -44,3 +44,9 @@ async def page(
     if search:
         query = query.where(Restaurant.name.icontains(search, autoescape=True))
     return (await session.execute(query)).scalars().all()
+
+
+async def names(session: AsyncSession, restaurant_ids: Sequence[str]) -> dict[str, str]:
+    """Their names by id, of deleted ones too."""
+    query = select(Restaurant.id, Restaurant.name).where(Restaurant.id.in_(restaurant_ids))
+    return dict((await session.execute(query)).tuples().all())

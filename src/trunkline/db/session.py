@@ -25,7 +25,7 @@ def driver_url(url: str, asynchronous: bool = True) -> str:
 
 
 class Database:
-    """The open database. `read()` gives a session that sees a consistent snapshot, `write()` one that commits at the
+    """The open database. `read()` gives a session for looking (each statement is consistent in itself), `write()` one that commits at the
     end of the block or rolls back on an error. No outside call is made inside either."""
 
     def __init__(self, url: str, pool_size: int = 10) -> None:
@@ -35,8 +35,8 @@ class Database:
             driver_url(url), pool_size=pool_size, max_overflow=0, pool_timeout=60, **options
         )
         if self.embedded:
-            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
-            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+            event.listen(self.engine.sync_engine, "connect", prepare_sqlite)
+            event.listen(self.engine.sync_engine, "begin", begin_sqlite)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._one_writer = asyncio.Lock()
 
@@ -60,7 +60,7 @@ class Database:
         await self.engine.dispose()
 
 
-def _prepare_sqlite(connection: Any, _: Any) -> None:
+def prepare_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not the driver's
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL"):
@@ -68,7 +68,7 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Any) -> None:
+def begin_sqlite(connection: Any) -> None:
     """A writer takes the lock at once: one that upgrades from reading later would fail instead of waiting."""
     immediate = connection.get_execution_options().get("begin_immediate")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

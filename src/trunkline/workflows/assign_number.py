@@ -232,7 +232,7 @@ async def buy_number(run: AssignmentRun, carrier: Carrier) -> Number:
         row = await purchase(run, carrier, offers)
         if row is not None:
             return row
-    raise RetryLater(f"other purchases chose every number that {carrier.name} offered", provider=carrier.name)
+    raise RetryLater(f"no number that {carrier.name} offered could be bought", provider=carrier.name)
 
 
 async def get_credential(run: AssignmentRun, carrier: Carrier) -> None:
@@ -254,6 +254,8 @@ async def list_owned(run: AssignmentRun, carrier: Carrier) -> tuple[Number | Non
         fitting = {o.number: o for o in usable if run.criteria.matches(o.number)}
         async with run.services.database.read() as session:
             busy = await numbers.busy_among(session, list(fitting))
+        for number in busy:
+            run.inventory.used(number)
         idle = [o for number, o in fitting.items() if number not in busy]
         step.detail = f"{carrier.name} account owns {len(owned)}, {len(idle)} idle"
     for candidate in idle:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import assignments, debts, intents, numbers
+from trunkline.db import assignments, batches, debts, intents, numbers
 from trunkline.db.debts import DebtKind
 from trunkline.db.models import Assignment, Number, PurchaseIntent, Step, utcnow
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.marks import OwnerMark
-from trunkline.domain.outcomes import Outcome
+from trunkline.domain.outcomes import Outcome, Reason
 from trunkline.metrics import ASSIGNMENTS
 from trunkline.workflows.inventory import Inventory
 from trunkline.workflows.run import Run
@@ -76,6 +76,18 @@ class AssignmentRun(Run):
         """Write the outcome, in the caller's transaction."""
         await session.flush()
         await assignments.interrupt_steps(session, self.id)
+        if self.assignment.batch_id is not None:
+            reason = outcome.reason.value if outcome.reason else None
+            status = "cancelled" if outcome.reason is Reason.CANCELLED else outcome.status.value
+            await batches.set_items(
+                session,
+                self.assignment.batch_id,
+                "running",
+                status,
+                self.restaurant_id,
+                reason=reason,
+                message=outcome.message,
+            )
         await assignments.fence(
             session,
             self.id,

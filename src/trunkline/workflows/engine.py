@@ -18,7 +18,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy.engine import make_url
 
 from trunkline.db.models import Process, utcnow
-from trunkline.db.session import Database, _prepare_sqlite, driver_url
+from trunkline.db.session import Database, prepare_sqlite, driver_url
 from trunkline.errors import Superseded
 
 log = structlog.get_logger()
@@ -195,7 +195,7 @@ def _engine(url: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
-        _prepare_sqlite(connection, record)
+        prepare_sqlite(connection, record)
         connection.isolation_level = "IMMEDIATE"  # as DBOS sets it on engines that it makes itself
 
     return engine

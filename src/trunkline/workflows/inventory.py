@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from trunkline.carriers.base import Carrier
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
+from trunkline.errors import ProviderError
 from trunkline.voice.base import VoiceNumber, VoicePlatform
 
 OFFERS = 10
+T = TypeVar("T")
 Ask = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
@@ -50,3 +56,64 @@ class LiveInventory:
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]:
         offers: list[Offer] = await ask(lambda: carrier.search(want, country, OFFERS))
         return offers
+
+
+POOL = 200
+FAILURE_SECONDS = 30.0
+
+
+class BatchInventory:
+    """Each list is read once for all items of a batch, and offers are handed out one to an item: the claims in the
+    database stay the judge, this only saves requests. What could not be read is not asked again by every item in turn:
+    the error stands for a while."""
+
+    def __init__(self, live: LiveInventory) -> None:
+        self._live = live
+        self._voice: dict[str, VoiceNumber] | None = None
+        self._owned: dict[str, dict[str, OwnedNumber]] = {}
+        self._offers: dict[tuple[str, Criteria, str], deque[Offer]] = {}
+        self._handed_out: set[str] = set()
+        self._failed: dict[str, tuple[float, ProviderError]] = {}
+        self._reading = asyncio.Lock()
+
+    async def voice_numbers(self, ask: Ask) -> list[VoiceNumber]:
+        async with self._reading:
+            if self._voice is None:
+                listing = await self._read("voice", lambda: self._live.voice_numbers(ask))
+                self._voice = {v.number: v for v in listing if v.number}
+        return list(self._voice.values())
+
+    async def owned(self, ask: Ask, carrier: Carrier) -> list[OwnedNumber]:
+        async with self._reading:
+            if carrier.name not in self._owned:
+                listing = await self._read(carrier.name, lambda: self._live.owned(ask, carrier))
+                self._owned[carrier.name] = {o.number: o for o in listing}
+        return list(self._owned[carrier.name].values())
+
+    def used(self, number: str) -> None:
+        if self._voice is not None:
+            self._voice.pop(number, None)
+        for owned in self._owned.values():
+            owned.pop(number, None)
+
+    async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]:
+        """One offer that no other item was given; the pool is filled again when it is empty."""
+        async with self._reading:
+            pool = self._offers.setdefault((carrier.name, want, country), deque())
+            if not pool:
+                found = await self._read(
+                    f"{carrier.name} offers", lambda: ask(lambda: carrier.search(want, country, POOL))
+                )
+                pool.extend(o for o in found if o.number is None or o.number not in self._handed_out)
+                self._handed_out.update(o.number for o in pool if o.number is not None)
+            return [pool.popleft()] if pool else []
+
+    async def _read(self, what: str, read: Callable[[], Awaitable[list[T]]]) -> list[T]:
+        at, error = self._failed.get(what, (0.0, None))
+        if error is not None and time.monotonic() - at < FAILURE_SECONDS:
+            raise error
+        try:
+            return await read()
+        except ProviderError as failure:
+            self._failed[what] = (time.monotonic(), failure)
+            raise

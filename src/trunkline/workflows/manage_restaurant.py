@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import assignments, mappings, restaurants
+from trunkline.db import assignments, batches, mappings, restaurants
 from trunkline.db.models import Assignment, IdempotencyKey, Restaurant, utcnow
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.ids import new_id
@@ -72,8 +72,7 @@ async def create_restaurant(
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidInput(f"a name has 1 to {MAX_NAME} characters", field="name", hint="shorten it or give one")
     await check_offered(services, wish)
-    body = {"name": name, **wish.plain()}
-    fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    fingerprint = _fingerprint(name=name, **wish.plain())
     if idempotency_key and (before := await _replay(services, idempotency_key, fingerprint)):
         return before
     try:
@@ -102,11 +101,17 @@ async def create_restaurant(
     return created
 
 
-async def request_number(services: Services, restaurant_id: str, wish: NumberWish, batch_id: str | None = None) -> str:
+async def request_number(
+    services: Services,
+    restaurant_id: str,
+    wish: NumberWish,
+    batch_id: str | None = None,
+    once: IdempotencyKey | None = None,
+) -> str:
     """Start an assignment for a restaurant that has no number of its own; its id.
 
     AssignmentRunning while one has not ended, AlreadyAssigned where it has its own number. A restaurant that shares a
-    trial account's number may ask for its own."""
+    trial account's number may ask for its own. `once` is the caller's key, kept together with the assignment."""
     await check_offered(services, wish)
     try:
         async with services.database.write() as session:
@@ -118,10 +123,39 @@ async def request_number(services: Services, restaurant_id: str, wish: NumberWis
                     f"the restaurant has {current.number}", hint="release the number first if it should get another"
                 )
             assignment = await _add_assignment(session, restaurant_id, wish, batch_id)
+            if once is not None:
+                once.assignment_id = assignment.id
+                session.add(once)
+            if batch_id is not None:
+                await batches.set_items(
+                    session, batch_id, "queued", "running", restaurant_id, assignment_id=assignment.id
+                )
     except IntegrityError:
         raise AssignmentRunning("an assignment of this restaurant has just been started") from None
     await services.engine.start(assign_number.KIND, assignment.id)
     return assignment.id
+
+
+async def request_number_once(services: Services, restaurant_id: str, wish: NumberWish, key: str) -> Created:
+    """The same, once per idempotency key; IdempotencyMismatch if the key was used with another request."""
+    fingerprint = _fingerprint(restaurant_id=restaurant_id, **wish.plain())
+    if before := await _replay(services, key, fingerprint):
+        return before
+    once = IdempotencyKey(key=key, fingerprint=fingerprint, restaurant_id=restaurant_id)
+    try:
+        return Created(restaurant_id, await request_number(services, restaurant_id, wish, once=once))
+    except Conflict:
+        if before := await _replay(services, key, fingerprint):  # the same request came at the same time
+            return before
+        raise
+
+
+async def retry_assignment(services: Services, assignment_id: str) -> str:
+    """Ask again for what an assignment asked for; the id of the new one. Raises as `request_number` does."""
+    async with services.database.read() as session:
+        before = await assignments.get(session, assignment_id)
+    wish = NumberWish(force_twilio=before.force_twilio, criteria=Criteria.checked(**before.criteria))
+    return await request_number(services, before.restaurant_id, wish)
 
 
 async def delete_restaurant(services: Services, restaurant_id: str) -> str | None:
@@ -200,6 +234,10 @@ async def _add_assignment(
     session.add(assignment)
     await session.flush()
     return assignment
+
+
+def _fingerprint(**request: Any) -> str:
+    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
 
 
 async def _replay(services: Services, key: str, fingerprint: str) -> Created | None:

@@ -35,10 +35,10 @@ FOUND = "found at the carrier: it had been bought"
 
 
 async def purchase(run: AssignmentRun, carrier: Carrier, offers: list[Offer]) -> Number | None:
-    """Buy one of the offers: the next is tried when one is gone or refused, a bounded number of times. None if other
-    purchases have chosen them all.
+    """Buy one of the offers: the next is tried when one is gone or refused. None if none of them could be bought, or
+    other purchases have chosen them all: other offers may be found.
 
-    Raises Rejected when no offer could be bought, TrialLimit, ActionRequired and RetryLater as the carrier says,
+    Raises Rejected when too many offers were refused, TrialLimit, ActionRequired and RetryLater as the carrier says,
     OutcomeUnknown when the carrier cannot say for too long whether it sold
     the number: the intent then stays open, and nothing else is bought for the restaurant until it is settled.
     """
@@ -61,9 +61,9 @@ async def purchase(run: AssignmentRun, carrier: Carrier, offers: list[Offer]) ->
                 raise
             except Rejected as error:
                 refused, tried = error, [*tried, offer.number]
-        if refused is not None:
+        if refused is not None and len(tried) >= OFFERS_TO_TRY:
             raise refused
-        step.end("done", "other purchases have chosen every offered number")
+        step.end("done", refused.detail if refused else "other purchases have chosen every offered number")
         return None
 
 

@@ -1,0 +1,124 @@
+"""Batches and their items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.db.models import Assignment, Batch, BatchItem, Mapping, Restaurant, utcnow
+from trunkline.errors import NotFound, Superseded
+
+
+async def get(session: AsyncSession, batch_id: str) -> Batch:
+    row = await session.get(Batch, batch_id, populate_existing=True)
+    if row is None:
+        raise NotFound(f"there is no batch {batch_id}", hint="GET /api/batches lists them")
+    return row
+
+
+async def page(session: AsyncSession, *, before: str | None = None, limit: int = 50) -> Sequence[Batch]:
+    """Newest first."""
+    query = select(Batch).order_by(Batch.id.desc()).limit(limit)
+    return (await session.execute(query.where(Batch.id < before) if before else query)).scalars().all()
+
+
+async def restaurants_without(
+    session: AsyncSession, *, include_shared: bool, search: str | None, limit: int | None
+) -> Sequence[str]:
+    """The restaurants that a batch would serve, oldest first: without a number and without a running assignment;
+    `include_shared` adds those that share a number with others."""
+    sharing = select(Mapping.number).where(Mapping.ended_at.is_(None)).group_by(Mapping.number).having(func.count() > 1)
+    own = select(Mapping.restaurant_id).where(Mapping.ended_at.is_(None))
+    if include_shared:
+        own = own.where(Mapping.number.not_in(sharing))
+    busy = select(Assignment.restaurant_id).where(Assignment.status == "running")
+    query = (
+        select(Restaurant.id)
+        .where(Restaurant.deleted_at.is_(None), Restaurant.id.not_in(own), Restaurant.id.not_in(busy))
+        .order_by(Restaurant.id)
+    )
+    if search:
+        query = query.where(Restaurant.name.icontains(search, autoescape=True))
+    return (await session.execute(query.limit(limit) if limit else query)).scalars().all()
+
+
+async def add_items(session: AsyncSession, batch_id: str, restaurant_ids: Sequence[str]) -> None:
+    now = utcnow()
+    rows = [
+        {"batch_id": batch_id, "restaurant_id": r, "seq": n, "status": "queued", "updated_at": now}
+        for n, r in enumerate(restaurant_ids)
+    ]
+    await session.execute(insert(BatchItem), rows)
+
+
+async def begin(session: AsyncSession, batch_id: str) -> Batch | None:
+    """Start an execution, which shuts out any earlier one. None unless the batch is running."""
+    changed = await session.execute(
+        update(Batch).where(Batch.id == batch_id, Batch.status == "running").values(epoch=Batch.epoch + 1)
+    )
+    return await get(session, batch_id) if changed.rowcount else None  # type: ignore[attr-defined]
+
+
+async def all_running(session: AsyncSession) -> Sequence[str]:
+    return (await session.execute(select(Batch.id).where(Batch.status == "running"))).scalars().all()
+
+
+async def unfinished(session: AsyncSession, batch_id: str) -> Sequence[BatchItem]:
+    query = select(BatchItem).where(BatchItem.batch_id == batch_id, BatchItem.status.in_(["queued", "running"]))
+    return (await session.execute(query.order_by(BatchItem.seq))).scalars().all()
+
+
+async def set_items(
+    session: AsyncSession, batch_id: str, before: str, after: str, restaurant_id: str | None = None, **values: Any
+) -> None:
+    """Move items of one status to another; all of them, or one restaurant's."""
+    query = update(BatchItem).where(BatchItem.batch_id == batch_id, BatchItem.status == before)
+    if restaurant_id is not None:
+        query = query.where(BatchItem.restaurant_id == restaurant_id)
+    await session.execute(query.values(status=after, updated_at=utcnow(), **values))
+
+
+async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:
+    """The batch is done, unless items were queued again meanwhile; Superseded if another execution runs it."""
+    row = await get(session, batch_id)
+    if row.epoch != epoch:
+        raise Superseded(f"batch {batch_id} is run by another process now")
+    if row.status != "running":
+        return True
+    if await unfinished(session, batch_id):
+        return False
+    row.status, row.ended_at = "done", utcnow()
+    return True
+
+
+async def counts(session: AsyncSession, batch_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many items of each status, by batch."""
+    query = (
+        select(BatchItem.batch_id, BatchItem.status, func.count())
+        .where(BatchItem.batch_id.in_(batch_ids))
+        .group_by(BatchItem.batch_id, BatchItem.status)
+    )
+    found: dict[str, dict[str, int]] = {batch_id: {} for batch_id in batch_ids}
+    for batch_id, status, number in await session.execute(query):
+        found[batch_id][status] = int(number)
+    return found
+
+
+async def items(
+    session: AsyncSession, batch_id: str, *, after: int = -1, limit: int = 200, status: str | None = None
+) -> Sequence[tuple[BatchItem, str, Assignment | None]]:
+    """(item, restaurant's name, its assignment) in the batch's order."""
+    query = (
+        select(BatchItem, Restaurant.name, Assignment)
+        .join(Restaurant, Restaurant.id == BatchItem.restaurant_id)
+        .outerjoin(Assignment, Assignment.id == BatchItem.assignment_id)
+        .where(BatchItem.batch_id == batch_id, BatchItem.seq > after)
+        .order_by(BatchItem.seq)
+        .limit(limit)
+    )
+    if status:
+        query = query.where(BatchItem.status == status)
+    return [(item, name, assignment) for item, name, assignment in await session.execute(query)]
