@@ -32,6 +32,30 @@ class InvalidInput(TrunklineError):
     status = 422
 
 
+class MalformedRequest(TrunklineError):
+    """The request cannot be read: its body is not JSON, or not HTTP as we speak it."""
+
+    code = "malformed_request"
+    status = 400
+
+
+class PayloadTooLarge(TrunklineError):
+    code = "payload_too_large"
+    status = 413
+
+
+class MethodNotAllowed(TrunklineError):
+    code = "method_not_allowed"
+    status = 405
+
+
+class NotReady(TrunklineError):
+    """The database cannot be reached, or is not at this version's schema."""
+
+    code = "not_ready"
+    status = 503
+
+
 class Unauthorized(TrunklineError):
     code = "unauthorized"
     status = 401
@@ -70,6 +94,12 @@ class NumberInService(Conflict):
     """The number serves a restaurant; releasing it needs force."""
 
     code = "number_in_service"
+
+
+class CarrierNotConfigured(Conflict):
+    """No carrier that could serve the request has its keys in the settings."""
+
+    code = "carrier_not_configured"
 
 
 class IdempotencyMismatch(TrunklineError):
@@ -119,6 +149,7 @@ class RetryLater(ProviderError):
     """Nothing happened; try the same again after `retry_after` seconds (None: the caller's own back-off)."""
 
     code = "carrier_unavailable"
+    status = 503
 
     def __init__(self, detail: str, *, retry_after: float | None = None, **context: str | None) -> None:
         super().__init__(detail, **context)  # type: ignore[arg-type]

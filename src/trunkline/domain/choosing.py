@@ -42,7 +42,7 @@ class Criteria:
                     f"{country!r} is not a country", field="country", hint="use a two-letter ISO code like US"
                 )
         if area_code is not None:
-            if not re.fullmatch(r"[2-9]\d{2}", area_code):
+            if not re.fullmatch(r"[2-9][0-9]{2}", area_code):
                 raise InvalidInput(
                     f"{area_code!r} is not an area code", field="area_code", hint="three digits, the first from 2 to 9"
                 )
@@ -52,7 +52,7 @@ class Criteria:
                     field="area_code",
                     hint="leave area_code out, or narrow by contains",
                 )
-        if contains is not None and not re.fullmatch(r"\d{2,10}", contains):
+        if contains is not None and not re.fullmatch(r"[0-9]{2,10}", contains):
             raise InvalidInput(f"{contains!r} cannot be searched", field="contains", hint="2 to 10 digits")
         return Criteria(country, area_code, contains, NumberType(number_type) if number_type else None, carrier)
 

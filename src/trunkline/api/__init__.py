@@ -1,0 +1,1 @@
+"""The JSON edge: thin endpoints over the workflows."""

@@ -1,0 +1,77 @@
+"""The HTTP application over running services."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from trunkline import __version__
+from trunkline.api import assignments, debts, health, numbers, restaurants
+from trunkline.api.middleware import Edge
+from trunkline.api.problems import Problem, documented, install
+from trunkline.bootstrap import running_services
+from trunkline.errors import TrunklineError
+from trunkline.settings import Settings
+
+ROUTERS = (restaurants.router, assignments.router, numbers.router, debts.router, health.router)
+DESCRIPTION = """Gives every restaurant on a multi-tenant voice assistant its own phone number.
+
+Every error is `application/problem+json`; read its `code`. Lists are paged: pass `next_cursor` as `cursor` until it is
+null. Times are UTC, money is text with its currency, numbers are E.164. `X-Request-ID` is taken over if you send one,
+and finds the request in the log."""
+TAGS = [
+    {"name": "restaurants", "description": "The tenants, each with its number."},
+    {"name": "assignments", "description": "The durable runs in which restaurants get their numbers."},
+    {"name": "numbers", "description": "What we hold, what is for sale, and giving a number up."},
+    {"name": "debts", "description": "What is still owed to carriers and Vapi."},
+    {"name": "health", "description": "For load balancers and monitoring."},
+]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; its services start and end with it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running_services(settings) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="Trunkline",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=documented(TrunklineError("an error of ours", hint="the log has it under request_id")),
+    )
+    app.add_middleware(Edge)
+    install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """The framework's document, and the problem that every refusal is."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            tags=app.openapi_tags,
+            routes=app.routes,
+        )
+        schemas = document["components"]["schemas"]
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= problem.pop("$defs") | {"Problem": problem}
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        app.openapi_schema = document
+    return app.openapi_schema

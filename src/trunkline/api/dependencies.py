@@ -1,0 +1,148 @@
+"""What endpoints ask for: the services, who is calling, and the headers that change how a request is answered."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from trunkline.db import restaurants
+from trunkline.errors import Forbidden, InvalidInput, Unauthorized
+from trunkline.workflows.manage_restaurant import hash_key
+from trunkline.workflows.services import Services
+
+SECRET_HEADER = "X-Vapi-Secret"  # noqa: S105
+SECRET_SCHEME = APIKeyHeader(
+    name=SECRET_HEADER,
+    scheme_name="OperatorSecret",
+    description="VAPI_SECRET_KEY; may do everything",
+    auto_error=False,
+)
+KEY_SCHEME = HTTPBearer(
+    scheme_name="RestaurantKey",
+    description="a restaurant's api_key; reads its own data and nothing else",
+    auto_error=False,
+)
+NOT_ALLOWED = Forbidden(
+    "a restaurant's key reads its own data and nothing else", hint=f"send the operator's secret as {SECRET_HEADER}"
+)
+
+
+async def services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+ServicesDep = Annotated[Services, Depends(services)]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: the operator, or the restaurant whose key it is."""
+
+    restaurant_id: str | None = None
+
+    @property
+    def is_operator(self) -> bool:
+        return self.restaurant_id is None
+
+    def may_read(self, restaurant_id: str | None) -> None:
+        """Forbidden unless it is the operator or this very restaurant."""
+        if not self.is_operator and restaurant_id != self.restaurant_id:
+            raise NOT_ALLOWED
+
+
+async def identify(request: Request, services: ServicesDep) -> Caller:
+    """Unauthorized unless the operator's secret or a restaurant's key is right. A secret that is sent decides alone."""
+    secret = request.headers.get(SECRET_HEADER)
+    if secret is not None:
+        expected = services.settings.vapi_secret_key
+        known = expected.get_secret_value().encode() if expected else b""
+        # Headers arrive as latin-1; their bytes are what was sent.
+        if known and hmac.compare_digest(secret.encode("latin-1"), known):
+            return Caller()
+        raise Unauthorized(f"{SECRET_HEADER} is wrong", hint="it is VAPI_SECRET_KEY of the server's settings")
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key.strip():
+        async with services.database.read() as session:
+            restaurant = await restaurants.by_key_hash(session, hash_key(key.strip()))
+        if restaurant is not None:
+            return Caller(restaurant.id)
+        raise Unauthorized("no restaurant has this key", hint="use the api_key shown when the restaurant was created")
+    raise Unauthorized(f"{SECRET_HEADER} is missing", hint=f"send {SECRET_HEADER} with VAPI_SECRET_KEY of the server")
+
+
+Identified = Annotated[Caller, Depends(identify)]
+
+
+async def operator(caller: Identified, _secret: Annotated[str | None, Security(SECRET_SCHEME)]) -> None:
+    """Only the operator goes on."""
+    if not caller.is_operator:
+        raise NOT_ALLOWED
+
+
+async def reader(
+    caller: Identified,
+    _secret: Annotated[str | None, Security(SECRET_SCHEME)],
+    _key: Annotated[object, Security(KEY_SCHEME)],
+) -> Caller:
+    """The operator, or a restaurant, which sees its own."""
+    return caller
+
+
+Reader = Annotated[Caller, Depends(reader)]
+
+
+async def respond_async(
+    prefer: Annotated[
+        str | None,
+        Header(description="`respond-async`: answer 202 at once instead of waiting for the assignment"),
+    ] = None,
+) -> bool:
+    """Whether the caller prefers not to wait (RFC 7240)."""
+    return any(part.strip().lower() == "respond-async" for part in (prefer or "").split(","))
+
+
+async def idempotency_key(
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description="1 to 200 printable ASCII characters: the same key with the same body gets the same answer, "
+            "and nothing happens twice",
+        ),
+    ] = None,
+) -> str | None:
+    if key is not None and not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
+        raise InvalidInput(
+            "Idempotency-Key has 1 to 200 printable ASCII characters", field="Idempotency-Key", hint="use a UUID"
+        )
+    return key
+
+
+RespondAsync = Annotated[bool, Depends(respond_async)]
+IdempotencyKeyDep = Annotated[str | None, Depends(idempotency_key)]
+
+
+def after(cursor: str | None) -> str | None:
+    """The row after which a page begins; InvalidInput for a cursor that we did not give."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode(
+            "ascii"
+        )
+    except (binascii.Error, UnicodeError):
+        text = ""
+    if not text or not text.isprintable():
+        raise InvalidInput("this cursor is not one of ours", field="cursor", hint="use next_cursor of the page before")
+    return text
+
+
+def next_cursor(last: str | None) -> str | None:
+    return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=") if last else None

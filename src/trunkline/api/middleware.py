@@ -1,0 +1,97 @@
+"""Around every request: its id in the answer and in each log line, a limit to its body, no error without an answer."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trunkline.api.problems import respond, unexpected
+from trunkline.domain.ids import new_id
+from trunkline.errors import NotFound, PayloadTooLarge
+
+log = structlog.get_logger()
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MAX_BODY = 64 * 1024
+TOO_LARGE = PayloadTooLarge(f"the body has more than {MAX_BODY // 1024} KB", hint="send less")
+QUIET = {"/healthz", "/readyz", "/metrics"}
+
+
+class Edge:
+    """The outermost layer of ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if SANE_ID.fullmatch(given) else new_id("req")
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await Exchange(self._app, scope, receive, send, request_id).run()
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        self._app = app
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._request_id = request_id
+        self._received = 0
+        self._status = 0
+
+    async def run(self) -> None:
+        started = time.monotonic()
+        try:
+            await self._answer()
+        finally:
+            note = log.debug if self._scope["path"] in QUIET else log.info
+            note(
+                "request",
+                method=self._scope["method"],
+                path=self._scope["path"],
+                status=self._status,
+                ms=round((time.monotonic() - started) * 1000),
+            )
+
+    async def _answer(self) -> None:
+        if not self._scope["path"].isprintable():  # no path of ours has such characters, and PostgreSQL takes no NUL
+            await respond(NotFound("there is no such path"))(self._scope, self.receive, self.send)
+            return
+        if self._announced() > MAX_BODY:
+            answer = respond(TOO_LARGE, headers={"Connection": "close"})
+            await answer(self._scope, self.receive, self.send)
+            return
+        try:
+            await self._app(self._scope, self.receive, self.send)
+        except Exception as error:
+            answer = unexpected(error)
+            if self._status:  # half an answer is out: the connection must break
+                raise
+            await answer(self._scope, self.receive, self.send)
+
+    def _announced(self) -> int:
+        length = Headers(scope=self._scope).get("content-length", "0")
+        return int(length) if length.isdecimal() else 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received > MAX_BODY:
+            raise HTTPException(413, TOO_LARGE.detail)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+        await self._send(message)
