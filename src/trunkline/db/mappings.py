@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline.db.changes import note
 from trunkline.db.models import Mapping, Restaurant, utcnow
 
 
@@ -64,5 +65,6 @@ async def activate(session: AsyncSession, mapping: Mapping) -> None:
     await session.execute(
         update(Mapping).where(Mapping.number == mapping.number, Mapping.ended_at.is_(None)).values(active=False)
     )
+    note(session, [mapping.number])
     mapping.active = True
     await session.flush()

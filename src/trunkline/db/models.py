@@ -321,12 +321,24 @@ class Caller(Base):
     caller: Mapped[str] = mapped_column(String(20), primary_key=True)
 
 
+class NumberChange(Base):
+    """The feed of numbers that calls may reach otherwise since then; kept for a day, for who missed a notification."""
+
+    __tablename__ = "number_changes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(index=True)
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - an id is never given out twice
+
+
 class Call(Base):
-    """A call as the voice platform reported it. `restaurant_id` is None where nobody's number was called."""
+    """A call as the voice platform reported it. `restaurant_id` is None where nobody's number was called, and `former`
+    true where the number had just been given up. `reported` once its end is known in full; `next_check_at` is when the
+    voice platform is to be asked for it, None when it need not be."""
 
     __tablename__ = "calls"
     id: Mapped[str] = mapped_column(String(80), primary_key=True)
-    restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"), index=True)
+    restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"))
     caller: Mapped[str | None] = mapped_column(String(80))
     called: Mapped[str | None] = mapped_column(String(80))
     status: Mapped[str | None] = mapped_column(String(40))
@@ -338,4 +350,6 @@ class Call(Base):
     cost: Mapped[Decimal | None]
     reported: Mapped[bool] = mapped_column(default=False)
     first_seen_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
+    next_check_at: Mapped[datetime | None] = mapped_column(index=True)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+    __table_args__ = (Index("ix_calls_restaurant_first_seen", "restaurant_id", "first_seen_at"),)

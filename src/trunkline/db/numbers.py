@@ -10,6 +10,7 @@ from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline.db.changes import note
 from trunkline.db.models import Assignment, Debt, Number, utcnow
 from trunkline.domain.numbers import NumberState, check_move
 from trunkline.errors import NotFound
@@ -60,7 +61,10 @@ async def claim(session: AsyncSession, number: str, assignment_id: str, source: 
             **{k: v for k, v in values.items() if v is not None},
         )
     )
-    return bool(changed.rowcount)  # type: ignore[attr-defined]
+    taken = bool(changed.rowcount)  # type: ignore[attr-defined]
+    if taken:
+        note(session, [number])  # it may have been cooling down until now
+    return taken
 
 
 async def reserve(session: AsyncSession, number: str, assignment_id: str, **values: Any) -> bool:
@@ -131,11 +135,13 @@ def cool_down(row: Number, restaurant_id: str, hours: float) -> None:
 
 
 async def end_cool_downs(session: AsyncSession) -> None:
-    await session.execute(
+    ended = await session.execute(
         update(Number)
         .where(Number.state == NumberState.COOLING_DOWN, Number.cooling_until <= utcnow())
         .values(state=NumberState.IDLE.value, cooling_until=None)
+        .returning(Number.number)
     )
+    note(session, ended.scalars())
 
 
 async def page(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from trunkline.db import changes
+
+log = structlog.get_logger()
 BUSY_SECONDS = 30
 
 
@@ -25,8 +30,11 @@ def driver_url(url: str, asynchronous: bool = True) -> str:
 
 
 class Database:
-    """The open database. `read()` gives a session for looking (each statement is consistent in itself), `write()` one that commits at the
-    end of the block or rolls back on an error. No outside call is made inside either."""
+    """The open database. `read()` gives a session for looking (each statement is consistent in itself), `write()` one
+    that commits at the end of the block or rolls back on an error. No outside call is made inside either.
+
+    `listeners` are awaited after each commit with the numbers that it changed, so that who keeps them in memory is up
+    to date when `write()` is left; `sender` names this process in what the others are notified of."""
 
     def __init__(self, url: str, pool_size: int = 10) -> None:
         self.embedded = url.startswith("sqlite")
@@ -37,8 +45,12 @@ class Database:
         if self.embedded:
             event.listen(self.engine.sync_engine, "connect", prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", begin_sqlite)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._sessions = async_sessionmaker(
+            self.engine, expire_on_commit=False, sync_session_class=changes.NotingSession
+        )
         self._one_writer = asyncio.Lock()
+        self.listeners: list[Callable[[set[str]], Awaitable[None]]] = []
+        self.sender = secrets.token_hex(8)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -47,6 +59,14 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
+        async with self._transaction() as session:
+            yield session
+            changed = await changes.publish(session, self.sender)
+        if changed:
+            await self._tell(changed)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncSession]:
         if not self.embedded:
             async with self._sessions.begin() as session:
                 yield session
@@ -55,6 +75,14 @@ class Database:
             await session.connection(execution_options={"begin_immediate": True})
             yield session
             await session.commit()
+
+    async def _tell(self, changed: set[str]) -> None:
+        """What was committed stays so, whatever a listener makes of it."""
+        for listener in self.listeners:
+            try:
+                await listener(changed)
+            except Exception as error:
+                log.warning("a change of numbers could not be followed", error=type(error).__name__)
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -31,6 +31,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
     )
     op.create_table(
+        "number_changes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.String(length=20), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_number_changes")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("number_changes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_number_changes_at"), ["at"], unique=False)
+
+    op.create_table(
         "processes",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
@@ -133,13 +144,15 @@ def upgrade() -> None:
         sa.Column("cost", sa.Numeric(precision=12, scale=4), nullable=True),
         sa.Column("reported", sa.Boolean(), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_check_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["restaurant_id"], ["restaurants.id"], name=op.f("fk_calls_restaurant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
     )
     with op.batch_alter_table("calls", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_calls_first_seen_at"), ["first_seen_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_calls_restaurant_id"), ["restaurant_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_calls_next_check_at"), ["next_check_at"], unique=False)
+        batch_op.create_index("ix_calls_restaurant_first_seen", ["restaurant_id", "first_seen_at"], unique=False)
 
     op.create_table(
         "debts",
@@ -362,7 +375,8 @@ def downgrade() -> None:
 
     op.drop_table("debts")
     with op.batch_alter_table("calls", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_calls_restaurant_id"))
+        batch_op.drop_index("ix_calls_restaurant_first_seen")
+        batch_op.drop_index(batch_op.f("ix_calls_next_check_at"))
         batch_op.drop_index(batch_op.f("ix_calls_first_seen_at"))
 
     op.drop_table("calls")
@@ -388,6 +402,10 @@ def downgrade() -> None:
 
     op.drop_table("restaurants")
     op.drop_table("processes")
+    with op.batch_alter_table("number_changes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_number_changes_at"))
+
+    op.drop_table("number_changes")
     op.drop_table("installation")
     op.drop_table("batches")
     # ### end Alembic commands ###
