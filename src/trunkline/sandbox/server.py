@@ -1,14 +1,12 @@
-"""Starts the sandbox as a server on loopback."""
+"""The whole sandbox, and the settings that lead to it."""
 
 from __future__ import annotations
 
-import uvicorn
+from starlette.applications import Starlette
 
 from trunkline.sandbox import telnyx, twilio, vapi, vonage
-from trunkline.sandbox.app import DroppingProtocol, Sandbox
+from trunkline.sandbox.app import Sandbox
 from trunkline.sandbox.control import control_routes
-
-HOST, PORT = "127.0.0.1", 8001
 
 
 def build_sandbox() -> Sandbox:
@@ -40,15 +38,7 @@ def environment(base_url: str) -> dict[str, str]:
     }
 
 
-def serve(host: str = HOST, port: int = PORT, log_level: str = "warning") -> None:
-    """Serve until SIGINT or SIGTERM."""
+def sandbox_app() -> Starlette:
+    """The sandbox with its control API, to be served with `DroppingProtocol`."""
     sandbox = build_sandbox()
-    uvicorn.run(
-        sandbox.app(control_routes(sandbox)),
-        host=host,
-        port=port,
-        http=DroppingProtocol,
-        log_level=log_level,
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
+    return sandbox.app(control_routes(sandbox))

@@ -1,0 +1,53 @@
+"""Every command, by its name. A command's file imports only light things; what it works with, when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from trunkline import __version__
+from trunkline.cli import db, demo, sandbox, serve
+from trunkline.cli.output import complain
+from trunkline.errors import InvalidInput, SettingsError, TrunklineError
+
+DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="trunkline",
+    help="Gives every restaurant on a shared voice assistant its own phone number.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help starts in a third of the time
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("serve")(serve.serve)
+app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(db.app, name="db")
+app.command("demo")(demo.demo)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"trunkline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """The whole program. An error of ours is one line that says what to do, never a traceback."""
+    try:
+        app(prog_name="trunkline")
+    except TrunklineError as error:
+        complain(error.detail, error.hint)
+        sys.exit(USAGE if isinstance(error, SettingsError | InvalidInput) else FAILED)

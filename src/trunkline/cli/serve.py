@@ -1,0 +1,109 @@
+"""`trunkline serve`: the server, for real or on a sandbox."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from trunkline.cli.servers import Server
+    from trunkline.settings import Settings
+
+VENDORS = ("vapi_", "twilio_", "telnyx_", "vonage_", "byo_")
+KEYS = ("vapi_api_key", "twilio_account_sid", "telnyx_api_key", "vonage_api_key", "byo_numbers")
+TRY_IT = """# trunkline listens on {url}; try it:
+curl -X POST {url}/api/restaurants \\
+  -H "Content-Type: application/json" \\
+  -H "X-Vapi-Secret: {secret}" \\
+  -d '{{
+    "name": "My Restaurant",
+    "assign_phone": true,
+    "force_twilio": false
+  }}'"""
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every one.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8000,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Start a sandbox as well and use nothing else; no account is needed.")
+    ] = False,
+    sandbox_without_keys: Annotated[
+        bool, typer.Option("--sandbox-without-keys", help="The same, if no provider's key is set.")
+    ] = False,
+) -> None:
+    """Serve the API until Ctrl-C or SIGTERM. Settings come from the environment and from .env.
+
+    On a sandbox the database is a temporary one: both forget everything at the end.
+    """
+    from trunkline.api.app import create_app
+    from trunkline.bootstrap import refuse_unusable
+    from trunkline.cli.servers import Server, listen, url_of
+    from trunkline.logs import configure_logs
+    from trunkline.settings import load_settings
+
+    settings, secret = load_settings(), "$VAPI_SECRET_KEY"
+    with ExitStack() as stack:
+        sock = stack.enter_context(listen(host, port))
+        if sandbox or (sandbox_without_keys and not has_provider_keys(settings)):
+            if not sandbox:
+                typer.echo("# no provider's key is set, in the environment or in .env")
+            own_secret = settings.vapi_secret_key is not None
+            settings = on_sandbox(stack, url_of(sock))
+            secret = secret if own_secret else _shown(settings)
+        refuse_unusable(settings)
+        configure_logs(settings.log_level, settings.log_format)
+        guide = TRY_IT.format(url=url_of(sock), secret=secret)
+        Server(create_app(settings), sock, grace=settings.shutdown_seconds, announce=lambda: typer.echo(guide)).run()
+
+
+def has_provider_keys(settings: Settings) -> bool:
+    """Whether someone has begun to configure real accounts: incomplete keys are then refused, not replaced."""
+    return any(getattr(settings, name) for name in KEYS)
+
+
+def on_sandbox(stack: ExitStack, url: str) -> Settings:
+    """Start a sandbox beside the server that will answer at `url`, and the settings that use nothing else."""
+    from tempfile import TemporaryDirectory
+
+    sandbox = started_sandbox(stack)
+    folder = stack.enter_context(TemporaryDirectory(prefix="trunkline-"))
+    typer.echo("# this runs on a sandbox: no real account is used, nothing is bought, all is forgotten at the end")
+    typer.echo(f"# the sandbox's accounts, stock and faults: {sandbox.url}/sandbox/state")
+    return sandbox_settings(sandbox.url, database_url=f"sqlite:///{folder}/trunkline.sqlite", public_backend_url=url)
+
+
+def started_sandbox(stack: ExitStack) -> Server:
+    """A sandbox on a free port of loopback, in a thread, until the stack ends."""
+    from trunkline.cli.servers import Server, in_background, listen
+    from trunkline.sandbox.app import DroppingProtocol
+    from trunkline.sandbox.server import sandbox_app
+
+    return stack.enter_context(in_background(Server(sandbox_app(), listen("127.0.0.1", 0), http=DroppingProtocol)))
+
+
+def sandbox_settings(sandbox_url: str, **more: Any) -> Settings:
+    """The settings of this machine, and `more`, with every vendor's replaced: no real key or address is left."""
+    import secrets
+
+    from trunkline.sandbox.server import environment
+    from trunkline.settings import load_settings
+
+    vendors = {n: v for n, v in default_settings().items() if n.startswith(VENDORS) and n != "vapi_routing"}
+    keys = {name.lower(): value for name, value in environment(sandbox_url).items()}
+    secret = load_settings().vapi_secret_key or secrets.token_urlsafe(12)
+    return load_settings(**more | vendors | keys | {"vapi_secret_key": secret, "number_cooldown_hours": 0})
+
+
+def default_settings() -> dict[str, Any]:
+    """Every setting as if the environment were empty."""
+    from trunkline.settings import Settings
+
+    return {name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
+
+
+def _shown(settings: Settings) -> str:
+    """The secret that was generated for this run alone."""
+    return settings.vapi_secret_key.get_secret_value() if settings.vapi_secret_key else ""

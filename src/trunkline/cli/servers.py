@@ -1,0 +1,118 @@
+"""What `serve`, `sandbox` and `demo` share: a server on a socket that is bound before anything else starts."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from trunkline.errors import TrunklineError
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, so that an address in use is told in one line before anything is started."""
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+        )
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        hint = "stop what listens there, or choose another --port"
+        raise TrunklineError(f"cannot listen on {host}:{port}: {reason}", hint=hint) from None
+
+
+def url_of(sock: socket.socket) -> str:
+    """Where a client on this machine reaches the socket."""
+    host, port = sock.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """One application on one socket, in this process.
+
+    It starts and stops the application itself: an error at the start reaches the caller as it is, and SIGTERM or Ctrl-C
+    is an orderly end, after which the caller goes on. `grace`: seconds that open requests may take at the end.
+    """
+
+    def __init__(
+        self,
+        app: Starlette,
+        sock: socket.socket,
+        *,
+        grace: float = 1.0,
+        http: Any = "httptools",
+        announce: Callable[[], None] = lambda: None,
+    ) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http=http,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=max(1, round(grace)),
+            )
+        )
+        self._app = app
+        self._sock = sock
+        self._announce = announce
+        self._running = AsyncExitStack()
+        self.url = url_of(sock)
+        self.ready = threading.Event()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        super().run(sockets or [self._sock])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        state = await self._running.enter_async_context(self._app.router.lifespan_context(self._app))
+        self.lifespan.state.update(state or {})
+        await super().startup(sockets)
+        self._announce()
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        await self._running.aclose()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()  # else the signal would be raised again and end the process at once
+
+
+@contextmanager
+def in_background(server: Server) -> Iterator[Server]:
+    """The server in a thread of this process, started, until the block ends."""
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            server.run()
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            server.ready.set()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    server.ready.wait()
+    if failure:
+        raise failure[0]
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        thread.join()
