@@ -1,0 +1,68 @@
+# Every target sets up .venv by itself: Python 3.11 or later, make and git are all that a machine needs.
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check format lock clean
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate $(UPGRADE)
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.ready ## every path of the chart, on a sandbox: restaurants, numbers, the steps taken
+	@$(BIN)/trunkline demo
+
+run: $(VENV)/.ready ## the server on port 8000: for real with the keys in .env, on a sandbox without
+	@$(BIN)/trunkline serve --sandbox-without-keys
+
+test: $(VENV)/.ready-dev ## all tests
+	$(BIN)/pytest
+
+check: $(VENV)/.ready-dev ## format, lint, types, layers, and whether the documents match the code
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy --strict src
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest tests/test_docs.py tests/test_house.py
+
+format: $(VENV)/.ready-dev ## format the code and mend what lint can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+# The SDKs that judge the sandbox are the narrowest about versions, so what is run is pinned to what is tested.
+lock: $(VENV)/.tools ## pin the dependencies again; UPGRADE=--upgrade takes the newest
+	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
+	$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
+	$(COMPILE) --group pyproject.toml:build -o requirements-build.lock
+
+clean: ## remove the environment and everything that was made by tools
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.tools: requirements-build.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-build.lock
+	@touch $@
+
+# uv is quick, but it does not read pip's configuration: where packages come from a place that only pip knows, pip does it.
+define install
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
+		|| $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+endef
+
+$(VENV)/.ready: requirements.lock pyproject.toml $(VENV)/.tools
+	$(call install,requirements.lock)
+	@touch $@
+
+# What is run is a part of what is tested, with the same versions.
+$(VENV)/.ready-dev: requirements-dev.lock requirements.lock pyproject.toml $(VENV)/.tools
+	$(call install,requirements-dev.lock)
+	@touch $(VENV)/.ready $@

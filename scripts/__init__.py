@@ -1,0 +1,1 @@
+"""The guide's scripts: thin doors to the command line."""
