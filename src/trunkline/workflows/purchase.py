@@ -185,6 +185,8 @@ async def look(run: AssignmentRun, step: RunStep, carrier: Carrier, intent: Purc
         mark = parse_mark(found.mark_text)
         if mark is not None and str(mark) != intent.mark:
             raise Foreign(f"{found.number} is ours for another assignment", provider=carrier.name)
+        if mark is None and found.used_by is not None:
+            raise Foreign(f"{found.number} is ours already and answered by {found.used_by}", provider=carrier.name)
     return found
 
 
