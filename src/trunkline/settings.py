@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     vapi_assistant_id: str | None = Field(None, description="the shared assistant, by id")
     vapi_assistant_name: str = Field("Restaurant Voice Assistant", description="the shared assistant, by name")
     vapi_routing: Routing = Field(Routing.ASSISTANT, description="assistant, or server: each call asks us")
+    vapi_webhook_credential_id: str | None = Field(None, description="the webhook's credential in Vapi, if made by hand")
     public_backend_url: str | None = Field(None, description="https address at which Vapi reaches this server")
 
     twilio_account_sid: str | None = Field(None, description="Twilio account")

@@ -23,7 +23,8 @@ class VoiceNumber:
     """A number as the voice platform holds it. `number` is None for a record that never got one.
 
     `status` is active, activating or blocked (or a word we do not know). `assistant_id` and `server_url` are what
-    answers it; `other_target` is true where a squad or a workflow does.
+    answers it, with `server_credential_id` as the proof that the server gets; `other_target` is true where a squad or a
+    workflow does.
     """
 
     id: str
@@ -33,13 +34,15 @@ class VoiceNumber:
     name: str | None = None
     assistant_id: str | None = None
     server_url: str | None = None
+    server_credential_id: str | None = None
     other_target: bool = False
 
     def answered_by(self, target: Target) -> bool:
-        """Whether exactly this target answers the number."""
+        """Whether exactly this target answers the number. Beside an assistant, the number's own server is not asked."""
         if self.other_target or self.assistant_id != target.assistant_id:
             return False
-        return target.server_url is None or self.server_url == target.server_url
+        asked = (self.server_url, self.server_credential_id)
+        return target.server_url is None or asked == (target.server_url, target.server_credential_id)
 
     def free_for(self, assistant_id: str, server_url: str | None) -> bool:
         """Whether nobody else is served: no assistant, squad or workflow, or only the shared assistant; and without
@@ -49,9 +52,29 @@ class VoiceNumber:
         return self.assistant_id is not None or self.server_url in (None, server_url)
 
     @property
+    def connected(self) -> bool:
+        """Whether anything answers it."""
+        return self.other_target or (self.assistant_id, self.server_url) != (None, None)
+
+    @property
     def ready(self) -> bool:
         """Vapi has shown `active` records without a number: both are needed."""
         return self.status == "active" and self.number is not None
+
+
+@dataclass(frozen=True)
+class Assistant:
+    """The shared assistant, as far as we have a say in it; `id` is None for one that is yet to be made.
+
+    `server_messages` are the events that its server gets, None for the platform's own choice.
+    """
+
+    id: str | None
+    name: str | None
+    first_message: str | None = None
+    server_url: str | None = None
+    server_credential_id: str | None = None
+    server_messages: tuple[str, ...] | None = None
 
 
 class VoicePlatform(Protocol):
@@ -84,5 +107,17 @@ class VoicePlatform(Protocol):
     async def credential(self, source: ImportSource) -> str | None:
         """The id of this account's credential, found or created; None where the platform has no endpoint for it and
         the import does not need one; ActionRequired where it does. Asked once per account, then kept."""
+
+    async def webhook_credential(self) -> str:
+        """The id of the credential by which the platform proves to our server who it is: our secret in X-Vapi-Secret.
+        Found, or created once; ActionRequired where a person must make it. Asked once, then kept."""
+
+    async def assistant(self) -> Assistant | None:
+        """The shared assistant as it stands, None if there is none by that name; ActionRequired if there is none by
+        that id."""
+
+    async def save_assistant(self, wish: Assistant) -> Assistant:
+        """Change the assistant to this and leave the rest of it alone, or create it once with a model that knows how to
+        ask us which restaurant was called. OutcomeUnknown if the reply to a creation was lost."""
 
     async def close(self) -> None: ...

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from pydantic import SecretStr
@@ -15,30 +17,24 @@ from trunkline.errors import (
     AlreadyThere,
     Missing,
     OutcomeUnknown,
-    ProviderError,
     Rejected,
     RetryLater,
     SettingsError,
 )
-from trunkline.http import Limits, ProviderClient, Reply, short_text
+from trunkline.http import Limits, ProviderClient, Reply
 from trunkline.logs import REDACTOR
 from trunkline.memo import Memo
 from trunkline.settings import Settings
-from trunkline.voice.base import Target, VoiceNumber
+from trunkline.voice.base import Assistant, Target, VoiceNumber
+from trunkline.voice.vapi_assistant import assistant_fields, assistant_of
+from trunkline.voice.vapi_refusals import WRONG_KEY, by_hand, no_assistant, refusal, unreadable
 
 MOST = 1000
 LONGEST_NAME = 40
-WRONG_KEY = "401"
 CREDENTIALS = {"twilio": "twilio", "telnyx": "telnyx", "vonage": "vonage", "byo-phone-number": "byo-sip-trunk"}
-SETTINGS = {"telnyx": "TELNYX_VAPI_CREDENTIAL_ID", "vonage": "VONAGE_VAPI_CREDENTIAL_ID"}
+WEBHOOK_KIND = "custom-credential"
 # Twilio's import takes the account's own keys, and nothing refers to a credential.
 CARRIES_KEYS = "twilio"
-# The wording of a second import is not documented and differs between reports.
-ALREADY = re.compile(r"already|duplicate|existing (phone number|credential)", re.IGNORECASE)
-WRONG_CARRIER_KEY = re.compile(r"couldn't \w+ \w+ number.* 40[13]\b", re.IGNORECASE)
-# Observed for Twilio and Telnyx, also while the carrier does not yet show a number that it has just sold.
-NOT_SEEN_YET = re.compile(r"number not found on \w+|couldn't (get|find|update) \w+ number", re.IGNORECASE)
-BAD_TRUNK = re.compile(r"couldn't validate sip trunk", re.IGNORECASE)
 E164_FORM = re.compile(r"\+[1-9]\d{6,14}")
 
 
@@ -53,6 +49,8 @@ class VapiPlatform:
         if settings.vapi_api_key is None:
             raise SettingsError("Vapi needs VAPI_API_KEY")
         self._assistant_id, self._assistant_name = settings.vapi_assistant_id, settings.vapi_assistant_name
+        self._webhook_secret = settings.vapi_secret_key
+        self._webhook_credential_id = settings.vapi_webhook_credential_id
         key = settings.vapi_api_key.get_secret_value()
         self._api = ProviderClient(
             "vapi",
@@ -65,6 +63,7 @@ class VapiPlatform:
         )
         self._assistant: Memo[str] = Memo()
         self._credentials: Memo[str | None] = Memo()
+        self._webhook: Memo[str] = Memo()
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
@@ -137,6 +136,26 @@ class VapiPlatform:
             return source.credential_id
         return await self._credentials.get((source.provider, source.account), lambda: self._ask_credential(source))
 
+    async def webhook_credential(self) -> str:
+        """Its name ends in a fingerprint of the secret: another secret means another credential, so that an
+        installation with its own secret is left alone, and numbers that still send an old secret can be told."""
+        return self._webhook_credential_id or await self._webhook.get("webhook", self._ask_webhook_credential)
+
+    async def assistant(self) -> Assistant | None:
+        row = await self._find_assistant()
+        return assistant_of(row) if row is not None else None
+
+    async def save_assistant(self, wish: Assistant) -> Assistant:
+        """PATCH replaces `server` as a whole, so nothing of another server's (its headers) stays beside our address."""
+        if wish.id is None:
+            reply = await self._api.request(
+                "create_assistant", "POST", "/assistant", json=assistant_fields(wish), creates=True
+            )
+        else:
+            reply = await self._changed("assistant", "PATCH", f"/assistant/{wish.id}", assistant_fields(wish))
+        self._assistant.forget()
+        return assistant_of(row_of(reply, "assistant"))
+
     async def close(self) -> None:
         await self._api.close()
 
@@ -152,6 +171,7 @@ class VapiPlatform:
         except Rejected:
             self._assistant.forget()
             self._credentials.forget()
+            self._webhook.forget()
             raise
 
     async def _rows(self, operation: str, query: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
@@ -194,55 +214,68 @@ class VapiPlatform:
             params["createdAtLe"] = min(map(created, rows))
 
     async def _ask_assistant(self) -> str:
+        row = await self._find_assistant()
+        if row is None:
+            raise no_assistant(
+                f"named {self._assistant_name!r}",
+                "run: trunkline setup-vapi, or set VAPI_ASSISTANT_ID or VAPI_ASSISTANT_NAME",
+            )
+        return str(row["id"])
+
+    async def _find_assistant(self) -> dict[str, Any] | None:
         if self._assistant_id:
             try:
                 reply = await self._api.request("assistant", "GET", f"/assistant/{self._assistant_id}")
             except Rejected:
                 raise no_assistant("that VAPI_ASSISTANT_ID names", "set it to the id of an assistant") from None
-            return str(row_of(reply, "assistant")["id"])
-        for row in await self._all("assistant", "/assistant"):
-            if row.get("name") == self._assistant_name:
-                return str(row["id"])
-        raise no_assistant(
-            f"named {self._assistant_name!r}", "create it in Vapi, or set VAPI_ASSISTANT_ID or VAPI_ASSISTANT_NAME"
-        )
+            return row_of(reply, "assistant")
+        rows = await self._all("assistant", "/assistant")
+        return next((row for row in rows if row.get("name") == self._assistant_name), None)
 
     async def _ask_credential(self, source: ImportSource) -> str | None:
         kind, label = CREDENTIALS[source.provider], f"trunkline {source.account}"[:LONGEST_NAME]
+        # Vapi names Twilio's secrets with a prefix on numbers and without it on credentials.
+        secrets = {re.sub(r"^twilio(.)", lambda m: m[1].lower(), k): v for k, v in plain(source.secrets).items()}
+        body = {"provider": kind, "name": label, **source.details, **secrets}
+        if kind == "twilio":
+            body["accountSid"] = source.account
+
+        def ours(row: dict[str, Any]) -> bool:
+            return source.account in (row.get("accountSid"), row.get("apiKey")) or row.get("name") == label
+
+        try:
+            return await self._found_or_made(body, ours)
+        except (Rejected, ActionRequired) as error:
+            if error.vendor_code == WRONG_KEY:
+                raise
+            if source.provider == CARRIES_KEYS:
+                return None
+            raise by_hand(kind, error) from None
+
+    async def _ask_webhook_credential(self) -> str:
+        if self._webhook_secret is None:
+            raise SettingsError("VAPI_SECRET_KEY is not set", hint="set it to the secret that webhooks are to send")
+        token = plain({"token": self._webhook_secret})["token"]
+        label = f"trunkline webhook {hmac.new(token.encode(), b'trunkline webhook', hashlib.sha256).hexdigest()[:12]}"
+        plan = {"type": "bearer", "token": token, "headerName": "X-Vapi-Secret", "bearerPrefixEnabled": False}
+        body = {"provider": WEBHOOK_KIND, "name": label, "authenticationPlan": plan}
+        try:
+            return await self._found_or_made(body, lambda row: row.get("name") == label)
+        except (Rejected, ActionRequired) as error:
+            if error.vendor_code == WRONG_KEY:
+                raise
+            raise by_hand(WEBHOOK_KIND, error) from None
+
+    async def _found_or_made(self, body: dict[str, Any], ours: Callable[[dict[str, Any]], bool]) -> str:
         try:
             for row in await self._all("credential", "/credential"):
-                keys = (row.get("accountSid"), row.get("apiKey"))
-                if row.get("provider") == kind and (source.account in keys or row.get("name") == label):
+                if row.get("provider") == body["provider"] and ours(row):
                     return str(row["id"])
-            # Vapi names Twilio's secrets with a prefix on numbers and without it on credentials.
-            secrets = {re.sub(r"^twilio(.)", lambda m: m[1].lower(), k): v for k, v in plain(source.secrets).items()}
-            body = {"provider": kind, "name": label, **source.details, **secrets}
-            if kind == "twilio":
-                body["accountSid"] = source.account
             reply = await self._api.request("credential", "POST", "/credential", json=body, creates=True)
             return str(row_of(reply, "credential")["id"])
         except OutcomeUnknown as error:
             # Asked again, the list shows whether the lost request made one.
             raise RetryLater(error.detail, provider="vapi", operation="credential") from None
-        except (Rejected, ActionRequired) as error:
-            if source.provider == CARRIES_KEYS and error.vendor_code != WRONG_KEY:
-                return None
-            raise by_hand(kind, error) from None
-
-
-def by_hand(kind: str, error: ProviderError) -> ActionRequired:
-    """What a person does where Vapi does not let us find or create the credential."""
-    setting = SETTINGS.get(kind, "BYO_VAPI_CREDENTIAL_ID")
-    hint = f"make a {kind} credential in Vapi's dashboard (Integrations) and set {setting} to its id"
-    if BAD_TRUNK.search(error.detail):
-        hint = "check that BYO_GATEWAY_IPS are the public IPv4 addresses of your SIP trunk's gateways"
-    return ActionRequired(
-        f"Vapi gives no {kind} credential: {error.detail}", provider="vapi", operation="credential", hint=hint
-    )
-
-
-def no_assistant(which: str, hint: str) -> ActionRequired:
-    return ActionRequired(f"Vapi has no assistant {which}", provider="vapi", operation="assistant", hint=hint)
 
 
 def target_fields(target: Target) -> dict[str, Any]:
@@ -263,6 +296,7 @@ def voice_number(row: dict[str, Any]) -> VoiceNumber:
         name=row.get("name"),
         assistant_id=row.get("assistantId"),
         server_url=server.get("url") if isinstance(server, dict) else None,
+        server_credential_id=server.get("credentialId") if isinstance(server, dict) else None,
         other_target=bool(row.get("squadId") or row.get("workflowId")),
     )
 
@@ -292,36 +326,3 @@ def row_of(reply: Reply, operation: str) -> dict[str, Any]:
     if not isinstance(reply.body, dict) or not reply.body.get("id"):
         raise unreadable(operation)
     return reply.body
-
-
-def unreadable(operation: str) -> RetryLater:
-    return RetryLater("Vapi's answer cannot be read or is incomplete", provider="vapi", operation=operation)
-
-
-def refusal(reply: Reply) -> ProviderError | None:
-    """Vapi has no error codes: the status and the words decide."""
-    text = short_text(reply.body)
-    if not isinstance(reply.body, dict):
-        return None
-    if reply.status == 401:
-        return ActionRequired(
-            f"Vapi refused our key: {text}",
-            vendor_code=WRONG_KEY,
-            hint="set VAPI_API_KEY to the organisation's private key, not the public one",
-        )
-    if reply.status == 402:
-        return ActionRequired(f"Vapi wants a payment method: {text}", hint="add a payment method in Vapi's dashboard")
-    if reply.status == 404:
-        return Missing(f"Vapi has no such thing: {text}")
-    if reply.status == 409 or (reply.status == 400 and ALREADY.search(text)):
-        return AlreadyThere(f"Vapi has it already: {text}")
-    if reply.status == 400 and WRONG_CARRIER_KEY.search(text):
-        return ActionRequired(
-            f"the carrier refused Vapi: {text}",
-            hint="correct the carrier's keys in its credential in Vapi's dashboard, or delete that credential",
-        )
-    if reply.status == 400 and NOT_SEEN_YET.search(text):
-        return RetryLater(f"Vapi does not see the number at its carrier: {text}")
-    if reply.status == 403:
-        return None
-    return Rejected(f"Vapi refused the request ({reply.status}): {text}")
