@@ -10,14 +10,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from trunkline import __version__
-from trunkline.api import assignments, debts, health, numbers, restaurants
+from trunkline.api import assignments, batches, debts, health, numbers, restaurants
 from trunkline.api.middleware import Edge
 from trunkline.api.problems import Problem, documented, install
 from trunkline.bootstrap import running_services
 from trunkline.errors import TrunklineError
 from trunkline.settings import Settings
 
-ROUTERS = (restaurants.router, assignments.router, numbers.router, debts.router, health.router)
+ROUTERS = (restaurants.router, assignments.router, batches.router, numbers.router, debts.router, health.router)
 DESCRIPTION = """Gives every restaurant on a multi-tenant voice assistant its own phone number.
 
 Every error is `application/problem+json`; read its `code`. Lists are paged: pass `next_cursor` as `cursor` until it is
@@ -26,6 +26,7 @@ and finds the request in the log."""
 TAGS = [
     {"name": "restaurants", "description": "The tenants, each with its number."},
     {"name": "assignments", "description": "The durable runs in which restaurants get their numbers."},
+    {"name": "batches", "description": "Numbers for many restaurants at once."},
     {"name": "numbers", "description": "What we hold, what is for sale, and giving a number up."},
     {"name": "debts", "description": "What is still owed to carriers and Vapi."},
     {"name": "health", "description": "For load balancers and monitoring."},

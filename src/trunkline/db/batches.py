@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import Assignment, Batch, BatchItem, Mapping, Restaurant, utcnow
+from trunkline.db.models import Assignment, Batch, BatchItem, Mapping, Number, Restaurant, utcnow
 from trunkline.errors import NotFound, Superseded
 
 
@@ -122,3 +124,44 @@ async def items(
     if status:
         query = query.where(BatchItem.status == status)
     return [(item, name, assignment) for item, name, assignment in await session.execute(query)]
+
+
+async def ended_since(
+    session: AsyncSession, batch_id: str, since: datetime | None
+) -> Sequence[tuple[BatchItem, str, Assignment | None]]:
+    """The items that ended at that time or later, in the order in which they did; all that ended where it is None."""
+    query = (
+        select(BatchItem, Restaurant.name, Assignment)
+        .join(Restaurant, Restaurant.id == BatchItem.restaurant_id)
+        .outerjoin(Assignment, Assignment.id == BatchItem.assignment_id)
+        .where(BatchItem.batch_id == batch_id, BatchItem.status.not_in(["queued", "running"]))
+        .order_by(BatchItem.updated_at, BatchItem.seq)
+    )
+    if since is not None:
+        query = query.where(BatchItem.updated_at >= since)
+    return [(item, name, assignment) for item, name, assignment in await session.execute(query)]
+
+
+async def pace(session: AsyncSession, batch_id: str, since: datetime) -> tuple[int, datetime | None]:
+    """(how many items were worked to their end since then, when the first of them was)."""
+    query = select(func.count(), func.min(BatchItem.updated_at)).where(
+        BatchItem.batch_id == batch_id,
+        BatchItem.status.in_(["assigned", "unassigned", "failed"]),
+        BatchItem.updated_at >= since,
+    )
+    ended, first = (await session.execute(query)).one()
+    return int(ended), first
+
+
+async def sources(
+    session: AsyncSession, batch_ids: Sequence[str]
+) -> Sequence[tuple[str, str | None, str | None, int, Decimal | None]]:
+    """(batch, source, currency, how many items, their monthly price): where the numbers came from."""
+    query = (
+        select(BatchItem.batch_id, Assignment.source, Number.currency, func.count(), func.sum(Number.monthly_price))
+        .join(Assignment, Assignment.id == BatchItem.assignment_id)
+        .join(Number, Number.number == Assignment.number)
+        .where(BatchItem.batch_id.in_(batch_ids), BatchItem.status == "assigned")
+        .group_by(BatchItem.batch_id, Assignment.source, Number.currency)
+    )
+    return [(batch, source, currency, n, total) for batch, source, currency, n, total in await session.execute(query)]

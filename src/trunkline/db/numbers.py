@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import and_, exists, or_, select, update
@@ -160,3 +161,9 @@ async def page(
     if carrier:
         query = query.where(Number.carrier == carrier)
     return (await session.execute(query)).scalars().all()
+
+
+async def prices(session: AsyncSession, wanted: Sequence[str]) -> dict[str, tuple[Decimal | None, str | None]]:
+    """(monthly price, currency) of each number."""
+    query = select(Number.number, Number.monthly_price, Number.currency).where(Number.number.in_(wanted))
+    return {number: (price, currency) for number, price, currency in await session.execute(query)}
