@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.desk import Desk, Opener, sandbox_settings
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
+from trunkline.bootstrap import running_services
 from trunkline.db.migrate import upgrade
 from trunkline.db.session import Database
 
@@ -66,3 +70,22 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = Database(database_url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def open_desk(sandbox: SandboxServer, database_url: str) -> Opener:
+    """Starts the services with changed settings; several times in a row on the same database, if need be."""
+
+    @asynccontextmanager
+    async def opener(**changes: Any) -> AsyncIterator[Desk]:
+        async with running_services(sandbox_settings(sandbox, database_url, **changes)) as services:
+            yield Desk(services, sandbox)
+
+    return opener
+
+
+@pytest.fixture
+async def desk(open_desk: Opener) -> AsyncIterator[Desk]:
+    """The services at work against the sandbox, on each database."""
+    async with open_desk() as opened:
+        yield opened

@@ -49,13 +49,13 @@ class Books:
         found += [f"{r} bought {count} numbers" for r, count in bought.items() if count > 1]
         found += [f"orphan: {n} is held and unknown to us" for n in held if n not in self.numbers]
         known_ours = {i.number for i in self.intents if i.status == "bought"}
-        found += [f"lost: {n} was bought, is {self.numbers[n].state}" for n in known_ours if n not in kept and n in held]
+        found += [
+            f"lost: {n} was bought, is {self.numbers[n].state}" for n in known_ours if n not in kept and n in held
+        ]
         found += [f"{n} is mapped and nobody holds it" for n in mapped if n not in held]
         active = Counter(m.number for m in self.mappings if m.active)
         found += [f"{n} has {active[n]} active mappings" for n in set(mapped) if active[n] != 1]
-        found += [
-            f"{n} is claimed by {row.claimed_by} for ever" for n, row in self.numbers.items() if row.claimed_by
-        ]
+        found += [f"{n} is claimed by {row.claimed_by} for ever" for n, row in self.numbers.items() if row.claimed_by]
         found += [f"{n} is {self.numbers[n].state} and mapped" for n in mapped if self.numbers[n].state != "in_service"]
         records = Counter(r.get("number") for r in self.in_vapi)
         found += [f"{n} stands {count} times in Vapi" for n, count in records.items() if count > 1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx2
 import pytest
 
+from tests.support.desk import Desk, Opener
 from tests.support.sandbox_server import SandboxServer
-from tests.workflows.conftest import Desk, Opener
 from trunkline.domain.numbers import NumberState
 from trunkline.sandbox import twilio, vapi
 
@@ -139,7 +139,10 @@ async def test_an_owned_idle_number_is_used_before_one_is_bought(desk: Desk) -> 
 
 @pytest.mark.parametrize(
     "wire",
-    [{"voice_url": "https://example.com/another-product"}, {"friendly_name": "trunkline-0badcafe-asg_0000000000000000"}],
+    [
+        {"voice_url": "https://example.com/another-product"},
+        {"friendly_name": "trunkline-0badcafe-asg_0000000000000000"},
+    ],
     ids=["in use", "marked by another installation"],
 )
 async def test_an_owned_number_that_is_not_ours_is_left_alone(desk: Desk, wire: dict[str, str]) -> None:
@@ -183,7 +186,9 @@ async def test_purchase_first_buys_although_a_number_is_idle(open_desk: Opener, 
         assert "find_existing" not in await desk.path(assignment)
 
 
-async def test_purchase_first_falls_back_to_an_idle_number_on_a_trial(open_desk: Opener, sandbox: SandboxServer) -> None:
+async def test_purchase_first_falls_back_to_an_idle_number_on_a_trial(
+    open_desk: Opener, sandbox: SandboxServer
+) -> None:
     set_trial(sandbox, True)
     own(sandbox, "+14155550199")
     import_number(sandbox, "+14155550199")

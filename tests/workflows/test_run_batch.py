@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.workflows.conftest import Desk, Opener
+from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import import_number, own
 from trunkline.db import batches
 from trunkline.domain.choosing import Criteria

@@ -1,18 +1,16 @@
-"""The services at work against the sandbox, on each database."""
+"""The services at work against the sandbox, and a look at what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
 from tests.support.sandbox_server import SandboxServer
-from trunkline.bootstrap import running_services
 from trunkline.db import assignments
 from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseIntent
 from trunkline.domain.choosing import Criteria
@@ -105,21 +103,3 @@ class Desk:
 
 
 Opener = Callable[..., AbstractAsyncContextManager[Desk]]
-
-
-@pytest.fixture
-def open_desk(sandbox: SandboxServer, database_url: str) -> Opener:
-    """Starts the services with changed settings; several times in a row on the same database, if need be."""
-
-    @asynccontextmanager
-    async def opener(**changes: Any) -> AsyncIterator[Desk]:
-        async with running_services(sandbox_settings(sandbox, database_url, **changes)) as services:
-            yield Desk(services, sandbox)
-
-    return opener
-
-
-@pytest.fixture
-async def desk(open_desk: Opener) -> AsyncIterator[Desk]:
-    async with open_desk() as opened:
-        yield opened
