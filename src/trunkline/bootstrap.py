@@ -13,7 +13,7 @@ from trunkline.db.migrate import ensure_current
 from trunkline.db.session import Database
 from trunkline.errors import SettingsError
 from trunkline.logs import REDACTOR
-from trunkline.settings import Settings
+from trunkline.settings import Routing, Settings
 from trunkline.voice.vapi import VapiPlatform
 from trunkline.workflows import assign_number, release_number, run_batch
 from trunkline.workflows.engine import Engine
@@ -29,6 +29,11 @@ def refuse_unusable(settings: Settings) -> None:
         )
     if settings.vapi_api_key is None:
         raise SettingsError("VAPI_API_KEY is not set", hint="set Vapi's private key, or run with the sandbox")
+    if settings.vapi_routing is Routing.SERVER and not settings.public_backend_url:
+        raise SettingsError(
+            "VAPI_ROUTING=server needs PUBLIC_BACKEND_URL",
+            hint="set it to the https address at which Vapi reaches this server, or VAPI_ROUTING=assistant",
+        )
 
 
 @asynccontextmanager

@@ -242,6 +242,7 @@ async def get_credential(run: AssignmentRun, carrier: Carrier) -> None:
             step.detail = "known" if known[carrier.name] else "not needed"
             return
         source = carrier.import_source()
+        await step.ask(run.services.target)  # what the import needs is missed here, not after a purchase
         known[carrier.name] = await step.ask(lambda: run.services.voice.credential(source))
         step.detail = f"credential {known[carrier.name]}" if known[carrier.name] else "not needed for the import"
 

@@ -32,15 +32,14 @@ async def put_in_service(run: AssignmentRun, row: Number, absent: bool = False, 
 
 
 async def assign_existing(run: AssignmentRun, row: Number) -> Outcome:
-    """Point an idle number that Vapi has at the shared assistant, and map it."""
+    """Point an idle number that Vapi has at what answers for restaurants, and map it."""
     async with run.step("assign_existing") as step:
         voice_id = row.voice_id or ""
         voice = await step.ask(lambda: run.services.voice.get(voice_id)) if run.resumed else None
         if voice is not None:
             await refuse_foreign(run, voice)
         record = voice or VoiceNumber(voice_id, provider_of(row), E164(row.number), "active")
-        target = await run.services.target()
-        await step.ask(lambda: run.services.voice.connect(record, target))
+        await step.ask(partial(connect, run, record))
         async with step.finish(f"{row.number} answers for the restaurant now") as session:
             outcome = await write_mapping(session, run, row.number, Source.EXISTING)
     run.count(outcome)
@@ -64,7 +63,7 @@ async def import_number(run: AssignmentRun, row: Number, absent: bool) -> VoiceN
 
 async def bring_in(run: AssignmentRun, step: RunStep, carrier: Carrier, number: E164, absent: bool) -> VoiceNumber:
     """One record of this number at Vapi: looked for before it is created, and again when a reply was lost."""
-    target, source = await run.services.target(), carrier.import_source()
+    source = carrier.import_source()
     lag = run.settings.listing_lag_seconds if step.repeated else 0.0
     await step.show()
     while True:
@@ -73,7 +72,7 @@ async def bring_in(run: AssignmentRun, step: RunStep, carrier: Carrier, number: 
             await refuse_foreign(run, found)
             return found
         try:
-            credential = run.services.credentials.get(carrier.name)
+            credential, target = run.services.credentials.get(carrier.name), await run.services.target()
             return await run.services.voice.import_number(number, source, credential, target, str(run.mark))
         except (OutcomeUnknown, AlreadyThere) as error:
             absent, lag = False, run.settings.listing_lag_seconds
@@ -109,8 +108,12 @@ async def assign_assistant(run: AssignmentRun, row: Number, voice: VoiceNumber) 
         if voice.answered_by(target):
             step.detail = "connected in the same request as the import"
             return
-        await step.ask(lambda: run.services.voice.connect(voice, target))
-        step.detail = "connected to the shared assistant"
+        await step.ask(partial(connect, run, voice))
+        step.detail = "connected to the shared assistant" if target.assistant_id else "connected to our server"
+
+
+async def connect(run: AssignmentRun, voice: VoiceNumber) -> VoiceNumber:
+    return await run.services.voice.connect(voice, await run.services.target())
 
 
 async def create_mapping(run: AssignmentRun, row: Number, note: str) -> Outcome:

@@ -87,7 +87,7 @@ async def remove_import(run: Run, row: Number) -> None:
     voice = run.services.voice
     async with run.step("detach_assistant") as step:
         record = await step.ask(lambda: voice.find(E164(row.number)))
-        ours = record is not None and record.free_for(await voice.shared_assistant(), run.services.server_url)
+        ours = record is not None and await run.services.may_change(record)
         if record is not None and ours:
             target = record
             await step.ask(lambda: voice.connect(target, None))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from trunkline.carriers.base import Carrier
 from trunkline.db.session import Database
-from trunkline.settings import Settings
-from trunkline.voice.base import Target, VoicePlatform
+from trunkline.settings import Routing, Settings
+from trunkline.voice.base import Target, VoiceNumber, VoicePlatform
 from trunkline.workflows.engine import Engine
 
 WEBHOOK_PATH = "/api/vapi/server"
@@ -33,5 +33,15 @@ class Services:
         return base.rstrip("/") + WEBHOOK_PATH if base else None
 
     async def target(self) -> Target:
-        """What answers a restaurant's number."""
-        return Target(assistant_id=await self.voice.shared_assistant())
+        """What answers a restaurant's number: the shared assistant, or our server, which each call then asks."""
+        if self.settings.vapi_routing is Routing.ASSISTANT:
+            return Target(assistant_id=await self.voice.shared_assistant())
+        return Target(server_url=self.server_url, server_credential_id=await self.voice.webhook_credential())
+
+    async def may_change(self, voice: VoiceNumber) -> bool:
+        """Whether a number that our tables hold serves nobody else at Vapi: it has nothing, the shared assistant or our
+        server, in whatever routing mode, also at an address that our server had before."""
+        if voice.free_for(await self.voice.shared_assistant(), self.server_url):
+            return True
+        at_server = not voice.other_target and voice.assistant_id is None
+        return at_server and (voice.server_url or "").endswith(WEBHOOK_PATH)

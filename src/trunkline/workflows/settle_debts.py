@@ -122,15 +122,14 @@ async def settle_intent(services: Services, debt: Debt) -> None:
 
 
 async def detach(services: Services, debt: Debt) -> None:
-    """Take the shared assistant off a number that went out of service. Until then nobody can claim the number; should
-    this process have been overtaken while it asked, the number is connected again."""
+    """Take what answers for us, by whatever routing mode, off a number that went out of service. Until then nobody can
+    claim the number; should this process have been overtaken while it asked, the number is connected again."""
     async with services.database.read() as session:
         row = await numbers.get(session, debt.subject)
     if row.state == NumberState.IN_SERVICE:
         raise Conflict(f"{row.number} is in service")
     voice = await services.voice.find(E164(row.number))
-    target = await services.target()
-    if voice is not None and voice.answered_by(target):
+    if voice is not None and voice.connected and await services.may_change(voice):
         await services.voice.connect(voice, None)
     async with services.database.write() as session:
         row = await numbers.get(session, debt.subject)
@@ -140,7 +139,7 @@ async def detach(services: Services, debt: Debt) -> None:
             await debts.settle(session, row.number, DebtKind.DETACH_OWED)
     if overtaken and voice is not None:
         log.warning("connecting a number again: it was put in service while it was being detached", number=row.number)
-        await services.voice.connect(voice, target)
+        await services.voice.connect(voice, await services.target())
 
 
 async def start_stray_runs(services: Services) -> None:
