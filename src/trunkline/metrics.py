@@ -11,3 +11,11 @@ PROVIDER_SECONDS = Histogram("trunkline_provider_request_seconds", "Time of a pr
 ASSIGNMENTS = Counter("trunkline_assignments_total", "Assignments that ended", ["status", "source", "reason"])
 DEBTS = Gauge("trunkline_debts", "What is still owed", ["kind"])
 OVERDUE_DEBTS = Gauge("trunkline_debts_overdue", "Debts older than an hour: someone should look")
+
+WEBHOOKS = Counter("trunkline_webhooks_total", "Messages from the voice platform", ["type", "status"])
+UNROUTED_CALLS = Counter("trunkline_unrouted_calls_total", "Calls that no restaurant got: look into it", ["reason"])
+DIRECTORY_NUMBERS = Gauge("trunkline_directory_numbers", "Numbers whose calls are answered from memory")
+DIRECTORY_MISSES = Counter("trunkline_directory_misses_total", "Look-ups that the database had to answer", ["outcome"])
+CALL_REPORTS = Counter("trunkline_call_reports_total", "What was heard of calls", ["outcome"])
+CALL_REPORTS_WAITING = Gauge("trunkline_call_reports_waiting", "Reports of calls that are not stored yet")
+TOOL_CALLS = Counter("trunkline_tool_calls_total", "Tool calls of the assistant", ["outcome"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
@@ -44,6 +45,19 @@ class Settings(BaseSettings):
     vapi_routing: Routing = Field(Routing.ASSISTANT, description="assistant, or server: each call asks us")
     vapi_webhook_credential_id: str | None = Field(None, description="the webhook's credential in Vapi, if made by hand")
     public_backend_url: str | None = Field(None, description="https address at which Vapi reaches this server")
+    vapi_webhook_hmac_secret: SecretStr | None = Field(
+        None, description="the secret of an HMAC credential in Vapi, where webhooks come signed instead"
+    )
+    unmapped_message: str = Field(
+        "We are sorry, this number is not in service.", description="what a caller hears where no restaurant answers"
+    )
+    unmapped_destination: str | None = Field(None, description="E.164 number that gets such calls instead")
+    call_completion_minutes: float = Field(
+        30.0, gt=0, description="after which Vapi is asked about a call whose end was not reported"
+    )
+    tools_webhook_url: str | None = Field(None, description="where tool calls that Trunkline does not answer are sent")
+    tools_webhook_secret: SecretStr | None = Field(None, description="signs the restaurant in what is sent there")
+    tools_timeout_seconds: float = Field(15.0, gt=0, description="how long a tool's answer is waited for")
 
     twilio_account_sid: str | None = Field(None, description="Twilio account")
     twilio_auth_token: SecretStr | None = Field(None, description="its auth token, or the next two instead")
@@ -115,6 +129,13 @@ class Settings(BaseSettings):
     def _known(cls, value: list[str]) -> list[str]:
         if unknown := [name for name in value if name not in CARRIER_NAMES]:
             raise ValueError(f"unknown carrier {unknown[0]!r}; known are {', '.join(CARRIER_NAMES)}")
+        return value
+
+    @field_validator("unmapped_destination")
+    @classmethod
+    def _e164(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\+[1-9]\d{6,14}", value):
+            raise ValueError("must be an E.164 number like +14155550123")
         return value
 
     @field_validator("database_url")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trunkline.carriers.base import ImportSource
+from trunkline.domain.calls import CallReport
 from trunkline.domain.numbers import E164
 
 
@@ -119,5 +120,8 @@ class VoicePlatform(Protocol):
     async def save_assistant(self, wish: Assistant) -> Assistant:
         """Change the assistant to this and leave the rest of it alone, or create it once with a model that knows how to
         ask us which restaurant was called. OutcomeUnknown if the reply to a creation was lost."""
+
+    async def call(self, call_id: str) -> CallReport:
+        """What is known of a call now; Missing if the platform does not know it."""
 
     async def close(self) -> None: ...

@@ -7,10 +7,12 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from trunkline.carriers.base import ImportSource
+from trunkline.domain.calls import CallReport
 from trunkline.domain.numbers import E164
 from trunkline.errors import (
     ActionRequired,
@@ -27,6 +29,7 @@ from trunkline.memo import Memo
 from trunkline.settings import Settings
 from trunkline.voice.base import Assistant, Target, VoiceNumber
 from trunkline.voice.vapi_assistant import assistant_fields, assistant_of
+from trunkline.voice.vapi_calls import report_of_call
 from trunkline.voice.vapi_refusals import WRONG_KEY, by_hand, no_assistant, refusal, unreadable
 
 MOST = 1000
@@ -155,6 +158,13 @@ class VapiPlatform:
             reply = await self._changed("assistant", "PATCH", f"/assistant/{wish.id}", assistant_fields(wish))
         self._assistant.forget()
         return assistant_of(row_of(reply, "assistant"))
+
+    async def call(self, call_id: str) -> CallReport:
+        reply = await self._api.request("call", "GET", f"/call/{quote(call_id, safe='')}")
+        report = report_of_call(row_of(reply, "call"))
+        if report is None or report.id != call_id:
+            raise unreadable("call")
+        return report
 
     async def close(self) -> None:
         await self._api.close()

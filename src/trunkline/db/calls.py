@@ -1,0 +1,97 @@
+"""Calls: one row each, brought together from whatever was reported of it, in any order and however often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.db.models import Call, utcnow
+from trunkline.domain.calls import CallReport
+
+ORDER = {"scheduled": 1, "queued": 2, "ringing": 3, "in-progress": 5, "forwarding": 6, "ended": 7}
+IN_BETWEEN = 4  # a word that we do not know
+
+
+class Heard(NamedTuple):
+    """A report, and whose call it is: a restaurant's, or that of the one that `former`ly had the number."""
+
+    report: CallReport
+    restaurant_id: str | None
+    former: bool = False
+
+
+async def store(session: AsyncSession, heard: Sequence[Heard], complete_after: timedelta) -> None:
+    """Bring each report into its call's row. A call belongs to whom it belonged when it was first heard of."""
+    ids = sorted({h.report.id for h in heard})
+    query = select(Call).where(Call.id.in_(ids)).order_by(Call.id).with_for_update()
+    rows = {row.id: row for row in (await session.execute(query)).scalars()}
+    for item in heard:
+        row = rows.get(item.report.id)
+        if row is None:
+            row = rows[item.report.id] = Call(id=item.report.id, reported=False, former=False, first_seen_at=utcnow())
+            row.next_check_at = row.first_seen_at + complete_after
+            session.add(row)
+        if row.restaurant_id is None and item.restaurant_id is not None:
+            row.restaurant_id, row.former = item.restaurant_id, item.former
+        merge(row, item.report)
+
+
+def merge(row: Call, report: CallReport) -> None:
+    """What a final report says stands; of others the earliest beginning, the latest end and the furthest status."""
+    row.caller, row.called = row.caller or report.caller, row.called or report.called
+    row.status = max(row.status, report.status, key=_progress)
+    if report.final:
+        row.started_at = report.started_at or row.started_at
+        row.ended_at = report.ended_at or row.ended_at
+        row.ended_reason = report.ended_reason or row.ended_reason
+        row.duration_seconds = row.duration_seconds if report.duration_seconds is None else report.duration_seconds
+        row.cost = row.cost if report.cost is None else report.cost
+        row.reported, row.next_check_at = True, None
+        return
+    if not row.reported or row.started_at is None:
+        row.started_at = min(filter(None, (row.started_at, report.started_at)), default=None)
+    if not row.reported or row.ended_at is None:
+        row.ended_at = max(filter(None, (row.ended_at, report.ended_at)), default=None)
+    row.ended_reason = row.ended_reason or report.ended_reason
+
+
+def _progress(status: str | None) -> tuple[int, str]:
+    return (0, "") if status is None else (ORDER.get(status, IN_BETWEEN), status)
+
+
+async def take_unreported(session: AsyncSession, limit: int, again_after: timedelta) -> list[str]:
+    """Calls whose end should have been reported by now, put off at once so that no other process asks for them too."""
+    query = select(Call).where(Call.next_check_at <= utcnow()).order_by(Call.next_check_at).limit(limit)
+    rows = (await session.execute(query.with_for_update(skip_locked=True))).scalars().all()
+    for row in rows:
+        row.next_check_at = utcnow() + again_after
+    return [row.id for row in rows]
+
+
+async def give_up(session: AsyncSession, call_id: str) -> None:
+    """The voice platform knows nothing of it: nobody is asked again."""
+    row = await session.get(Call, call_id)
+    if row is not None:
+        row.next_check_at = None
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+    restaurant_id: str | None = None,
+) -> Sequence[Call]:
+    """Newest first, by when they were first heard of."""
+    query = select(Call).order_by(Call.first_seen_at.desc(), Call.id.desc()).limit(limit)
+    if before:
+        moment, call_id = before
+        same = and_(Call.first_seen_at == moment, Call.id < call_id)
+        query = query.where(or_(Call.first_seen_at < moment, same))
+    if restaurant_id:
+        query = query.where(Call.restaurant_id == restaurant_id)
+    return (await session.execute(query)).scalars().all()

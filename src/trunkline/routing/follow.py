@@ -1,0 +1,146 @@
+"""Keeps the directory as the database is: loaded in slices, told of changes, and caught up from the feed of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from trunkline.db import changes, routes
+from trunkline.db.session import Database
+from trunkline.metrics import DIRECTORY_MISSES, DIRECTORY_NUMBERS
+from trunkline.routing.directory import Answer, Directory, answer_of
+
+log = structlog.get_logger()
+SLICE = 500
+CHECK_SECONDS = 10.0
+LATE_IDS = 1000  # as many changes may be committed after one that got its id later
+RELOAD_AFTER = changes.KEPT.total_seconds() / 2
+PRUNE_SECONDS = 3600.0
+RECONNECT_SECONDS = 1.0
+LOOK_UP_SECONDS = 1.0
+AWAY = (SQLAlchemyError, psycopg.Error, OSError, TimeoutError)
+KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "connect_timeout": 5,
+}
+
+
+class Follower:
+    """The one writer of a directory.
+
+    A change is in it when the `Database.write()` that made it is left, and in other processes as soon as PostgreSQL has
+    notified them. A notification that was lost, with its connection or otherwise, is made good from the feed within
+    CHECK_SECONDS. Meanwhile, and while the database is away, the old answers stand.
+    """
+
+    def __init__(self, database: Database, database_url: str, directory: Directory) -> None:
+        self._database = database
+        self._url = database_url
+        self._directory = directory
+        self._one_at_a_time = asyncio.Lock()  # what was read later is also taken over later
+        self._pending: set[str] = set()
+        self._position = 0
+        self._seen: dict[int, str] = {}
+        self._followed_at = 0.0
+
+    async def load(self) -> None:
+        """Read every number there is; changes made meanwhile are followed."""
+        if self.refresh not in self._database.listeners:
+            self._database.listeners.append(self.refresh)
+        started, after = time.monotonic(), ""
+        async with self._database.read() as session:
+            newest = await changes.newest(session)
+            seen = await changes.after(session, newest - LATE_IDS)
+        while True:
+            async with self._one_at_a_time, self._database.read() as session:
+                part = await routes.part(session, after, SLICE)
+                self._directory.update(part)
+            if not part:
+                break
+            after = part[-1].number
+        self._seen, self._position, self._followed_at = seen, newest, started
+        DIRECTORY_NUMBERS.set(len(self._directory))
+        log.info("directory loaded", numbers=len(self._directory), ms=round((time.monotonic() - started) * 1000))
+
+    async def refresh(self, numbers: Iterable[str]) -> None:
+        """Read these numbers again; those that cannot be read now are read with the next check."""
+        self._pending |= set(numbers)
+        async with self._one_at_a_time:
+            while due := sorted(self._pending)[:SLICE]:
+                self._pending.difference_update(due)  # before it is read: who adds it again has changed it since
+                try:
+                    async with self._database.read() as session:
+                        self._directory.update(await routes.named(session, due))
+                except BaseException:
+                    self._pending.update(due)
+                    raise
+        DIRECTORY_NUMBERS.set(len(self._directory))
+
+    async def check(self) -> None:
+        """Catch up with the feed; after an absence that is too long for it, read everything again."""
+        if time.monotonic() - self._followed_at > RELOAD_AFTER:
+            await self.load()
+        started = time.monotonic()
+        async with self._database.read() as session:
+            found = await changes.after(session, self._position - LATE_IDS)
+        await self.refresh(number for change, number in found.items() if change not in self._seen)
+        self._seen, self._position = found, max(found, default=self._position)
+        self._followed_at = started
+
+    async def run(self) -> None:
+        """For ever: check, and throw away what the feed need not keep."""
+        pruned_at, away = time.monotonic(), False
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            try:
+                await self.check()
+                if time.monotonic() - pruned_at > PRUNE_SECONDS:
+                    async with self._database.write() as session:
+                        await changes.prune(session)
+                    pruned_at = time.monotonic()
+                away = False
+            except Exception as error:
+                if not away:
+                    log.warning(
+                        "changes cannot be read now; calls are answered from memory", error=type(error).__name__
+                    )
+                away = True
+
+    async def listen(self) -> None:
+        """For ever, on PostgreSQL: follow the changes of other processes as they are told."""
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **KEEPALIVE)
+                async with connection:
+                    await connection.execute(f"LISTEN {changes.CHANNEL}")
+                    await self.check()  # what was told while nobody listened
+                    async for told in connection.notifies():
+                        sender, numbers = changes.read_note(told.payload)
+                        if sender != self._database.sender:
+                            await self.refresh(numbers)
+            except Exception as error:
+                log.warning("changes are not told now; the feed is read instead", error=type(error).__name__)
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def look_up(self, voice_ids: Iterable[str | None], number: str | None, caller: str | None) -> Answer | None:
+        """Ask the database about a call that memory does not know. TimeoutError or the driver's error if it is away."""
+        known_ids = [voice_id for voice_id in voice_ids if voice_id is not None]
+        try:
+            async with asyncio.timeout(LOOK_UP_SECONDS), self._database.read() as session:
+                route = await routes.one(session, known_ids, number)
+        except AWAY:
+            DIRECTORY_MISSES.labels("database_away").inc()
+            raise
+        DIRECTORY_MISSES.labels("found" if route else "unknown").inc()
+        if route is None:
+            return None
+        self._pending.add(route.number)
+        return answer_of(route, caller)
