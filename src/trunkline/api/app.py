@@ -8,16 +8,41 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from trunkline import __version__
-from trunkline.api import assignments, batches, debts, health, numbers, restaurants
+from trunkline.api import (
+    assignments,
+    batches,
+    callers,
+    calls,
+    debts,
+    health,
+    numbers,
+    phone_mappings,
+    restaurants,
+    webhook,
+)
 from trunkline.api.middleware import Edge
 from trunkline.api.problems import Problem, documented, install
+from trunkline.api.webhook import Webhook, WebhookFirst
 from trunkline.bootstrap import running_services
 from trunkline.errors import TrunklineError
+from trunkline.routing.service import running_router
 from trunkline.settings import Settings
 
-ROUTERS = (restaurants.router, assignments.router, batches.router, numbers.router, debts.router, health.router)
+ROUTERS = (
+    restaurants.router,
+    callers.router,
+    assignments.router,
+    batches.router,
+    numbers.router,
+    phone_mappings.router,
+    calls.router,
+    webhook.router,
+    debts.router,
+    health.router,
+)
 DESCRIPTION = """Gives every restaurant on a multi-tenant voice assistant its own phone number.
 
 Every error is `application/problem+json`; read its `code`. Lists are paged: pass `next_cursor` as `cursor` until it is
@@ -28,6 +53,7 @@ TAGS = [
     {"name": "assignments", "description": "The durable runs in which restaurants get their numbers."},
     {"name": "batches", "description": "Numbers for many restaurants at once."},
     {"name": "numbers", "description": "What we hold, what is for sale, and giving a number up."},
+    {"name": "calls", "description": "What happens when the phone rings."},
     {"name": "debts", "description": "What is still owed to carriers and Vapi."},
     {"name": "health", "description": "For load balancers and monitoring."},
 ]
@@ -37,12 +63,13 @@ def create_app(settings: Settings) -> FastAPI:
     """The application; its services start and end with it."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_services(settings) as services:
+    async def lifespan(app: WebhookFirst) -> AsyncIterator[None]:
+        async with running_services(settings) as services, running_router(services) as router:
             app.state.services = services
+            app.webhook = Webhook(settings, router)
             yield
 
-    app = FastAPI(
+    app = WebhookFirst(
         title="Trunkline",
         version=__version__,
         description=DESCRIPTION,
@@ -60,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    """The framework's document, and the problem that every refusal is."""
+    """The framework's document, with the problem that every refusal is, and with the nulls of its examples."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -72,7 +99,19 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schemas = document["components"]["schemas"]
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= problem.pop("$defs") | {"Problem": problem}
+        for route in (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)):
+            for method in route.methods or ():
+                _mend(document["paths"][route.path_format][method.lower()]["responses"], route.responses)
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _mend(shown: dict[str, Any], responses: dict[int | str, dict[str, Any]]) -> None:
+    """The framework drops nulls from examples, and adds a 422 of its own to operations that have none."""
+    if 422 not in responses:
+        shown.pop("422", None)
+    for status, response in responses.items():
+        for media, content in response.get("content", {}).items():
+            shown[str(status)]["content"][media] |= {k: v for k, v in content.items() if k == "examples"}
