@@ -20,7 +20,6 @@ from trunkline.errors import (
     NotReady,
     NumberInService,
     PayloadTooLarge,
-    Rejected,
     RetryLater,
     TrunklineError,
     Unauthorized,
@@ -285,7 +284,6 @@ IN_SERVICE = NumberInService(f"{NUMBER} serves a restaurant", hint="force releas
 NOT_HELD = Conflict(f"{NUMBER} is released", hint="only a number that we hold can be released")
 NO_CARRIER = CarrierNotConfigured("telnyx is not configured", hint="set the keys of a carrier and CARRIERS")
 CARRIER_PROBLEMS: tuple[TrunklineError, ...] = (
-    Rejected("Twilio sells no mobile numbers in US"),
     ActionRequired("twilio refused our credentials (401)", hint="check the twilio keys in the settings"),
     RetryLater("twilio cannot be reached (search)"),
 )

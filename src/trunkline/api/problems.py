@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from trunkline.errors import (
     InvalidInput,
@@ -29,6 +30,7 @@ from trunkline.errors import (
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BY_STATUS: dict[int, type[TrunklineError]] = {
     404: NotFound,
     405: MethodNotAllowed,
@@ -157,7 +159,14 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         MalformedRequest: "the request cannot be read",
     }
     hint = "GET /openapi.json describes every path" if kind in (NotFound, MethodNotAllowed) else None
-    return respond(kind(details.get(kind, str(error.detail)), hint=hint), status=status, headers=error.headers)
+    headers = {"Allow": ", ".join(allowed(request))} if kind is MethodNotAllowed else error.headers
+    return respond(kind(details.get(kind, str(error.detail)), hint=hint), status=status, headers=headers)
+
+
+def allowed(request: Request) -> list[str]:
+    """Every method that some route takes at this path; the framework names those of one route only."""
+    scopes = {method: dict(request.scope) | {"method": method} for method in METHODS}
+    return [m for m in METHODS if any(r.matches(scopes[m])[0] is Match.FULL for r in request.app.routes)]
 
 
 def install(app: FastAPI) -> None:

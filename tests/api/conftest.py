@@ -1,0 +1,146 @@
+"""One application over one sandbox for all tests of the API, on each kind of database."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+
+from tests.support.app_server import AppServer, app_settings
+from tests.support.postgres import PostgresServer
+from tests.support.sandbox_server import SandboxServer
+from trunkline.db.session import driver_url
+from trunkline.sandbox import twilio
+from trunkline.workflows.services import Services
+
+Json = dict[str, Any]
+# Real area codes of the US of which the sandbox sells nothing by itself.
+AREAS = """
+    201 202 203 205 207 208 209 210 214 215 216 217 218 219 224 225 228 229 231 234 239 240 248 251 252 253 254 256 260
+    262 267 269 270 276 281 301 302 304 307 308 309 310 313 314 315 316 317 318 319 320 321 323 325 330 331 334 336 337
+"""
+
+
+class Api:
+    """The running application as its callers see it, and the sandbox behind it."""
+
+    def __init__(self, app: AppServer, sandbox: SandboxServer) -> None:
+        self.app = app
+        self.url = app.url
+        self.client = app.client
+        self.anonymous = app.anonymous
+        self.sandbox = sandbox
+        self._areas = iter(AREAS.split())
+
+    @property
+    def services(self) -> Services:
+        services: Services = self.app.app.state.services
+        return services
+
+    def get(self, path: str, **query: Any) -> Json:
+        answer = self.client.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def post(self, path: str, json: Any = None, **headers: str) -> httpx2.Response:
+        return self.client.post(path, json=json, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    def create(self, name: str | None = None, **body: Any) -> Json:
+        answer = self.post("/api/restaurants", {"name": name or f"Restaurant {uuid.uuid4().hex[:8]}"} | body)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def area(self, size: int = 5) -> str:
+        """An area code in which nobody has a number yet, and this many are for sale at Twilio."""
+        code = next(self._areas)
+        stock = [{"carrier": "twilio", "number": f"+1{code}55501{i:02}"} for i in range(size)]
+        self.sandbox.control.post("/numbers", json=stock).raise_for_status()
+        return code
+
+    def idle(self) -> str:
+        """A number that nobody uses, left by a restaurant that was deleted."""
+        gone = self.create()
+        assert self.client.delete(f"/api/restaurants/{gone['id']}").status_code == 200
+        number = str(gone["phone_number"])
+        until(lambda: self.get(f"/api/numbers/{number}")["state"] == "idle" and not self.owes(number))
+        return number
+
+    def owes(self, subject: str) -> list[Json]:
+        return [debt for debt in self.get("/api/debts", limit=200)["items"] if debt["subject"] == subject]
+
+    def hurry(self, subject: str) -> None:
+        """Let what is owed on this subject be tried now."""
+        engine = sa.create_engine(driver_url(self.services.settings.database_url, asynchronous=False))
+        with engine.begin() as connection:
+            connection.execute(
+                sa.text("UPDATE debts SET next_try_at = created_at WHERE subject = :subject"), {"subject": subject}
+            )
+        engine.dispose()
+
+    def ended(self, assignment_id: str) -> Json:
+        path = f"/api/assignments/{assignment_id}"
+        until(lambda: self.get(path)["status"] != "running")
+        return self.get(path)
+
+    def trial(self, trial: bool) -> None:
+        self.sandbox.control.put(
+            f"/accounts/twilio/{twilio.DEFAULT_ACCOUNT}", json={"trial": trial, "balance": "100000"}
+        ).raise_for_status()
+
+    def refuse(self, operation: str, status: int, body: Json | None = None, **rule: Any) -> None:
+        """Let Twilio answer so."""
+        self.sandbox.fault(provider="twilio", operation=operation, kind="status", status=status, body=body, **rule)
+
+
+def until(true: Callable[[], object], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+
+
+def path_of(assignment: Json) -> list[str]:
+    return [step["name"] for step in assignment["steps"]]
+
+
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    postgres: PostgresServer | None = None
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("migrated_sqlite")
+        url = f"sqlite:///{shutil.copy(template, tmp_path_factory.mktemp('api') / 'trunkline.sqlite')}"
+    else:
+        postgres = request.getfixturevalue("postgres")
+        assert postgres is not None
+        url = postgres.fresh_database()
+    with SandboxServer() as sandbox:
+        with AppServer(app_settings(sandbox, url)) as app:
+            yield Api(app, sandbox)
+        if postgres is not None:
+            postgres.drop(url)
+
+
+@pytest.fixture
+def api(running: Api) -> Iterator[Api]:
+    """No faults, a paid account with money."""
+    running.trial(False)
+    yield running
+    running.sandbox.control.delete("/faults")
+
+
+@pytest.fixture
+def setting(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Change a setting of the running application for one test."""
+
+    def change(**values: Any) -> None:
+        for name, value in values.items():
+            monkeypatch.setattr(api.services.settings, name, value)
+
+    return change

@@ -1,0 +1,101 @@
+"""Who may do what: the operator everything, a restaurant's key its own data, anyone else nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.conftest import Api
+from tests.support.app_server import SECRET
+
+OPEN = {"health", "readiness"}
+OF_A_RESTAURANT = {"getRestaurant", "listAssignments", "getAssignment"}
+
+
+def operations(api: Api) -> Iterator[tuple[str, str, str]]:
+    """(operation id, method, path with a value in each place) of every operation of the document."""
+    for path, methods in api.get("/openapi.json")["paths"].items():
+        for method, operation in methods.items():
+            yield operation["operationId"], method.upper(), re.sub(r"\{[^}]+\}", "x", path)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Vapi-Secret": ""},
+        {"X-Vapi-Secret": "wrong"},
+        {"X-Vapi-Secret": SECRET + "x"},
+        {"X-Vapi-Secret": SECRET[:-1]},
+        {"Authorization": "Bearer tlr_" + "0" * 48},
+        {"Authorization": "Bearer"},
+        {"Authorization": f"Bearer {SECRET}"},
+        {"Authorization": "Basic dHJ1bms6bGluZQ=="},
+    ],
+)
+def test_without_the_right_secret_only_health_answers(api: Api, headers: dict[str, str]) -> None:
+    for name, method, path in operations(api):
+        answer = api.anonymous.request(method, path, headers=headers)
+        if name in OPEN:
+            assert answer.status_code == 200, name
+        else:
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), name
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+            assert SECRET not in answer.text
+
+
+def test_a_restaurants_key_opens_its_own_data_and_nothing_else(api: Api) -> None:
+    mine, other = api.create(), api.create()
+    key = {"Authorization": f"Bearer {mine['api_key']}"}
+    for name, method, path in operations(api):
+        if name not in OPEN | OF_A_RESTAURANT:
+            answer = api.anonymous.request(method, path, headers=key)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), name
+    for path in (
+        f"/api/restaurants/{other['id']}",
+        f"/api/restaurants/{other['id']}x",
+        f"/api/assignments/{other['assignment']['id']}",
+        "/api/assignments/asg_none",
+        f"/api/assignments?restaurant_id={other['id']}",
+    ):
+        answer = api.anonymous.get(path, headers=key)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), path
+
+    assert api.anonymous.get(f"/api/restaurants/{mine['id']}", headers=key).json()["phone_number"]
+    listed = api.anonymous.get("/api/assignments", headers=key).json()["items"]
+    assert [row["id"] for row in listed] == [mine["assignment"]["id"]]
+    read = api.anonymous.get(f"/api/assignments/{mine['assignment']['id']}", headers=key).json()
+    assert {step["detail"] for step in read["steps"]} == {None}
+
+
+def test_a_restaurants_key_does_not_show_who_shares_its_number(api: Api) -> None:
+    api.create()
+    api.trial(True)
+    mine = api.create(area_code=api.area())
+    key = {"Authorization": f"Bearer {mine['api_key']}"}
+    seen = api.anonymous.get(f"/api/restaurants/{mine['id']}", headers=key).json()
+    assert mine["shared_with"]
+    assert (seen["shared"], seen["shared_with"]) == (True, [])
+    api.client.delete(f"/api/restaurants/{mine['id']}")
+
+
+def test_the_key_ends_with_its_restaurant(api: Api) -> None:
+    mine = api.create(assign_phone=False)
+    api.client.delete(f"/api/restaurants/{mine['id']}")
+    key = {"Authorization": f"Bearer {mine['api_key']}"}
+    assert api.anonymous.get(f"/api/restaurants/{mine['id']}", headers=key).status_code == 401
+
+
+def test_a_wrong_secret_is_not_made_good_by_a_key(api: Api) -> None:
+    mine = api.create(assign_phone=False)
+    both = {"Authorization": f"Bearer {mine['api_key']}", "X-Vapi-Secret": "wrong"}
+    assert api.anonymous.get(f"/api/restaurants/{mine['id']}", headers=both).status_code == 401
+
+
+def test_the_key_is_shown_once(api: Api) -> None:
+    mine = api.create(assign_phone=False)
+    read = api.client.get(f"/api/restaurants/{mine['id']}")
+    assert mine["api_key"] not in read.text
+    assert "api_key" not in read.text

@@ -1,0 +1,204 @@
+"""POST, GET and DELETE /api/restaurants."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import event
+
+from tests.api.conftest import Api, path_of
+
+GUIDE = b"""{
+    "name": "My Restaurant",
+    "assign_phone": true,
+    "force_twilio": false
+  }"""
+BOUGHT = [
+    "find_existing",
+    "check_carrier",
+    "get_credential",
+    "list_owned",
+    "search",
+    "purchase",
+    "import_number",
+    "assign_assistant",
+    "create_mapping",
+]
+
+
+def test_the_guides_curl_creates_a_restaurant_with_a_number(api: Api) -> None:
+    answer = api.client.post("/api/restaurants", content=GUIDE, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 201
+    made = answer.json()
+    assert made["name"] == "My Restaurant"
+    assert made["phone_number"].startswith("+1")
+    assert made["phone_number_national"].startswith("(")
+    assert made["phone_number_international"].startswith("+1 ")
+    assert (made["active"], made["shared"], made["shared_with"]) == (True, False, [])
+    assert made["assignment"]["status"] == "assigned"
+    assert made["api_key"].startswith("tlr_")
+    assert answer.headers["Location"] == f"/api/restaurants/{made['id']}"
+    without_key = {key: value for key, value in made.items() if key != "api_key"}
+    assert api.get(f"/api/restaurants/{made['id']}") == without_key
+
+
+def test_each_step_of_a_purchase_is_shown_with_the_charts_name_and_what_it_did(api: Api) -> None:
+    assignment = api.create(area_code=api.area())["assignment"]
+    assert assignment["source"] == "purchased"
+    assert path_of(assignment) == BOUGHT
+    bought = assignment["steps"][5]
+    assert bought["carrier"] == "twilio"
+    assert (bought["status"], bought["attempt"]) == ("done", 1)
+    assert bought["duration_ms"] >= 0
+    assert bought["detail"] == f"bought {assignment['phone_number']} for 1.15 USD a month"
+    assert assignment["started_at"] <= bought["started_at"] <= assignment["ended_at"]
+
+
+def test_an_idle_number_is_reused(api: Api) -> None:
+    number = api.idle()
+    made = api.create()
+    assert (made["phone_number"], made["assignment"]["source"]) == (number, "existing")
+    assert path_of(made["assignment"]) == ["find_existing", "assign_existing"]
+
+
+def test_force_twilio_skips_existing_numbers(api: Api) -> None:
+    api.idle()
+    assignment = api.create(force_twilio=True)["assignment"]
+    assert assignment["status"] == "assigned"
+    assert path_of(assignment)[0] == "check_carrier"
+    assert assignment["force_twilio"] is True
+
+
+def test_without_assign_phone_there_is_a_restaurant_and_no_assignment(api: Api) -> None:
+    made = api.create(assign_phone=False)
+    assert (made["phone_number"], made["assignment"], made["active"]) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("wish", "begins"),
+    [
+        ({"area_code": "303"}, ("+1303",)),
+        ({"country": "CA"}, ("+1416", "+1604")),
+        ({"country": "gb", "number_type": "mobile"}, ("+447",)),
+        ({"number_type": "toll_free"}, ("+1833", "+1844", "+1855")),
+        ({"country": "US", "contains": "50132"}, ("+1",)),
+    ],
+)
+def test_the_number_is_as_it_was_asked_for(api: Api, wish: dict[str, str], begins: tuple[str, ...]) -> None:
+    made = api.create(**wish)
+    assert made["phone_number"].startswith(begins)
+    assert wish.get("contains", "") in made["phone_number"]
+
+
+def test_a_carrier_that_is_slow_is_not_waited_for_too_long(api: Api, setting: Callable[..., None]) -> None:
+    setting(assign_wait_seconds=0.1)
+    api.sandbox.fault(provider="twilio", operation="available_numbers.search", kind="latency", seconds=0.6, times=1)
+    answer = api.post("/api/restaurants", {"name": "Patience", "area_code": api.area()})
+    assert answer.status_code == 201
+    made = answer.json()
+    assert (made["assignment"]["status"], made["phone_number"]) == ("running", None)
+    assert answer.headers["Location"] == f"/api/assignments/{made['assignment']['id']}"
+    assert api.ended(made["assignment"]["id"])["status"] == "assigned"
+
+
+def test_who_prefers_not_to_wait_is_answered_at_once(api: Api) -> None:
+    api.sandbox.fault(provider="twilio", operation="available_numbers.search", kind="latency", seconds=0.3, times=1)
+    answer = api.post(
+        "/api/restaurants", {"name": "Hurry", "area_code": api.area()}, Prefer="handling=strict, respond-async"
+    )
+    assert answer.status_code == 202
+    assert answer.headers["Preference-Applied"] == "respond-async"
+    made = answer.json()
+    assert made["assignment"]["status"] == "running"
+    assert answer.headers["Location"] == f"/api/assignments/{made['assignment']['id']}"
+    assert made["api_key"].startswith("tlr_")
+    ended = api.ended(made["assignment"]["id"])
+    assert api.get(f"/api/restaurants/{made['id']}")["phone_number"] == ended["phone_number"] is not None
+
+
+def test_an_assignment_that_another_process_runs_is_waited_for_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def not_here(run_id: str, seconds: float) -> None:
+        return None
+
+    monkeypatch.setattr(api.services.engine, "wait", not_here)
+    assert api.create()["assignment"]["status"] == "assigned"
+
+
+def test_a_list_is_paged_to_its_end_without_gaps(api: Api) -> None:
+    prefix = uuid.uuid4().hex
+    made = [api.create(f"{prefix} {i}", assign_phone=False)["id"] for i in range(5)]
+    seen, cursor = [], None
+    for _ in range(3):
+        page = api.get("/api/restaurants", search=prefix.upper(), limit=2, **({"cursor": cursor} if cursor else {}))
+        seen += [row["id"] for row in page["items"]]
+        cursor = page["next_cursor"]
+    assert seen == sorted(made)
+    assert cursor is None
+
+
+def test_a_list_is_narrowed_by_number_and_by_name(api: Api) -> None:
+    prefix = uuid.uuid4().hex
+    with_number = api.create(f"{prefix} 100%")["id"]
+    without = api.create(f"{prefix} 1000", assign_phone=False)["id"]
+
+    def ids(**query: object) -> list[str]:
+        return [row["id"] for row in api.get("/api/restaurants", **query)["items"]]
+
+    assert ids(search=prefix, has_number="true") == [with_number]
+    assert ids(search=prefix, has_number="false") == [without]
+    assert ids(search=f"{prefix} 100%") == [with_number]  # a % is a %
+
+
+def test_a_longer_page_needs_no_more_queries(api: Api) -> None:
+    prefix = uuid.uuid4().hex
+    for i in range(6):
+        api.create(f"{prefix} {i}", assign_phone=i % 2 == 0)
+    asked: list[str] = []
+
+    def count(connection: object, cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    engine = api.services.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        counts = []
+        for limit in (1, 6):
+            # Other work of the server shares the connections: the fewest of some tries are the page's own.
+            tries = []
+            for _ in range(3):
+                asked.clear()
+                api.get("/api/restaurants", search=prefix, limit=limit)
+                tries.append(len(asked))
+            counts.append(min(tries))
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+    assert counts[0] == counts[1] <= 6
+
+
+def test_a_deleted_restaurant_frees_its_number_and_keeps_its_history(api: Api) -> None:
+    made = api.create()
+    answer = api.client.delete(f"/api/restaurants/{made['id']}")
+    assert (answer.status_code, answer.json()) == (200, {"id": made["id"], "freed_number": made["phone_number"]})
+    assert api.client.get(f"/api/restaurants/{made['id']}").status_code == 404
+    assert api.client.delete(f"/api/restaurants/{made['id']}").status_code == 404
+    number = api.get(f"/api/numbers/{made['phone_number']}")
+    assert number["restaurants"] == []
+    last = number["mappings"][-1]
+    assert (last["restaurant_name"], last["end_reason"]) == (made["name"], "restaurant_deleted")
+
+
+def test_a_restaurant_without_a_number_frees_none(api: Api) -> None:
+    made = api.create(assign_phone=False)
+    assert api.client.delete(f"/api/restaurants/{made['id']}").json()["freed_number"] is None
+
+
+def test_a_restaurant_is_not_deleted_while_its_assignment_runs(api: Api) -> None:
+    api.sandbox.fault(provider="twilio", operation="available_numbers.search", kind="latency", seconds=0.5, times=1)
+    made = api.post("/api/restaurants", {"name": "Busy", "area_code": api.area()}, Prefer="respond-async").json()
+    answer = api.client.delete(f"/api/restaurants/{made['id']}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "assignment_running")
+    assert made["assignment"]["id"] in answer.json()["hint"]
+    api.ended(made["assignment"]["id"])
+    assert api.client.delete(f"/api/restaurants/{made['id']}").status_code == 200
