@@ -128,8 +128,8 @@ class Stage:
 
 
 def play(stage: Stage) -> list[str]:
-    """The story: first without a carrier's keys, then with Twilio's, whose account is a trial for a while. Returns what is
-    wrong at its end beyond the rows."""
+    """The story: first without a carrier's keys, then with Twilio's, whose account is a trial for a while. Returns what
+    is wrong at its end beyond the rows."""
     with stage.serving(twilio_account_sid=None, twilio_auth_token=None):
         stage.create("Undecided", NOT_ASKED, assign_phone=False)
         early = stage.create("Early", NO_CARRIER)

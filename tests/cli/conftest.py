@@ -1,0 +1,83 @@
+"""The command line as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+
+class Program:
+    """`trunkline ...` in an empty folder, with no settings but those given."""
+
+    def __init__(self, folder: Path, arguments: tuple[str, ...], settings: dict[str, str]) -> None:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "trunkline", *arguments],
+            cwd=folder,
+            env=kept | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._output: list[str] = []
+        self._errors: list[str] = []
+        self._reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._reader.start()
+
+    def until(self, part: str) -> str:
+        """What it has printed up to the first line that has this part; it fails where the program ends before."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._output.append(line)
+            if part in line:
+                return "".join(self._output)
+        raise AssertionError(f"no {part!r} in {self._output} {self._errors}")
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.terminate()
+        return self.process.wait(20)
+
+    def ends(self) -> tuple[int, str]:
+        """The exit code and what it said on standard error, once it has ended by itself."""
+        code = self.process.wait(30)
+        self._reader.join(5)
+        return code, "".join(self._errors)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(20)
+        self._reader.join(5)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        self._errors.extend(self.process.stderr)
+
+
+class Start(Protocol):
+    def __call__(self, *arguments: str, **settings: str) -> Program: ...
+
+
+@pytest.fixture
+def trunkline(tmp_path: Path) -> Iterator[Start]:
+    """Starts `trunkline` with arguments and settings; ended with the test."""
+    programs: list[Program] = []
+
+    def start(*arguments: str, **settings: str) -> Program:
+        programs.append(Program(tmp_path, arguments, settings))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.close()

@@ -1,0 +1,141 @@
+"""The documents say what the code does, all of it and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from prometheus_client.metrics import MetricWrapperBase
+from pydantic import SecretStr
+from typer.core import TyperGroup
+
+from trunkline import metrics
+from trunkline.api.app import create_app
+from trunkline.cli.app import app as cli
+from trunkline.db.debts import DebtKind
+from trunkline.domain.numbers import NumberState
+from trunkline.domain.outcomes import RELEASE_STEPS, STEPS, Reason, Source, Status
+from trunkline.errors import TrunklineError
+from trunkline.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = (ROOT / "docs/reference.md").read_text()
+PAGES = [ROOT / "README.md", *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+FIELDS = Settings.model_fields
+ONLY_COMPOSE = {"POSTGRES_PASSWORD"}
+
+
+def rows(section: str) -> list[list[str]]:
+    """The cells of every table row under a heading of the reference; the first cell is code."""
+    text = re.split(r"^## ", REFERENCE.split(f"\n## {section}\n")[1], flags=re.MULTILINE)[0]
+    return [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")]
+
+
+def listed(section: str) -> list[str]:
+    return [cells[0].strip("`") for cells in rows(section)]
+
+
+def shown(name: str) -> str | None:
+    """A setting's default as a person writes it; None where there is none."""
+    default: Any = FIELDS[name].get_default(call_default_factory=True)
+    if default in (None, [], {}):
+        return None
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, float):
+        return f"{default:g}"
+    return ",".join(default) if isinstance(default, list) else str(default)
+
+
+def commands(group: Any, *path: str) -> Iterator[str]:
+    """Every command by its full name; a group that does something by itself counts as one."""
+    if not isinstance(group, TyperGroup) or group.invoke_without_command:
+        yield " ".join(path)
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, *path, name)
+
+
+def errors(kind: type[TrunklineError] = TrunklineError) -> Iterator[type[TrunklineError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from errors(child)
+
+
+def measured() -> set[str]:
+    return {
+        f.name for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase) for f in metric.collect()
+    }
+
+
+def operations() -> list[str]:
+    document = create_app(Settings(_env_file=None, vapi_secret_key=SecretStr("only-to-build-it"))).openapi()
+    return [f"{method.upper()} {path}" for path, known in document["paths"].items() for method in known]
+
+
+CODE = {
+    "Settings": [name.upper() for name in FIELDS],
+    "Commands": list(commands(typer.main.get_command(cli), "trunkline")),
+    "API": operations(),
+    "Steps": [*STEPS, *RELEASE_STEPS],
+    "Outcomes": [*Status, *Source],
+    "Reasons": list(Reason),
+    "Error codes": {error.code for error in errors()},
+    "What is owed": list(DebtKind),
+    "States of a number": list(NumberState),
+}
+
+
+@pytest.mark.parametrize("section", CODE)
+def test_the_reference_lists_exactly_what_the_code_has(section: str) -> None:
+    assert sorted(listed(section)) == sorted(map(str, CODE[section]))
+
+
+def test_the_reference_tells_each_settings_default() -> None:
+    told = {name: default for name, default, _ in rows("Settings")}
+    needed = ("vapi_api_key", "vapi_secret_key")
+    assert told == {
+        f"`{name.upper()}`": "needed" if name in needed else f"`{shown(name)}`" if shown(name) else "none"
+        for name in FIELDS
+    }
+
+
+def test_the_reference_tells_each_error_codes_status() -> None:
+    told = {code.strip("`"): int(status) for code, status, _ in rows("Error codes")}
+    assert told == {error.code: error.status for error in errors()}
+
+
+def test_the_example_settings_are_all_settings_with_their_descriptions_and_defaults() -> None:
+    found = re.findall(r"^# (.+)\n(#?)([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    told = {name: (about, mark, value) for about, mark, name, value in found if name not in ONLY_COMPOSE}
+    assert told == {
+        name.upper(): (field.description, "#" if shown(name) else "", shown(name) or "")
+        for name, field in FIELDS.items()
+    }
+
+
+def test_the_example_settings_as_they_are_count_as_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in FIELDS:
+        monkeypatch.delenv(name.upper(), raising=False)
+    assert Settings(_env_file=ROOT / ".env.example") == Settings(_env_file=None)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_operators_page_tells_every_metric() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+    told = set(re.findall(r"^\| `(trunkline_\w+)`", text, re.MULTILINE))
+    assert {name.removesuffix("_total") for name in told} == measured()
+
+
+def test_every_step_of_an_assignment_is_a_node_of_the_readmes_chart() -> None:
+    chart = (ROOT / "README.md").read_text().split("```mermaid")[1].split("```")[0]
+    assert set(STEPS) <= set(re.findall(r"[a-z]+(?:_[a-z]+)+|search|purchase", chart))
