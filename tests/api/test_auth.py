@@ -11,14 +11,16 @@ from tests.api.conftest import Api
 from tests.support.app_server import SECRET
 
 OPEN = {"health", "readiness"}
+OF_VAPI = {"vapiWebhook"}  # Vapi proves itself in other ways as well
 OF_A_RESTAURANT = {"getRestaurant", "listAssignments", "getAssignment"}
 
 
 def operations(api: Api) -> Iterator[tuple[str, str, str]]:
-    """(operation id, method, path with a value in each place) of every operation of the document."""
+    """(operation id, method, path with a value in each place) of every operation of the document but Vapi's."""
     for path, methods in api.get("/openapi.json")["paths"].items():
         for method, operation in methods.items():
-            yield operation["operationId"], method.upper(), re.sub(r"\{[^}]+\}", "x", path)
+            if operation["operationId"] not in OF_VAPI:
+                yield operation["operationId"], method.upper(), re.sub(r"\{[^}]+\}", "x", path)
 
 
 @pytest.mark.parametrize(

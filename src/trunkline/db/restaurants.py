@@ -49,4 +49,4 @@ async def page(
 async def names(session: AsyncSession, restaurant_ids: Sequence[str]) -> dict[str, str]:
     """Their names by id, of deleted ones too."""
     query = select(Restaurant.id, Restaurant.name).where(Restaurant.id.in_(restaurant_ids))
-    return dict((await session.execute(query)).tuples().all())
+    return {row.id: row.name for row in await session.execute(query)}

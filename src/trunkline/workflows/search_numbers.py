@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trunkline.carriers.base import Carrier
 from trunkline.domain.choosing import Criteria, Offer, in_order
-from trunkline.errors import CarrierNotConfigured, ProviderError
+from trunkline.errors import CarrierNotConfigured, ProviderError, Rejected
 from trunkline.workflows.services import Services
 
 
@@ -21,8 +21,8 @@ class Found:
 
 
 async def search_numbers(services: Services, want: Criteria, limit: int) -> Found:
-    """Up to `limit` offers of each carrier that could serve, asked side by side. The carrier's own error if only one
-    is asked; CarrierNotConfigured if none is."""
+    """Up to `limit` offers of each carrier, asked side by side. A carrier that cannot serve these criteria offers
+    nothing; where none could be asked at all, the error of one is raised. CarrierNotConfigured if there is none."""
     asked = [carrier for name, carrier in services.carriers.items() if want.carrier in (None, name)]
     if not asked:
         raise CarrierNotConfigured(
@@ -39,6 +39,7 @@ async def search_numbers(services: Services, want: Criteria, limit: int) -> Foun
 
     answers = dict(zip([c.name for c in asked], await asyncio.gather(*map(ask, asked)), strict=True))
     refusals = {name: answer for name, answer in answers.items() if isinstance(answer, ProviderError)}
-    if len(asked) == 1 and refusals:
-        raise refusals[asked[0].name]
+    failures = [error for error in refusals.values() if not isinstance(error, Rejected)]
+    if failures and len(refusals) == len(asked):
+        raise failures[0]
     return Found({name: a for name, a in answers.items() if isinstance(a, list)}, refusals)
