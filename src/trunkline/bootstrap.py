@@ -15,7 +15,7 @@ from trunkline.errors import SettingsError
 from trunkline.logs import REDACTOR
 from trunkline.settings import Routing, Settings
 from trunkline.voice.vapi import VapiPlatform
-from trunkline.workflows import assign_number, release_number, run_batch
+from trunkline.workflows import assign_number, release_number, repoint_numbers, run_batch
 from trunkline.workflows.engine import Engine
 from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import settle_debts
@@ -37,30 +37,45 @@ def refuse_unusable(settings: Settings) -> None:
 
 
 @asynccontextmanager
+async def idle_services(settings: Settings) -> AsyncIterator[Services]:
+    """Everything, built and not started, to look with: nothing is locked, migrated or resumed, so a server may run."""
+    REDACTOR.know(*settings.secrets())
+    database = Database(settings.database_url)
+    engine = Engine(settings.database_url, database, settings.takeover_seconds)
+    services = Services(settings, database, engine, build_carriers(settings), VapiPlatform(settings), installation="")
+    try:
+        yield services
+    finally:
+        for carrier in services.carriers.values():
+            await carrier.close()
+        await services.voice.close()
+        await database.close()
+
+
+@asynccontextmanager
 async def running_services(settings: Settings) -> AsyncIterator[Services]:
     """Everything, started; unfinished runs are resumed. At the end running work may finish for a while."""
     refuse_unusable(settings)
-    REDACTOR.know(*settings.secrets())
     file = database_file(settings.database_url)
     with SingleProcess(file) if file else nullcontext():
         await asyncio.to_thread(ensure_current, settings.database_url)
-        database = Database(settings.database_url)
-        engine = Engine(settings.database_url, database, settings.takeover_seconds)
-        async with database.write() as session:
-            name = await installation.name(session)
-        services = Services(settings, database, engine, build_carriers(settings), VapiPlatform(settings), name)
-        batch = run_batch.RunBatch(services)
-        engine.register(assign_number.KIND, assign_number.AssignNumber(services, batch.inventory))
-        engine.register(run_batch.KIND, batch)
-        engine.register(release_number.KIND, release_number.ReleaseNumber(services))
-        await engine.launch()
-        worker = asyncio.create_task(settle_debts(services))
-        try:
-            yield services
-        finally:
-            worker.cancel()
-            await engine.close(settings.shutdown_seconds)
-            for carrier in services.carriers.values():
-                await carrier.close()
-            await services.voice.close()
-            await database.close()
+        async with idle_services(settings) as services:
+            async with services.database.write() as session:
+                services.installation = await installation.name(session)
+            register_work(services)
+            await services.engine.launch()
+            worker = asyncio.create_task(settle_debts(services))
+            try:
+                yield services
+            finally:
+                worker.cancel()
+                await services.engine.close(settings.shutdown_seconds)
+
+
+def register_work(services: Services) -> None:
+    """What the engine is to resume, by kind."""
+    batch = run_batch.RunBatch(services)
+    services.engine.register(assign_number.KIND, assign_number.AssignNumber(services, batch.inventory))
+    services.engine.register(run_batch.KIND, batch)
+    services.engine.register(release_number.KIND, release_number.ReleaseNumber(services))
+    services.engine.register(repoint_numbers.KIND, repoint_numbers.RepointNumbers(services))

@@ -17,6 +17,7 @@ from trunkline.db.models import (
     Number,
     PurchaseIntent,
     Release,
+    Repoint,
     Restaurant,
     utcnow,
 )
@@ -104,6 +105,9 @@ INVARIANTS = {
         clash={"number": ONE, "give_back": False},
         end={"status": "done"},
         beside=[{"number": ONE, "give_back": True, "status": "failed"}, {"number": TWO, "give_back": True}],
+    ),
+    "uq_repoints_running": Invariant(
+        Repoint, first={}, clash={}, end={"status": "done"}, beside=[{"status": "done"}, {"status": "failed"}]
     ),
 }
 

@@ -13,10 +13,12 @@ from tests.support.desk import SECRET, Desk, Opener
 from tests.support.sandbox_server import SandboxServer
 from tests.support.webhook import Webhook
 from tests.workflows.test_assign_number import import_number, own, shared_assistant, vapi_client
-from trunkline.db.models import Restaurant
-from trunkline.errors import SettingsError
+from trunkline.db import repoints
+from trunkline.db.models import Repoint, Restaurant
+from trunkline.errors import Conflict, SettingsError
 from trunkline.workflows.manage_restaurant import delete_restaurant
 from trunkline.workflows.release_number import request_release
+from trunkline.workflows.repoint_numbers import find_drift, start_repoint
 
 pytestmark = pytest.mark.anyio
 
@@ -165,3 +167,171 @@ async def test_server_mode_needs_an_address(open_desk: Opener) -> None:
     with pytest.raises(SettingsError, match="PUBLIC_BACKEND_URL"):
         async with open_desk(vapi_routing="server"):
             pass
+
+
+# Switching
+
+
+async def repoint(desk: Desk) -> Repoint:
+    """One run, after its end."""
+    run_id = await start_repoint(desk.services)
+    await desk.services.engine.wait(run_id, 20)
+    return await repoint_row(desk, run_id)
+
+
+async def repoint_row(desk: Desk, run_id: str) -> Repoint:
+    async with desk.services.database.read() as session:
+        return await repoints.get(session, run_id)
+
+
+def counts(run: Repoint) -> tuple[str, int, int, int, int]:
+    return run.status, run.total, run.moved, run.left_alone, run.failed
+
+
+async def test_a_change_of_mode_is_followed_by_every_number_in_service_and_back_again(
+    open_desk: Opener, webhook: Webhook
+) -> None:
+    async with open_desk() as desk:
+        taken = [(await desk.assign(name)).number for name in ("Roma", "Milano", "Napoli")]
+    async with at_server(open_desk, webhook) as desk:
+        drift = await find_drift(desk.services)
+        assert (drift.in_service, sorted(drift.wrong)) == (3, sorted(map(str, taken)))
+        assert counts(await repoint(desk)) == ("done", 3, 3, 0, 0)
+        for number in taken:
+            assert call(desk.sandbox, number)["heard"] == number
+            assert record(desk.sandbox, number).get("assistantId") is None
+        before = desk.seen()
+        assert counts(await repoint(desk)) == ("done", 0, 0, 0, 0)
+        assert desk.operations(before) == ["vapi phone_numbers.list_v2"]
+    async with open_desk() as desk:
+        assert counts(await repoint(desk)) == ("done", 3, 3, 0, 0)
+        for number in taken:
+            assert record(desk.sandbox, number)["assistantId"] == shared_assistant(desk.sandbox)
+
+
+async def test_another_address_or_another_secret_is_followed(open_desk: Opener, webhook: Webhook) -> None:
+    async with open_desk(vapi_routing="server", public_backend_url="https://before.example.com") as desk:
+        number = (await desk.assign()).number
+    async with at_server(open_desk, webhook) as desk:
+        assert counts(await repoint(desk)) == ("done", 1, 1, 0, 0)
+        assert call(desk.sandbox, number)["heard"] == number
+    async with at_server(open_desk, webhook, vapi_secret_key="a-new-secret-of-the-tests") as desk:
+        assert counts(await repoint(desk)) == ("done", 1, 1, 0, 0)
+        webhook.got.clear()
+        call(desk.sandbox, number)
+        assert webhook.got[0].headers["x-vapi-secret"] == "a-new-secret-of-the-tests"
+
+
+async def test_a_number_that_serves_somebody_else_or_is_gone_is_left_alone_and_named(
+    open_desk: Opener, webhook: Webhook
+) -> None:
+    async with open_desk() as desk:
+        numbers = [str((await desk.assign(name)).number) for name in ("Roma", "Milano", "Napoli")]
+        with vapi_client(desk.sandbox) as client:
+            other = client.post("/assistant", json={"name": "Somebody else's"}).json()["id"]
+            changed = client.patch(
+                f"/phone-number/{record(desk.sandbox, numbers[0])['id']}", json={"assistantId": other}
+            )
+            changed.raise_for_status()
+            client.delete(f"/phone-number/{record(desk.sandbox, numbers[1])['id']}").raise_for_status()
+    async with at_server(open_desk, webhook) as desk:
+        run = await repoint(desk)
+        assert counts(run) == ("done", 3, 1, 2, 0)
+        assert numbers[0] in str(run.message)
+        assert numbers[1] in str(run.message)
+        assert record(desk.sandbox, numbers[0])["assistantId"] == other
+
+
+async def test_a_refused_number_is_counted_and_the_others_go_on(open_desk: Opener, webhook: Webhook) -> None:
+    async with open_desk() as desk:
+        for name in ("Roma", "Milano", "Napoli"):
+            await desk.assign(name)
+    async with at_server(open_desk, webhook) as desk:
+        refusal = {"message": ["server should not be"], "error": "Bad Request", "statusCode": 400}
+        desk.sandbox.fault(
+            provider="vapi", operation="phone_numbers.update", kind="status", status=400, body=refusal, times=1
+        )
+        run = await repoint(desk)
+        assert counts(run) == ("done", 3, 2, 0, 1)
+        assert "server should not be" in str(run.message)
+        assert counts(await repoint(desk)) == ("done", 1, 1, 0, 0)
+
+
+async def begun(desk: Desk) -> str:
+    """A run that has moved some of its numbers and has far to go."""
+    desk.sandbox.fault(provider="vapi", operation="phone_numbers.update", kind="latency", seconds=0.1)
+    run_id = await start_repoint(desk.services)
+    while (await repoint_row(desk, run_id)).moved < 2:
+        await asyncio.sleep(0.02)
+    return run_id
+
+
+async def test_a_platform_that_is_down_ends_the_run_and_the_next_one_goes_on(
+    open_desk: Opener, webhook: Webhook
+) -> None:
+    async with open_desk() as desk:
+        for n in range(10):
+            await desk.assign(f"Restaurant {n}")
+    async with at_server(open_desk, webhook, retry_for_seconds=0.5, provider_concurrency=1) as desk:
+        run_id = await begun(desk)
+        desk.sandbox.fault(provider="vapi", operation="phone_numbers.update", kind="status", status=503)
+        await desk.services.engine.wait(run_id, 20)
+        run = await repoint_row(desk, run_id)
+        assert (run.status, run.total) == ("failed", 10)
+        assert 2 <= run.moved < 10
+        assert "503" in str(run.message)
+        desk.sandbox.control.delete("/faults")
+        left = 10 - run.moved
+        assert counts(await repoint(desk)) == ("done", left, left, 0, 0)
+
+
+async def test_a_second_run_is_refused_while_one_runs(open_desk: Opener, webhook: Webhook) -> None:
+    async with open_desk() as desk:
+        await desk.assign()
+    async with at_server(open_desk, webhook) as desk:
+        desk.sandbox.fault(provider="vapi", operation="phone_numbers.list_v2", kind="latency", seconds=0.3)
+        first = await start_repoint(desk.services)
+        with pytest.raises(Conflict):
+            await start_repoint(desk.services)
+        await desk.services.engine.wait(first, 20)
+        assert counts(await repoint_row(desk, first)) == ("done", 1, 1, 0, 0)
+
+
+async def test_a_run_goes_on_after_a_restart(open_desk: Opener, webhook: Webhook) -> None:
+    async with open_desk() as desk:
+        for n in range(8):
+            await desk.assign(f"Restaurant {n}")
+    async with at_server(open_desk, webhook, provider_concurrency=2) as desk:
+        run_id = await begun(desk)
+        desk.sandbox.fault(provider="vapi", operation="phone_numbers.update", kind="hold")
+    desk.sandbox.control.delete("/faults")
+    async with at_server(open_desk, webhook) as desk:
+        for _ in range(200):
+            if (await repoint_row(desk, run_id)).status != "running":
+                break
+            await asyncio.sleep(0.05)
+        assert counts(await repoint_row(desk, run_id)) == ("done", 8, 8, 0, 0)
+        assert not (await find_drift(desk.services)).wrong
+
+
+async def test_a_number_that_goes_out_of_service_meanwhile_is_detached_all_the_same(
+    open_desk: Opener, webhook: Webhook
+) -> None:
+    async with open_desk() as desk:
+        assignment = await desk.assign()
+    async with at_server(open_desk, webhook) as desk:
+        held = desk.sandbox.fault(
+            provider="vapi", operation="phone_numbers.update", kind="latency", seconds=0.4, times=1
+        )
+        run_id = await start_repoint(desk.services)
+        while "vapi phone_numbers.update" not in desk.operations():
+            await asyncio.sleep(0.02)
+        await delete_restaurant(desk.services, assignment.restaurant_id)
+        await desk.services.engine.wait(run_id, 20)
+        assert held
+
+        def detached() -> bool:
+            return record(desk.sandbox, assignment.number).get("server") is None
+
+        await until(desk, detached)
+        assert record(desk.sandbox, assignment.number).get("assistantId") is None

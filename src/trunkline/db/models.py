@@ -293,6 +293,36 @@ class BatchItem(Base):
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
 
 
+class Repoint(Base):
+    """One durable run that points the numbers in service at what is to answer them now. At most one runs.
+
+    `status` running, done, or failed where it had to stop. Of `total` numbers that something else answered, `moved`
+    have been pointed right, `left_alone` serve somebody else or are gone from the voice platform, `failed` could not be
+    changed; `message` says why.
+    """
+
+    __tablename__ = "repoints"
+    id: Mapped[str] = key("rpt")
+    status: Mapped[str] = mapped_column(String(16), default="running")
+    total: Mapped[int] = mapped_column(default=0)
+    moved: Mapped[int] = mapped_column(default=0)
+    left_alone: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    message: Mapped[str | None] = mapped_column(Text)
+    epoch: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_repoints_running",
+            "status",
+            unique=True,
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
+
+
 class IdempotencyKey(Base):
     """A request that was answered: the same key with the same body gets the same answer."""
 

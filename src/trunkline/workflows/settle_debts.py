@@ -6,14 +6,14 @@ import asyncio
 
 import structlog
 
-from trunkline.db import assignments, batches, debts, intents, mappings, numbers, releases
+from trunkline.db import assignments, batches, debts, intents, mappings, numbers, releases, repoints
 from trunkline.db.debts import DebtKind
 from trunkline.db.models import Debt, PurchaseIntent, Restaurant
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.errors import Conflict, TrunklineError
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
-from trunkline.workflows import assign_number, release_number, run_batch
+from trunkline.workflows import assign_number, release_number, repoint_numbers, run_batch
 from trunkline.workflows.manage_restaurant import NumberWish, request_number
 from trunkline.workflows.purchase import mark_of
 from trunkline.workflows.services import Services
@@ -148,12 +148,15 @@ async def start_stray_runs(services: Services) -> None:
         running = await assignments.all_running(session)
         batching = await batches.all_running(session)
         releasing = await releases.all_running(session)
+        repointing = await repoints.all_running(session)
     for run_id in running:
         await services.engine.ensure(assign_number.KIND, run_id)
     for run_id in batching:
         await services.engine.ensure(run_batch.KIND, run_id)
     for run_id in releasing:
         await services.engine.ensure(release_number.KIND, run_id)
+    for run_id in repointing:
+        await services.engine.ensure(repoint_numbers.KIND, run_id)
 
 
 async def tidy(services: Services) -> None:
