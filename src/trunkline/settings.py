@@ -43,7 +43,9 @@ class Settings(BaseSettings):
     vapi_assistant_id: str | None = Field(None, description="the shared assistant, by id")
     vapi_assistant_name: str = Field("Restaurant Voice Assistant", description="the shared assistant, by name")
     vapi_routing: Routing = Field(Routing.ASSISTANT, description="assistant, or server: each call asks us")
-    vapi_webhook_credential_id: str | None = Field(None, description="the webhook's credential in Vapi, if made by hand")
+    vapi_webhook_credential_id: str | None = Field(
+        None, description="the webhook's credential in Vapi, if made by hand"
+    )
     public_backend_url: str | None = Field(None, description="https address at which Vapi reaches this server")
     vapi_webhook_hmac_secret: SecretStr | None = Field(
         None, description="the secret of an HMAC credential in Vapi, where webhooks come signed instead"
@@ -109,6 +111,11 @@ class Settings(BaseSettings):
     shutdown_seconds: float = Field(5.0, ge=0, description="how long SIGTERM lets running assignments finish")
     log_level: str = Field("info", description="debug, info, warning or error")
     log_format: str = Field("json", description="json or console")
+
+    trunkline_url: str = Field("http://localhost:8000", description="where the command line finds the server")
+    trunkline_secret: SecretStr | None = Field(
+        None, description="the server's VAPI_SECRET_KEY, where the command line has another"
+    )
 
     @field_validator("carriers", "byo_numbers", "byo_gateway_ips", mode="before")
     @classmethod

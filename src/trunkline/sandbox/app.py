@@ -49,7 +49,7 @@ class Sandbox:
         self.reset()
 
     def reset(self, seed: int = 0, stock: bool = True) -> None:
-        """Back to the start: default accounts and switches, no faults, no requests seen; `stock=False`: nothing for sale."""
+        """Back to the start: default accounts and switches, no faults, no requests seen. `stock`: there is some."""
         self.faults.clear()
         self.faults.seed(seed)
         self.world = World()
@@ -71,9 +71,9 @@ class Sandbox:
             body = (await request.body()).decode("utf-8", "replace")
             drawn = self.faults.draw(vendor.name, operation, f"{request.url.query}\n{body}")
             received = self._log(vendor.name, operation, request, body, drawn)
-            for fault in drawn:
-                if fault.kind == "latency":
-                    await asyncio.sleep(fault.seconds)
+            for slow in drawn:
+                if slow.kind == "latency":
+                    await asyncio.sleep(slow.seconds)
             fault = next((f for f in drawn if f.kind != "latency"), None)
             response: Response | None = None
             if fault is None or fault.when == "after":
@@ -104,10 +104,7 @@ class Sandbox:
 
     async def _misbehave(self, vendor: Vendor, fault: Fault, request: Request) -> Response:
         if fault.kind == "status":
-            if fault.body is None:
-                response = vendor.error(fault.status)
-            else:
-                response = JSONResponse(fault.body, fault.status)
+            response = vendor.error(fault.status) if fault.body is None else JSONResponse(fault.body, fault.status)
             response.headers.update(fault.headers)
             return response
         if fault.kind == "hold":
@@ -144,15 +141,15 @@ def _mask_value(value: Any) -> Any:
 
 
 async def _gone(request: Request) -> None:
-    while not await request.is_disconnected():
-        await asyncio.sleep(0.02)
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 class Dropped(Response):
     """The connection is closed and not a byte is sent: what a client sees when a reply is lost."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        scope["extensions"]["trunkline.sandbox.abort"]()
+        scope["extensions"]["trunkline.sandbox"]["abort"]()
         while (await receive())["type"] != "http.disconnect":
             pass
 
@@ -161,5 +158,5 @@ class DroppingProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, with a way for the application to close the connection without an answer."""
 
     def on_headers_complete(self) -> None:
-        self.scope.setdefault("extensions", {})["trunkline.sandbox.abort"] = self.transport.abort  # type: ignore[typeddict-item]
+        self.scope.setdefault("extensions", {})["trunkline.sandbox"] = {"abort": self.transport.abort}
         super().on_headers_complete()

@@ -114,7 +114,7 @@ class Control:
                     "held": held,
                     "for_sale": {name: len(world.for_sale(name)) for name in self.sandbox.vendors},
                     "switches": world.switches,
-                    "faults": self.sandbox.faults.list(),
+                    "faults": self.sandbox.faults.rules(),
                     "requests": len(world.requests),
                 }
             )
@@ -171,7 +171,7 @@ class Control:
         return JSONResponse({"removed": len(gone)})
 
     async def list_faults(self, request: Request) -> Response:
-        return JSONResponse(self.sandbox.faults.list())
+        return JSONResponse(self.sandbox.faults.rules())
 
     async def add_fault(self, request: Request) -> Response:
         data = await body_of(request)
@@ -198,7 +198,7 @@ class Control:
         return JSONResponse(self.sandbox.world.switches)
 
     async def list_requests(self, request: Request) -> Response:
-        """What the vendors received, oldest first; `?provider=`, `?operation=`, `?after=N` (skip the first N) narrow."""
+        """What the vendors received, oldest first; `?provider=`, `?operation=`, `?after=N` (skip the first) narrow."""
         query = request.query_params
         seen = [
             asdict(r)

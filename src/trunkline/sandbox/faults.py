@@ -72,7 +72,7 @@ class FaultBook:
         self._rules.clear()
         self._wake()
 
-    def list(self) -> list[dict[str, Any]]:
+    def rules(self) -> list[dict[str, Any]]:
         return [asdict(rule) for rule in self._rules.values()]
 
     def draw(self, provider: str, operation: str, text: str) -> list[Fault]:
