@@ -20,6 +20,7 @@ from trunkline.api import (
     health,
     numbers,
     phone_mappings,
+    repoints,
     restaurants,
     webhook,
 )
@@ -37,6 +38,7 @@ ROUTERS = (
     assignments.router,
     batches.router,
     numbers.router,
+    repoints.router,
     phone_mappings.router,
     calls.router,
     webhook.router,
