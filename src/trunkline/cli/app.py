@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from trunkline import __version__
-from trunkline.cli import db, demo, sandbox, serve
+from trunkline.cli import assignments, batches, db, debts, demo, numbers, restaurants, sandbox, serve
+from trunkline.cli.asking import FAILED, USAGE
 from trunkline.cli.output import complain
 from trunkline.errors import InvalidInput, SettingsError, TrunklineError
-
-DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 
 app = typer.Typer(
     name="trunkline",
@@ -27,6 +26,12 @@ app.command("serve")(serve.serve)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(db.app, name="db")
 app.command("demo")(demo.demo)
+app.add_typer(restaurants.app, name="restaurants")
+app.command("assign")(restaurants.assign)
+app.add_typer(numbers.app, name="numbers")
+app.add_typer(assignments.app, name="assignments")
+app.add_typer(batches.app, name="batch")
+app.command("debts")(debts.debts)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,96 @@
+"""`trunkline assignments`: how each restaurant's number came, or why it did not."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from trunkline.cli import following, show
+from trunkline.cli.asking import asking
+from trunkline.cli.options import Json
+
+app = typer.Typer(help="The durable runs in which restaurants get their numbers.", no_args_is_help=True)
+AssignmentId = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="The assignment's id.")]
+StatusName = Literal["running", "assigned", "unassigned", "failed"]
+
+
+@app.command("list")
+def list_all(
+    restaurant: Annotated[str | None, typer.Option(help="Only of this restaurant.")] = None,
+    status: Annotated[StatusName | None, typer.Option(help="Only in this status.")] = None,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 50,
+    json: Json = False,
+) -> None:
+    """List assignments, newest first.
+
+    \b
+    Examples:
+      trunkline assignments list --status failed
+      trunkline assignments list --restaurant rst_0dm2p8v1xk4t9r3q --json
+    """
+    from itertools import islice
+
+    with asking() as client:
+        found = list(islice(client.assignments(restaurant_id=restaurant, status=status), limit))
+    if json:
+        show.as_json(found)
+        return
+    rows = [(a.id, a.restaurant_id, a.status, a.phone_number, show.outcome(a), a.created_at, a.message) for a in found]
+    show.table(["id", "restaurant", "status", "number", "came by", "began", "message"], rows, "no assignment")
+
+
+@app.command("show")
+def show_one(assignment: AssignmentId, json: Json = False) -> None:
+    """Show an assignment, step by step.
+
+    \b
+    Example:
+      trunkline assignments show asg_0dm2p8v1xq7n5c2j
+    """
+    with asking() as client:
+        found = client.assignment(assignment)
+    if json:
+        show.as_json(found)
+    else:
+        show.assignment(found)
+
+
+@app.command()
+def watch(assignment: AssignmentId, json: Json = False) -> None:
+    """Watch an assignment until it ends, a line for each step. The exit code is 1 if it ends without a number.
+
+    \b
+    Example:
+      trunkline assignments watch asg_0dm2p8v1xq7n5c2j
+    """
+    with asking() as client:
+        found = following.end_of(client, assignment, told=not json)
+    if json:
+        show.as_json(found)
+    else:
+        typer.echo(f"{found.status}: {found.message or ''}" + (f" ({found.hint})" if found.hint else ""))
+    raise typer.Exit(following.exit_code(found))
+
+
+@app.command()
+def retry(
+    assignment: AssignmentId,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for its end.")] = True,
+    json: Json = False,
+) -> None:
+    """Ask again for what an assignment asked for, by a new one.
+
+    \b
+    Example:
+      trunkline assignments retry asg_0dm2p8v1xq7n5c2j
+    """
+    with asking() as client:
+        found = client.retry_assignment(assignment, wait=wait)
+        if wait and found.status == "running":
+            found = following.end_of(client, found.id)
+    if json:
+        show.as_json(found)
+    else:
+        show.assignment(found)
+    raise typer.Exit(following.exit_code(found) if wait else 0)

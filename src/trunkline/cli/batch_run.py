@@ -1,0 +1,171 @@
+"""A batch from the plan to the summary, for a person at a terminal or for a program."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trunkline.cli import show
+from trunkline.cli.asking import DONE, FAILED, PARTLY, agreed, asking
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from trunkline.client import Trunkline
+    from trunkline.client.models import Batch, BatchItem, Plan
+    from trunkline.client.operations import Selection
+
+IncludeShared = Annotated[bool, typer.Option("--include-shared", help="Also restaurants that share a number.")]
+Limit = Annotated[int | None, typer.Option(help="How many restaurants at most.", min=1)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Start it and do not watch.")]
+
+
+def perform(selection: Selection, *, dry_run: bool, yes: bool, detach: bool, json: bool) -> None:
+    """Plan, show, ask, start, watch, sum up."""
+    with asking() as client:
+        plan = planned(client, selection)
+        if plan is None:
+            if json:
+                show.as_json([])
+            else:
+                typer.echo("nothing to do: every restaurant has a number")
+            return
+        if json and dry_run:
+            show.as_json(plan)
+        elif not json:
+            tell(plan)
+        if dry_run or not agreed(f"Start, and buy up to {show.times(plan.bought, 'number')}?", yes):
+            return
+        # No more than was shown, although restaurants may have come meanwhile.
+        selection["limit"] = plan.restaurants
+        begun(client, client.start_batch(**selection), detach, json)
+
+
+def planned(client: Trunkline, selection: Selection) -> Plan | None:
+    """What would be done; None where there is nothing to do, which is an error only for one who named restaurants."""
+    from trunkline.client import ApiError
+
+    try:
+        return client.plan_batch(**selection)
+    except ApiError as error:
+        if error.field == "search" and selection.get("search") is None:
+            return None
+        raise
+
+
+def tell(plan: Plan) -> None:
+    at = f" at {plan.carrier}" if plan.carrier else ""
+    price = show.price(plan.monthly_price, plan.currency) or "a price not stated"
+    lines = [
+        f"{show.times(plan.restaurants, 'restaurant')} to get a number:",
+        f"  {plan.reused} from idle numbers, which cost nothing new",
+        f"  {plan.bought} bought{at} for {price} a month",
+    ]
+    if plan.short:
+        lines.append(f"  {plan.short} would find no number")
+    typer.echo("\n".join(line for line in lines if not line.startswith("  0 ")))
+
+
+def begun(client: Trunkline, batch: Batch, detach: bool, json: bool) -> None:
+    """It runs in the server now."""
+    if not detach:
+        follow(client, batch, json)
+    elif json:
+        show.as_json(batch)
+    else:
+        typer.echo(f"{batch.id} runs in the server; watch it with: trunkline batch watch {batch.id}")
+
+
+def follow(client: Trunkline, batch: Batch, json: bool) -> None:
+    """Tell of each restaurant as it ends, and of the batch at its end; the program's exit code says how it ended."""
+    from trunkline.client.models import BatchItem
+
+    with ExitStack() as stack:
+        progress = None if json else stack.enter_context(progress_bar())
+        bar = progress.add_task("", total=batch.total, pace="") if progress else None
+        items: dict[str, BatchItem] = {}
+        try:
+            for told in client.watch_batch(batch.id):
+                if isinstance(told, BatchItem):
+                    if items.get(told.restaurant_id) == told:
+                        continue  # the server may repeat itself
+                    items[told.restaurant_id] = told
+                    if json:
+                        show.as_json_line({"item": told})
+                    elif progress:
+                        progress.console.print(line(told), soft_wrap=True)
+                else:
+                    batch = told
+                if progress and bar is not None:
+                    progress.update(bar, completed=len(items), total=batch.total, pace=pace(batch))
+        except KeyboardInterrupt:
+            typer.echo(f"\n{batch.id} goes on in the server; trunkline batch cancel {batch.id} stops it", err=True)
+            raise typer.Exit(130) from None
+    if json:
+        show.as_json_line({"batch": batch})
+    else:
+        sum_up(batch)
+    raise typer.Exit(exit_code(batch))
+
+
+def progress_bar() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    out, pace = show.console(), TextColumn("{task.fields[pace]}")
+    return Progress(BarColumn(), MofNCompleteColumn(), pace, console=out, transient=True, disable=not out.is_terminal)
+
+
+def pace(batch: Batch) -> str:
+    if batch.rate_per_second is None or batch.eta_seconds is None:
+        return ""
+    minutes, seconds = divmod(round(batch.eta_seconds), 60)
+    return f"{batch.rate_per_second:.1f} a second, {minutes}:{seconds:02} left"
+
+
+def line(item: BatchItem) -> str:
+    """One restaurant: its name, its number and how it came, or why it has none."""
+    colour = show.COLOURS.get(item.status, "white")
+    told = item.phone_number or item.status
+    bought = show.price(item.monthly_price, item.currency) if item.source == "purchased" else None
+    parts = [item.source, f"{bought} a month" if bought else None] if item.phone_number else [item.reason, item.message]
+    from rich.markup import escape
+
+    return f"[{colour}]{told:<14}[/] {escape(item.restaurant_name)}  {escape(', '.join(p for p in parts if p))}"
+
+
+def sum_up(batch: Batch) -> None:
+    came = vars_of(batch.sources)
+    typer.echo(f"{batch.id} is {batch.status}: {counted(batch)}")
+    if came:
+        typer.echo("numbers: " + ", ".join(f"{count} {source}" for source, count in came.items()))
+    if bought := cost(batch):
+        typer.echo(f"bought for {bought} a month")
+    lacking = batch.counts.unassigned + batch.counts.failed + batch.counts.cancelled
+    if lacking:
+        typer.echo(
+            f"{show.times(lacking, 'restaurant')} without a number; go on with: trunkline batch resume {batch.id}"
+        )
+
+
+def counted(batch: Batch) -> str:
+    return ", ".join(f"{count} {status}" for status, count in vars_of(batch.counts).items())
+
+
+def cost(batch: Batch) -> str:
+    return " and ".join(str(show.price(c.monthly_price, c.currency)) for c in batch.costs)
+
+
+def vars_of(counts: object) -> dict[str, int]:
+    """Those that are not zero."""
+    import msgspec
+
+    return {name: count for name, count in msgspec.structs.asdict(counts).items() if count}  # type: ignore[arg-type]
+
+
+def exit_code(batch: Batch) -> int:
+    if batch.counts.assigned == batch.total:
+        return DONE
+    return PARTLY if batch.counts.assigned else FAILED

@@ -1,0 +1,35 @@
+"""Waiting for what goes on in the server: an assignment until it has ended."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from trunkline.cli.asking import DONE, FAILED
+
+if TYPE_CHECKING:
+    from trunkline.client import Trunkline
+    from trunkline.client.models import Assignment
+
+LOOK_SECONDS = 0.5
+
+
+def end_of(client: Trunkline, assignment_id: str, told: bool = False) -> Assignment:
+    """The assignment once it has ended. `told`: each step is a line as soon as it has ended."""
+    shown: set[tuple[int, str]] = set()
+    while True:
+        found = client.assignment(assignment_id)
+        if told:
+            for place, step in enumerate(found.steps):
+                if step.status != "running" and (place, step.status) not in shown:
+                    shown.add((place, step.status))
+                    typer.echo(f"{step.status:<12}{step.name:<20}{step.detail or ''}")
+        if found.status != "running":
+            return found
+        time.sleep(LOOK_SECONDS)
+
+
+def exit_code(assignment: Assignment) -> int:
+    return DONE if assignment.status == "assigned" else FAILED

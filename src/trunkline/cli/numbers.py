@@ -1,0 +1,143 @@
+"""`trunkline numbers`: those that we hold or know, those for sale, and giving one up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from trunkline.cli import show
+from trunkline.cli.asking import asking
+from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Json, Type, Yes, criteria
+from trunkline.cli.releasing import Force, Numbers, release_all
+
+if TYPE_CHECKING:
+    from trunkline.client.models import NumberDetail
+
+app = typer.Typer(help="The numbers that we hold or know, and those for sale.", no_args_is_help=True)
+StateName = Literal["purchasing", "idle", "in_service", "cooling_down", "releasing", "released", "foreign"]
+One = Annotated[str, typer.Argument(metavar="NUMBER", help="In E.164, like +14155550123.")]
+
+
+@app.command("list")
+def list_all(
+    state: Annotated[StateName | None, typer.Option(help="Only in this state.")] = None,
+    carrier: Carrier = None,
+    json: Json = False,
+) -> None:
+    """List the numbers that we hold or know, whatever their state.
+
+    \b
+    Examples:
+      trunkline numbers list --state idle
+      trunkline numbers list --carrier twilio --json
+    """
+    with asking() as client:
+        found = list(client.numbers(state=state, carrier=carrier))
+    if json:
+        show.as_json(found)
+        return
+    rows = [
+        (n.number, n.state, n.carrier, [u.name for u in n.restaurants], show.price(n.monthly_price, n.currency))
+        for n in found
+    ]
+    show.table(["number", "state", "carrier", "serves", "a month"], rows, "no number")
+
+
+@app.command()
+def search(
+    country: Country = None,
+    area_code: AreaCode = None,
+    contains: Contains = None,
+    number_type: Type = None,
+    carrier: Carrier = None,
+    limit: Annotated[int, typer.Option(help="How many of each carrier at most.", min=1, max=50)] = 10,
+    json: Json = False,
+) -> None:
+    """Search what is for sale, and at which price. Nothing is reserved. The exit code is 3 if a carrier refused.
+
+    \b
+    Examples:
+      trunkline numbers search --area-code 415
+      trunkline numbers search --country GB --type mobile --carrier telnyx
+    """
+    wanted = criteria(country, area_code, contains, number_type, carrier)
+    with asking() as client:
+        found = client.search_numbers(limit=limit, **wanted)
+    if json:
+        show.as_json(found)
+    else:
+        rows = [
+            (o.number, o.carrier, o.country, o.number_type, show.price(o.monthly_price, o.currency), o.needs)
+            for o in found.items
+        ]
+        show.table(["number", "carrier", "country", "type", "a month", "needs"], rows, "nothing is for sale")
+        for refusal in found.refusals:
+            typer.echo(
+                f"{refusal.carrier}: {refusal.detail}" + (f" ({refusal.hint})" if refusal.hint else ""), err=True
+            )
+    raise typer.Exit(3 if found.refusals else 0)
+
+
+@app.command("show")
+def show_one(number: One, json: Json = False) -> None:
+    """Show a number: its state, everyone whom it ever served, and its releases.
+
+    \b
+    Example:
+      trunkline numbers show +14155550123
+    """
+    with asking() as client:
+        found = client.number(number)
+    if json:
+        show.as_json(found)
+    else:
+        describe(found)
+
+
+@app.command()
+def release(
+    numbers: Numbers,
+    give_back: Annotated[
+        bool, typer.Option("--give-back", help="Return it to the carrier, which ends its price; else it stays there.")
+    ] = False,
+    force: Force = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Give numbers up: off the assistant, out of Vapi, and old settings restored at the carrier or given back to it.
+
+    The exit code is 3 if only some are released, or the carrier did not answer yet: the rest is done by itself.
+
+    \b
+    Examples:
+      trunkline numbers release +14155550123
+      trunkline numbers release +14155550123 +14155550124 --give-back --yes
+    """
+    with asking() as client:
+        release_all(client, [client.number(n) for n in dict.fromkeys(numbers)], give_back, force, yes, json)
+
+
+def describe(found: NumberDetail) -> None:
+    show.facts(
+        [
+            ("number", f"{found.number} ({found.national})"),
+            ("state", found.state),
+            ("serves", [f"{u.name} ({u.id})" + ("" if u.active else ", no calls") for u in found.restaurants]),
+            ("carrier", found.carrier),
+            ("its id there", found.carrier_ref),
+            ("id in Vapi", found.voice_id),
+            ("a month", show.price(found.monthly_price, found.currency)),
+            ("cools down until", found.cooling_until),
+            ("claimed by", found.claimed_by),
+            ("bought", found.bought_at),
+            ("released", found.released_at),
+        ]
+    )
+    if found.mappings:
+        rows = [
+            (m.restaurant_name, m.restaurant_id, m.source, m.since, m.ended_at, m.end_reason) for m in found.mappings
+        ]
+        show.table(["served", "restaurant", "came by", "since", "until", "why it ended"], rows, "")
+    for given_up in found.releases:
+        typer.echo(f"release {given_up.id}: {given_up.status}, {given_up.message or 'under way'}")

@@ -1,0 +1,34 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from trunkline.client.operations import Criteria
+
+CarrierName = Literal["twilio", "telnyx", "vonage", "vapi", "byo"]
+TypeName = Literal["local", "mobile", "toll_free", "national"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON with the API's fields.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Country = Annotated[str | None, typer.Option(help="Two-letter ISO code; the server's DEFAULT_COUNTRY if left out.")]
+AreaCode = Annotated[str | None, typer.Option(help="Three digits, in the US and Canada.")]
+Contains = Annotated[str | None, typer.Option(help="Digits that the number has in a row.")]
+Type = Annotated[TypeName | None, typer.Option("--type", help="Kind of number.")]
+Carrier = Annotated[CarrierName | None, typer.Option(help="Only this carrier; else all, in the server's order.")]
+ForceTwilio = Annotated[bool, typer.Option("--force-twilio", help="Skip existing numbers and use Twilio.")]
+
+
+def criteria(
+    country: str | None, area_code: str | None, contains: str | None, number_type: str | None, carrier: str | None
+) -> Criteria:
+    return {
+        "country": country,
+        "area_code": area_code,
+        "contains": contains,
+        "number_type": number_type,
+        "carrier": carrier,
+    }

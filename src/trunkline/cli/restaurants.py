@@ -1,0 +1,173 @@
+"""`trunkline restaurants` and `trunkline assign`: the tenants and their numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trunkline.cli import following, show
+from trunkline.cli.asking import DONE, PARTLY, agreed, asking
+from trunkline.cli.options import AreaCode, Carrier, Contains, Country, ForceTwilio, Json, Type, Yes, criteria
+
+if TYPE_CHECKING:
+    from trunkline.client import Trunkline
+    from trunkline.client.models import Restaurant
+
+app = typer.Typer(help="The tenants, each with its number.", no_args_is_help=True)
+RestaurantId = Annotated[str, typer.Argument(metavar="RESTAURANT", help="The restaurant's id.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the number is in service, or not to be had.")]
+
+
+@app.command("list")
+def list_all(
+    search: Annotated[str | None, typer.Option(help="Part of the name, in any case.")] = None,
+    has_number: Annotated[
+        bool | None, typer.Option("--with-number/--without-number", help="Only those with a number, or without.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List restaurants, oldest first.
+
+    \b
+    Examples:
+      trunkline restaurants list --without-number
+      trunkline restaurants list --search pizza --json
+    """
+    with asking() as client:
+        found = list(client.restaurants(search=search, has_number=has_number))
+    if json:
+        show.as_json(found)
+        return
+    rows = [(r.id, r.name, r.phone_number, "shared" if r.shared else None, show.outcome(r.assignment)) for r in found]
+    show.table(["id", "name", "number", "shared", "came by"], rows, "no restaurant")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Shown to people.")],
+    phone: Annotated[bool, typer.Option("--phone/--no-phone", help="Get it a number now.")] = True,
+    wait: Wait = True,
+    force_twilio: ForceTwilio = False,
+    country: Country = None,
+    area_code: AreaCode = None,
+    contains: Contains = None,
+    number_type: Type = None,
+    carrier: Carrier = None,
+    json: Json = False,
+) -> None:
+    """Create a restaurant and get it a number. Its API key is shown this once.
+
+    The exit code is 3 where it was created and has no number.
+
+    \b
+    Examples:
+      trunkline restaurants create "Chez Panisse" --area-code 415
+      trunkline restaurants create Noma --no-phone
+    """
+    wanted = criteria(country, area_code, contains, number_type, carrier)
+    with asking() as client:
+        created = client.create_restaurant(name, assign_phone=phone, wait=wait, force_twilio=force_twilio, **wanted)
+        found = settled(client, created) if wait else created
+    if json:
+        import msgspec
+
+        show.as_json(msgspec.to_builtins(found) | {"api_key": created.api_key})
+    else:
+        describe(found)
+        show.facts([("api key", created.api_key)])
+    raise typer.Exit(DONE if found.phone_number or not (phone and wait) else PARTLY)
+
+
+@app.command("show")
+def show_one(restaurant: RestaurantId, json: Json = False) -> None:
+    """Show a restaurant, its number, and how it came by it.
+
+    \b
+    Example:
+      trunkline restaurants show rst_0dm2p8v1xk4t9r3q
+    """
+    with asking() as client:
+        found = client.restaurant(restaurant)
+    if json:
+        show.as_json(found)
+    else:
+        describe(found)
+
+
+@app.command()
+def delete(restaurant: RestaurantId, yes: Yes = False, json: Json = False) -> None:
+    """Delete a restaurant. Its number cools down before another restaurant can get it.
+
+    \b
+    Example:
+      trunkline restaurants delete rst_0dm2p8v1xk4t9r3q --yes
+    """
+    with asking() as client:
+        found = client.restaurant(restaurant)
+        number = f" and take {found.phone_number} off it" if found.phone_number else ""
+        if not agreed(f"Delete {found.name}{number}?", yes):
+            raise typer.Exit(DONE)
+        deleted = client.delete_restaurant(restaurant)
+    if json:
+        show.as_json(deleted)
+    else:
+        freed = f"; {deleted.freed_number} cools down" if deleted.freed_number else ""
+        typer.echo(f"deleted {found.name}{freed}")
+
+
+def assign(
+    restaurant: RestaurantId,
+    wait: Wait = True,
+    force_twilio: ForceTwilio = False,
+    country: Country = None,
+    area_code: AreaCode = None,
+    contains: Contains = None,
+    number_type: Type = None,
+    carrier: Carrier = None,
+    json: Json = False,
+) -> None:
+    """Get a restaurant its number: one that has none, or that shares one and should get its own.
+
+    \b
+    Examples:
+      trunkline assign rst_0dm2p8v1xk4t9r3q
+      trunkline assign rst_0dm2p8v1xk4t9r3q --country GB --carrier telnyx
+    """
+    wanted = criteria(country, area_code, contains, number_type, carrier)
+    with asking() as client:
+        begun = client.assign_phone(restaurant, wait=wait, force_twilio=force_twilio, **wanted)
+        found = settled(client, begun) if wait else begun
+    if json:
+        show.as_json(found)
+    else:
+        describe(found)
+    raise typer.Exit(following.exit_code(found.assignment) if wait and found.assignment else DONE)
+
+
+def settled(client: Trunkline, restaurant: Restaurant) -> Restaurant:
+    """The restaurant after the end of its assignment, which the server did not wait for."""
+    if restaurant.assignment is None or restaurant.assignment.status != "running":
+        return restaurant
+    following.end_of(client, restaurant.assignment.id)
+    return client.restaurant(restaurant.id)
+
+
+def describe(found: Restaurant) -> None:
+    run = found.assignment
+    calls = "yes" if found.active else "no: they reach another restaurant"
+    show.facts(
+        [
+            ("restaurant", found.id),
+            ("name", found.name),
+            ("number", found.phone_number),
+            ("gets its calls", calls if found.shared else None),
+            ("shared with", [f"{other.name} ({other.id})" for other in found.shared_with]),
+            ("assignment", run.id if run else None),
+            ("status", run.status if run else "no number asked for"),
+            ("came by", run.source if run else None),
+            ("reason", run.reason if run else None),
+            ("message", run.message if run else None),
+            ("hint", run.hint if run else None),
+        ]
+    )

@@ -1,0 +1,141 @@
+"""What people see is tables and lines; what programs see is JSON with the API's own fields."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trunkline.client.models import Assignment, AssignmentSummary, Step
+
+COLOURS = {
+    "assigned": "green",
+    "done": "green",
+    "in_service": "green",
+    "running": "cyan",
+    "queued": "cyan",
+    "cooling_down": "yellow",
+    "owed": "yellow",
+    "unassigned": "yellow",
+    "cancelled": "yellow",
+    "interrupted": "yellow",
+    "failed": "red",
+}
+
+
+def as_json(value: Any) -> None:
+    """One document, for programs."""
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def as_json_line(value: Any) -> None:
+    """One of several documents, a line each."""
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())
+    sys.stdout.flush()
+
+
+def console() -> Console:
+    """Standard output. Where it is no terminal, lines are as long as they are and have no colour."""
+    from rich.console import Console
+
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=1000)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
+    """The rows under their titles, or one line where there are none."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        drawn.add_column(column.upper(), no_wrap=column in ("id", "number", "restaurant", "batch"), overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(text := cell(value), COLOURS.get(text, "")) for value in row))
+    if not drawn.row_count:
+        typer.echo(empty)
+        return
+    out = console()
+    with out.capture() as printed:
+        out.print(drawn)
+    for line in printed.get().splitlines():
+        typer.echo(line.rstrip())
+
+
+def facts(pairs: Sequence[tuple[str, Any]]) -> None:
+    """What is known of one thing, a line each; what is not known is left out."""
+    from rich.text import Text
+
+    out, width = console(), max(len(name) for name, _ in pairs) + 2
+    for name, value in pairs:
+        if value not in (None, "", []):
+            text = cell(value)
+            out.print(Text.assemble((name.ljust(width), "bold"), (text, COLOURS.get(text, ""))), soft_wrap=True)
+
+
+def cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%SZ")
+    if isinstance(value, list | tuple):
+        return ", ".join(map(cell, value)) or "-"
+    return str(value)
+
+
+def price(amount: Decimal | None, currency: str | None) -> str | None:
+    return None if amount is None else f"{amount} {currency or ''}".strip()
+
+
+def times(count: int, one: str, many: str | None = None) -> str:
+    """ "1 number", "2 numbers"."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def outcome(assignment: AssignmentSummary | None) -> str | None:
+    """Why there is no number, or how it came."""
+    if assignment is None:
+        return None
+    return assignment.source or assignment.reason or assignment.status
+
+
+def steps(found: Sequence[Step]) -> None:
+    rows = [(s.name, s.carrier, s.status, s.attempt, milliseconds(s.duration_ms), s.detail) for s in found]
+    table(["step", "carrier", "status", "attempt", "took", "detail"], rows, "no steps yet")
+
+
+def milliseconds(took: int | None) -> str | None:
+    return None if took is None else f"{took} ms"
+
+
+def assignment(found: Assignment) -> None:
+    facts(
+        [
+            ("assignment", found.id),
+            ("restaurant", found.restaurant_id),
+            ("status", found.status),
+            ("source", found.source),
+            ("number", found.phone_number),
+            ("reason", found.reason),
+            ("message", found.message),
+            ("hint", found.hint),
+            ("asked for", ", ".join(f"{k} {v}" for k, v in found.criteria.items())),
+            ("batch", found.batch_id),
+            ("began", found.created_at),
+            ("ended", found.ended_at),
+        ]
+    )
+    steps(found.steps)

@@ -1,0 +1,215 @@
+"""The two clients: the same operations, sent at once or awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import httpx2
+
+from trunkline.client import operations, wire
+from trunkline.client.models import Batch, BatchItem
+from trunkline.client.wire import Call, EventReader, Pages
+
+P = ParamSpec("P")
+T = TypeVar("T")
+RECONNECT_SECONDS = 0.5
+
+
+def _method(method: Callable[..., Any], build: Callable[..., Any]) -> Any:
+    """`method` under the name, text and parameters of the operation."""
+    named = wraps(build)(method)
+    del named.__wrapped__
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    shown = inspect.signature(build)
+    named.__signature__ = shown.replace(parameters=[own, *shown.parameters.values()])  # type: ignore[attr-defined]
+    return named
+
+
+def _sent(build: Callable[P, Call[T]]) -> Callable[Concatenate[Trunkline, P], T]:
+    def method(self: Trunkline, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.send(build(*args, **kwargs))
+
+    return _method(method, build)  # type: ignore[no-any-return]
+
+
+def _listed(build: Callable[P, Pages[T]]) -> Callable[Concatenate[Trunkline, P], Iterator[T]]:
+    def method(self: Trunkline, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        return self.all(build(*args, **kwargs))
+
+    return _method(method, build)  # type: ignore[no-any-return]
+
+
+class Trunkline:
+    """The API at `url`, asked with the operator's secret. Raises ApiError and ServerUnreachable.
+
+    Methods that answer a list are iterators, which read one page after the other.
+    """
+
+    def __init__(self, url: str = wire.DEFAULT_URL, secret: str | None = None, *, timeout: float = 60.0) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx2.Client(**wire.options(self.url, secret, timeout))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(self, call: Call[T]) -> T:
+        try:
+            response = self._http.request(**wire.request_of(call))
+        except httpx2.HTTPError as error:
+            raise wire.unreachable(self.url, error) from None
+        return wire.answer_of(call, response)
+
+    def all(self, pages: Pages[T]) -> Iterator[T]:
+        cursor: str | None = None
+        while True:
+            items, cursor = pages.read(self.send(pages.page(cursor)))
+            yield from items
+            if cursor is None:
+                return
+
+    def watch_batch(self, batch_id: str) -> Iterator[Batch | BatchItem]:
+        """Each restaurant that ended, and the batch whenever it changed, until it is over. Begins with what ended so
+        far; goes on after a restart of the server, and may then repeat an item."""
+        reader = EventReader(batch_id)
+        while True:
+            try:
+                with self._http.stream(**reader.request()) as response:
+                    if not response.is_success:
+                        response.read()
+                    wire.check(response)
+                    for line in response.iter_lines():
+                        yield from reader.feed(line)
+            except httpx2.HTTPError as error:
+                reader.lost(self.url, error)
+            if reader.over:
+                return
+            time.sleep(RECONNECT_SECONDS)
+
+    create_restaurant = _sent(operations.create_restaurant)
+    restaurants = _listed(operations.restaurants)
+    restaurant = _sent(operations.restaurant)
+    delete_restaurant = _sent(operations.delete_restaurant)
+    assign_phone = _sent(operations.assign_phone)
+    activate_phone = _sent(operations.activate_phone)
+    assignments = _listed(operations.assignments)
+    assignment = _sent(operations.assignment)
+    retry_assignment = _sent(operations.retry_assignment)
+    numbers = _listed(operations.numbers)
+    number = _sent(operations.number)
+    search_numbers = _sent(operations.search_numbers)
+    release_number = _sent(operations.release_number)
+    release = _sent(operations.release)
+    plan_batch = _sent(operations.plan_batch)
+    start_batch = _sent(operations.start_batch)
+    batches = _listed(operations.batches)
+    batch = _sent(operations.batch)
+    batch_items = _listed(operations.batch_items)
+    cancel_batch = _sent(operations.cancel_batch)
+    resume_batch = _sent(operations.resume_batch)
+    debts = _listed(operations.debts)
+    health = _sent(operations.health)
+
+
+def _awaited(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncTrunkline, P], Awaitable[T]]:
+    async def method(self: AsyncTrunkline, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.send(build(*args, **kwargs))
+
+    return _method(method, build)  # type: ignore[no-any-return]
+
+
+def _paged(build: Callable[P, Pages[T]]) -> Callable[Concatenate[AsyncTrunkline, P], AsyncIterator[T]]:
+    def method(self: AsyncTrunkline, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        return self.all(build(*args, **kwargs))
+
+    return _method(method, build)  # type: ignore[no-any-return]
+
+
+class AsyncTrunkline:
+    """The same for asyncio."""
+
+    def __init__(self, url: str = wire.DEFAULT_URL, secret: str | None = None, *, timeout: float = 60.0) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx2.AsyncClient(**wire.options(self.url, secret, timeout))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        try:
+            response = await self._http.request(**wire.request_of(call))
+        except httpx2.HTTPError as error:
+            raise wire.unreachable(self.url, error) from None
+        return wire.answer_of(call, response)
+
+    async def all(self, pages: Pages[T]) -> AsyncIterator[T]:
+        cursor: str | None = None
+        while True:
+            items, cursor = pages.read(await self.send(pages.page(cursor)))
+            for item in items:
+                yield item
+            if cursor is None:
+                return
+
+    async def watch_batch(self, batch_id: str) -> AsyncIterator[Batch | BatchItem]:
+        """As Trunkline.watch_batch."""
+        reader = EventReader(batch_id)
+        while True:
+            try:
+                async with self._http.stream(**reader.request()) as response:
+                    if not response.is_success:
+                        await response.aread()
+                    wire.check(response)
+                    async for line in response.aiter_lines():
+                        for told in reader.feed(line):
+                            yield told
+            except httpx2.HTTPError as error:
+                reader.lost(self.url, error)
+            if reader.over:
+                return
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    create_restaurant = _awaited(operations.create_restaurant)
+    restaurants = _paged(operations.restaurants)
+    restaurant = _awaited(operations.restaurant)
+    delete_restaurant = _awaited(operations.delete_restaurant)
+    assign_phone = _awaited(operations.assign_phone)
+    activate_phone = _awaited(operations.activate_phone)
+    assignments = _paged(operations.assignments)
+    assignment = _awaited(operations.assignment)
+    retry_assignment = _awaited(operations.retry_assignment)
+    numbers = _paged(operations.numbers)
+    number = _awaited(operations.number)
+    search_numbers = _awaited(operations.search_numbers)
+    release_number = _awaited(operations.release_number)
+    release = _awaited(operations.release)
+    plan_batch = _awaited(operations.plan_batch)
+    start_batch = _awaited(operations.start_batch)
+    batches = _paged(operations.batches)
+    batch = _awaited(operations.batch)
+    batch_items = _paged(operations.batch_items)
+    cancel_batch = _awaited(operations.cancel_batch)
+    resume_batch = _awaited(operations.resume_batch)
+    debts = _paged(operations.debts)
+    health = _awaited(operations.health)

@@ -1,0 +1,227 @@
+"""What the API answers, as objects; the names and fields are those of its OpenAPI document."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A field that this version does not know is left out."""
+
+
+class Step(Answer, frozen=True):
+    name: str
+    carrier: str | None
+    status: str
+    attempt: int
+    started_at: datetime
+    duration_ms: int | None
+    detail: str | None
+
+
+class AssignmentSummary(Answer, frozen=True):
+    id: str
+    restaurant_id: str
+    status: str
+    source: str | None
+    phone_number: str | None
+    reason: str | None
+    message: str | None
+    hint: str | None
+    force_twilio: bool
+    criteria: dict[str, Any]
+    batch_id: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Assignment(AssignmentSummary, frozen=True):
+    steps: list[Step]
+
+
+class Sharer(Answer, frozen=True):
+    id: str
+    name: str
+
+
+class RestaurantSummary(Answer, frozen=True):
+    id: str
+    name: str
+    phone_number: str | None
+    phone_number_national: str | None
+    phone_number_international: str | None
+    shared: bool
+    shared_with: list[Sharer]
+    active: bool
+    assignment: AssignmentSummary | None
+    created_at: datetime
+
+
+class Restaurant(RestaurantSummary, frozen=True):
+    assignment: Assignment | None
+
+
+class CreatedRestaurant(Restaurant, frozen=True):
+    api_key: str | None
+
+
+class DeletedRestaurant(Answer, frozen=True):
+    id: str
+    freed_number: str | None
+
+
+class User(Sharer, frozen=True):
+    active: bool
+
+
+class Number(Answer, frozen=True):
+    number: str
+    national: str
+    international: str
+    state: str
+    carrier: str | None
+    country: str | None
+    number_type: str | None
+    monthly_price: Decimal | None
+    currency: str | None
+    restaurants: list[User]
+    cooling_until: datetime | None
+    former_restaurant_id: str | None
+    claimed_by: str | None
+    bought_at: datetime | None
+    released_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Mapping(Answer, frozen=True):
+    restaurant_id: str
+    restaurant_name: str
+    source: str
+    active: bool
+    since: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+
+
+class Release(Answer, frozen=True):
+    id: str
+    number: str
+    give_back: bool
+    status: str
+    message: str | None
+    steps: list[Step]
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class NumberDetail(Number, frozen=True):
+    carrier_ref: str | None
+    voice_id: str | None
+    mappings: list[Mapping]
+    releases: list[Release]
+
+
+class Offer(Answer, frozen=True):
+    carrier: str
+    number: str | None
+    national: str | None
+    country: str
+    number_type: str
+    monthly_price: Decimal | None
+    currency: str | None
+    needs: list[str]
+
+
+class Refusal(Answer, frozen=True):
+    carrier: str
+    code: str
+    detail: str
+    hint: str | None
+
+
+class Offers(Answer, frozen=True):
+    items: list[Offer]
+    refusals: list[Refusal]
+
+
+class Debt(Answer, frozen=True):
+    id: str
+    kind: str
+    owed: str
+    subject: str
+    restaurant_id: str | None
+    run_id: str | None
+    since: datetime
+    tries: int
+    reason: str | None
+    next_try_at: datetime
+
+
+class Plan(Answer, frozen=True):
+    restaurants: int
+    reused: int
+    bought: int
+    short: int
+    monthly_price: Decimal | None
+    currency: str | None
+    carrier: str | None
+
+
+class Counts(Answer, frozen=True):
+    queued: int
+    running: int
+    assigned: int
+    unassigned: int
+    failed: int
+    cancelled: int
+
+
+class Sources(Answer, frozen=True):
+    existing: int
+    owned: int
+    purchased: int
+    shared: int
+
+
+class Cost(Answer, frozen=True):
+    monthly_price: Decimal
+    currency: str
+
+
+class Batch(Answer, frozen=True):
+    id: str
+    status: str
+    request: dict[str, Any]
+    total: int
+    counts: Counts
+    sources: Sources
+    costs: list[Cost]
+    rate_per_second: float | None
+    eta_seconds: float | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class BatchItem(Answer, frozen=True):
+    restaurant_id: str
+    restaurant_name: str
+    status: str
+    reason: str | None
+    message: str | None
+    assignment_id: str | None
+    phone_number: str | None
+    source: str | None
+    monthly_price: Decimal | None
+    currency: str | None
+    updated_at: datetime
+
+
+class Health(Answer, frozen=True):
+    status: str
+    version: str

@@ -1,0 +1,177 @@
+"""Every operation of the API, once, as the request that it is; the clients send them."""
+
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+from urllib.parse import quote
+
+from trunkline.client import models
+from trunkline.client.wire import Call, Pages
+
+
+class Criteria(TypedDict, total=False):
+    """Which number; what is left out does not matter."""
+
+    country: str | None
+    area_code: str | None
+    contains: str | None
+    number_type: str | None
+    carrier: str | None
+
+
+class Wish(Criteria, total=False):
+    """`force_twilio` skips existing numbers and uses Twilio."""
+
+    force_twilio: bool
+
+
+class Selection(Wish, total=False):
+    """Which restaurants of a batch, and how they want their numbers."""
+
+    search: str | None
+    include_shared: bool
+    limit: int | None
+
+
+def _headers(wait: bool, key: str | None = None) -> dict[str, str]:
+    return ({} if wait else {"Prefer": "respond-async"}) | ({"Idempotency-Key": key} if key else {})
+
+
+# --- restaurants -----------------------------------------------------------------------------------------------------
+
+
+def create_restaurant(
+    name: str,
+    *,
+    assign_phone: bool = True,
+    wait: bool = True,
+    idempotency_key: str | None = None,
+    **wish: Unpack[Wish],
+) -> Call[models.CreatedRestaurant]:
+    """Create it and get it a number. `wait=False` answers at once; the same `idempotency_key` creates it once."""
+    body = {"name": name, "assign_phone": assign_phone, **wish}
+    headers = _headers(wait, idempotency_key)
+    return Call("POST", "/api/restaurants", models.CreatedRestaurant, body=body, headers=headers)
+
+
+def restaurants(*, search: str | None = None, has_number: bool | None = None) -> Pages[models.RestaurantSummary]:
+    """All, oldest first; `search` is part of the name."""
+    return Pages("/api/restaurants", models.RestaurantSummary, {"search": search, "has_number": has_number})
+
+
+def restaurant(restaurant_id: str) -> Call[models.Restaurant]:
+    return Call("GET", f"/api/restaurants/{_part(restaurant_id)}", models.Restaurant)
+
+
+def delete_restaurant(restaurant_id: str) -> Call[models.DeletedRestaurant]:
+    return Call("DELETE", f"/api/restaurants/{_part(restaurant_id)}", models.DeletedRestaurant)
+
+
+def assign_phone(
+    restaurant_id: str, *, wait: bool = True, idempotency_key: str | None = None, **wish: Unpack[Wish]
+) -> Call[models.Restaurant]:
+    """Get a number for a restaurant that has none, or shares one."""
+    path = f"/api/restaurants/{_part(restaurant_id)}/phone"
+    return Call("POST", path, models.Restaurant, body=dict(wish), headers=_headers(wait, idempotency_key))
+
+
+def activate_phone(restaurant_id: str) -> Call[models.Restaurant]:
+    """Let a shared number's calls reach this restaurant."""
+    return Call("POST", f"/api/restaurants/{_part(restaurant_id)}/activate-phone", models.Restaurant)
+
+
+# --- assignments -----------------------------------------------------------------------------------------------------
+
+
+def assignments(*, restaurant_id: str | None = None, status: str | None = None) -> Pages[models.AssignmentSummary]:
+    """All, newest first."""
+    query = {"restaurant_id": restaurant_id, "status": status}
+    return Pages("/api/assignments", models.AssignmentSummary, query)
+
+
+def assignment(assignment_id: str) -> Call[models.Assignment]:
+    return Call("GET", f"/api/assignments/{_part(assignment_id)}", models.Assignment)
+
+
+def retry_assignment(assignment_id: str, *, wait: bool = True) -> Call[models.Assignment]:
+    """Ask again for what it asked for; the new assignment."""
+    path = f"/api/assignments/{_part(assignment_id)}/retry"
+    return Call("POST", path, models.Assignment, headers=_headers(wait))
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def numbers(*, state: str | None = None, carrier: str | None = None) -> Pages[models.Number]:
+    return Pages("/api/numbers", models.Number, {"state": state, "carrier": carrier})
+
+
+def number(number: str) -> Call[models.NumberDetail]:
+    return Call("GET", f"/api/numbers/{_part(number)}", models.NumberDetail)
+
+
+def search_numbers(*, limit: int = 10, **criteria: Unpack[Criteria]) -> Call[models.Offers]:
+    """What is for sale: up to `limit` offers of each carrier."""
+    return Call("GET", "/api/numbers/search", models.Offers, query={"limit": limit, **criteria})
+
+
+def release_number(number: str, *, give_back: bool = False, force: bool = False) -> Call[models.Release]:
+    """Give a number up; `give_back` returns it to the carrier, `force` takes it from the restaurant that it serves."""
+    path = f"/api/numbers/{_part(number)}/release"
+    return Call("POST", path, models.Release, body={"give_back": give_back, "force": force})
+
+
+def release(release_id: str) -> Call[models.Release]:
+    return Call("GET", f"/api/releases/{_part(release_id)}", models.Release)
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+def plan_batch(**selection: Unpack[Selection]) -> Call[models.Plan]:
+    """What a batch would do, and what that would cost; nothing is done."""
+    return Call("POST", "/api/batches", models.Plan, body={**selection, "dry_run": True})
+
+
+def start_batch(**selection: Unpack[Selection]) -> Call[models.Batch]:
+    return Call("POST", "/api/batches", models.Batch, body=dict(selection))
+
+
+def batches() -> Pages[models.Batch]:
+    """All, newest first."""
+    return Pages("/api/batches", models.Batch, {})
+
+
+def batch(batch_id: str) -> Call[models.Batch]:
+    return Call("GET", f"/api/batches/{_part(batch_id)}", models.Batch)
+
+
+def batch_items(batch_id: str, *, status: str | None = None) -> Pages[models.BatchItem]:
+    return Pages(f"/api/batches/{_part(batch_id)}/items", models.BatchItem, {"status": status})
+
+
+def cancel_batch(batch_id: str) -> Call[models.Batch]:
+    """Nothing more is bought."""
+    return Call("POST", f"/api/batches/{_part(batch_id)}/cancel", models.Batch)
+
+
+def resume_batch(batch_id: str) -> Call[models.Batch]:
+    """Go on with what was cancelled, or try again those that got no number."""
+    return Call("POST", f"/api/batches/{_part(batch_id)}/resume", models.Batch)
+
+
+# --- the rest --------------------------------------------------------------------------------------------------------
+
+
+def debts() -> Pages[models.Debt]:
+    """What is still owed to carriers and Vapi, oldest first."""
+    return Pages("/api/debts", models.Debt, {})
+
+
+def health() -> Call[models.Health]:
+    return Call("GET", "/healthz", models.Health)
+
+
+def _part(text: str) -> str:
+    """One part of a path, whatever characters it has."""
+    return quote(text, safe="")
