@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Assignment, Step, utcnow
 from trunkline.errors import NotFound, Superseded
+
+
+STEP_COLUMNS = [column.name for column in Step.__table__.columns]
 
 
 async def get(session: AsyncSession, assignment_id: str) -> Assignment:
@@ -87,9 +91,15 @@ async def steps(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, list
     return found
 
 
-async def save_steps(session: AsyncSession, rows: Iterable[Step]) -> None:
-    for row in rows:
-        await session.merge(row)
+async def save_steps(session: AsyncSession, rows: Sequence[Step]) -> None:
+    """Insert the steps, or bring those that are there up to date, in one statement."""
+    if not rows:
+        return
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    upsert = insert(Step)
+    changed = {name: upsert.excluded[name] for name in ("status", "attempt", "ended_at", "detail")}
+    values = [{name: getattr(row, name) for name in STEP_COLUMNS} for row in rows]
+    await session.execute(upsert.on_conflict_do_update(index_elements=["run_id", "seq"], set_=changed), values)
 
 
 async def interrupt_steps(session: AsyncSession, run_id: str) -> None:

@@ -18,7 +18,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy.engine import make_url
 
 from trunkline.db.models import Process, utcnow
-from trunkline.db.session import Database, prepare_sqlite, driver_url
+from trunkline.db.session import Database, driver_url, prepare_sqlite
 from trunkline.errors import Superseded
 
 log = structlog.get_logger()
@@ -79,11 +79,16 @@ class Engine:
             self._beating = asyncio.create_task(self._lease())
 
     async def start(self, kind: str, run_id: str, attempt: int = 0) -> None:
-        """Start the run unless it was started before: one id and attempt runs once, however often it is started."""
+        """Start the run unless it was started before: one id and attempt runs once, however often it is started. A run
+        that cannot be started now is started by whoever finds it unfinished (see `ensure`)."""
         self._ended.setdefault(run_id, asyncio.Event())
-        with SetWorkflowID(f"{run_id}.{attempt}"):
-            handle = await DBOS.start_workflow_async(self._workflows[kind], run_id)
-        if not hasattr(handle, "task"):  # it was started before, and not by this call
+        handle = None
+        try:
+            with SetWorkflowID(f"{run_id}.{attempt}"):
+                handle = await DBOS.start_workflow_async(self._workflows[kind], run_id)
+        except Exception as error:
+            log.warning("run is started later", run=run_id, error=type(error).__name__)
+        if not hasattr(handle, "task"):  # it was started before, and not by this call, or not at all
             self._ended.pop(run_id, asyncio.Event()).set()
 
     async def ensure(self, kind: str, run_id: str) -> None:
