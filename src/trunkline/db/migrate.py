@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from trunkline.db.lock import database_file
-from trunkline.db.session import begin_sqlite, prepare_sqlite, driver_url
+from trunkline.db.session import begin_sqlite, driver_url, prepare_sqlite
 from trunkline.errors import SettingsError
 
 UPGRADE_LOCK = 0x7472756E6B  # "trunk": PostgreSQL's advisory lock of whoever changes the schema
