@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import SecretStr
 
@@ -27,6 +28,17 @@ class Capabilities:
     countries: frozenset[str] | None = None
     types: frozenset[NumberType] | None = None
     credential: str = "none"
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """The account as its carrier shows it; None stands for what the carrier does not say or lets our keys not read.
+    `usable` is false where the carrier has suspended or closed it."""
+
+    kind: Literal["trial", "full"] | None = None
+    usable: bool = True
+    balance: Decimal | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,17 @@ class Carrier(Protocol):
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         """The types that the carrier sells in the country, empty where it sells none there, None if it cannot say."""
 
+    async def account(self) -> AccountState | None:
+        """The account, None where there is none of its own to ask about. ActionRequired if the keys are wrong."""
+
     def import_source(self) -> ImportSource: ...
 
     async def close(self) -> None: ...
+
+
+def amount(value: Any) -> Decimal | None:
+    """Money as a carrier writes it; None where that is no number."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return None

@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
-from trunkline.carriers.base import Capabilities, ImportSource
+from trunkline.carriers.base import AccountState, Capabilities, ImportSource
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType, parse_number
@@ -59,6 +59,10 @@ class ByoCarrier:
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return frozenset()
+
+    async def account(self) -> AccountState | None:
+        """The trunk is yours."""
+        return None
 
     def import_source(self) -> ImportSource:
         fingerprint = hashlib.sha256(",".join(self._gateways).encode()).hexdigest()[:8]

@@ -9,13 +9,12 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from itertools import chain, repeat
 from typing import Any, ClassVar
 
 import phonenumbers
 
-from trunkline.carriers.base import Capabilities, ImportSource
+from trunkline.carriers.base import AccountState, Capabilities, ImportSource, amount
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType, country_of
@@ -179,6 +178,11 @@ class TelnyxCarrier:
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return None
+
+    async def account(self) -> AccountState:
+        reply = await self._client.request("balance.get", "GET", "/balance")
+        row = (reply.body.get("data") if isinstance(reply.body, dict) else None) or {}
+        return AccountState(balance=amount(row.get("balance")), currency=row.get("currency"))
 
     def import_source(self) -> ImportSource:
         """Telnyx keys have no public id: the account is known by a fingerprint of the key."""
@@ -377,10 +381,7 @@ def read_offer(row: dict[str, Any], country: str, kind: NumberType) -> Offer | N
     if not re.fullmatch(r"\+\d{7,15}", number) or row.get("best_effort") or (features and "voice" not in features):
         return None
     cost = row.get("cost_information") or {}
-    try:
-        price = Decimal(str(cost["monthly_cost"]))
-    except (KeyError, InvalidOperation):
-        price = None
+    price = amount(cost.get("monthly_cost"))
     return Offer(E164(number), country, kind, price, cost.get("currency") if price is not None else None)
 
 

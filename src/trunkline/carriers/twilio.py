@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from decimal import Decimal, InvalidOperation
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from trunkline.carriers.base import Capabilities, ImportSource
+from trunkline.carriers.base import AccountState, Capabilities, ImportSource, amount
 from trunkline.domain.choosing import AREA_CODE_COUNTRIES, Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark, parse_mark
 from trunkline.domain.numbers import E164, NumberType, national_form
@@ -44,6 +44,7 @@ URLS = {
     "status_callback": "StatusCallback",
     "status_callback_method": "StatusCallbackMethod",
 }
+KINDS: dict[str, Literal["trial", "full"]] = {"Trial": "trial", "Full": "full"}
 DAY = 86_400.0
 PRICES_AGAIN = 600.0
 PRICES_TIMEOUT = 5.0
@@ -162,6 +163,23 @@ class TwilioCarrier:
     async def offered_types(self, country: str) -> frozenset[NumberType]:
         return await self._types.get(country, lambda: self._ask_types(country))
 
+    async def account(self) -> AccountState:
+        """A Standard API key may not read the account (Twilio's documents), so one that is refused is tried on the
+        numbers instead."""
+        try:
+            row = await self._read("account", f"{self._base}.json")
+        except ActionRequired:
+            if self._settings.twilio_auth_token:
+                raise
+            await self._api.request("owned", "GET", f"{self._base}/IncomingPhoneNumbers.json", params={"PageSize": "1"})
+            return AccountState()
+        try:
+            money = await self._read("balance", f"{self._base}/Balance.json")
+        except (Rejected, ActionRequired):
+            money = {}
+        kind, usable = KINDS.get(str(row.get("type"))), row.get("status") in (None, "active")
+        return AccountState(kind, usable, amount(money.get("balance")), money.get("currency"))
+
     def import_source(self) -> ImportSource:
         return ImportSource(
             provider="twilio",
@@ -255,6 +273,10 @@ class TwilioCarrier:
             await self._api.request(operation, method, f"{self._base}/IncomingPhoneNumbers/{owned.ref}.json", form=form)
         except Missing:
             return
+
+    async def _read(self, operation: str, path: str) -> dict[str, Any]:
+        reply = await self._api.request(operation, "GET", path)
+        return reply.body if isinstance(reply.body, dict) else {}
 
     async def _ask_types(self, country: str) -> frozenset[NumberType]:
         """The country's own record names only the types that are sold there; 404: none."""

@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from trunkline.carriers.base import Capabilities, ImportSource
+from trunkline.carriers.base import AccountState, Capabilities, ImportSource
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType
@@ -133,6 +133,10 @@ class VapiCarrier:
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return frozenset({NumberType.LOCAL}) if country == "US" else frozenset()
+
+    async def account(self) -> AccountState | None:
+        """The organisation at Vapi, of which Vapi's API tells no balance."""
+        return None
 
     def import_source(self) -> ImportSource:
         """Nothing to import: the record exists and is adopted."""

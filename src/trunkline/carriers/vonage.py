@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
-from trunkline.carriers.base import Capabilities, ImportSource
+from trunkline.carriers.base import AccountState, Capabilities, ImportSource, amount
 from trunkline.domain.choosing import AREA_CODE_COUNTRIES, Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType
@@ -154,6 +154,9 @@ class VonageCarrier:
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return None
 
+    async def account(self) -> AccountState:
+        return AccountState(balance=await self._balance(), currency=CURRENCY)
+
     def import_source(self) -> ImportSource:
         secrets = {"apiKey": SecretStr(self._key), "apiSecret": self._secret}
         return ImportSource("vonage", self._key, secrets, credential_id=self._credential_id)
@@ -181,12 +184,15 @@ class VonageCarrier:
 
     async def _why(self, failed: Failed, offer: Offer) -> ProviderError:
         """The reason for a purchase that failed and left us without the number."""
-        reply = await self._client.request("account.balance", "GET", "/account/get-balance")
-        balance = amount(reply.body.get("value")) if isinstance(reply.body, dict) else None
+        balance = await self._balance()
         where = {"provider": self.name, "operation": "number.buy", "vendor_code": "420"}
         if balance is not None and balance < (offer.monthly_price or Decimal("0.01")):
             return ActionRequired(f"the Vonage account holds {balance} {CURRENCY}", hint=CREDIT, **where)
         return OfferGone(f"Vonage no longer sells {offer.number}: {failed.detail}", **where)
+
+    async def _balance(self) -> Decimal | None:
+        reply = await self._client.request("account.balance", "GET", "/account/get-balance")
+        return amount(reply.body.get("value")) if isinstance(reply.body, dict) else None
 
     async def _row(self, number: E164) -> dict[str, Any] | None:
         """Our record of exactly this number. The pattern also matches longer numbers."""
@@ -240,13 +246,6 @@ def rows_of(reply: Reply) -> tuple[list[dict[str, Any]], int]:
     if not fine or not isinstance(count, int):
         raise RetryLater("Vonage's answer cannot be read", provider="vonage")
     return rows, count
-
-
-def amount(value: Any) -> Decimal | None:
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        return None
 
 
 def ref_of(country: str, number: str) -> str:
