@@ -113,6 +113,9 @@ class VoicePlatform(Protocol):
         """The id of the credential by which the platform proves to our server who it is: our secret in X-Vapi-Secret.
         Found, or created once; ActionRequired where a person must make it. Asked once, then kept."""
 
+    async def find_webhook_credential(self) -> str | None:
+        """The same, only looked for: None where it is yet to be created."""
+
     async def assistant(self) -> Assistant | None:
         """The shared assistant as it stands, None if there is none by that name; ActionRequired if there is none by
         that id."""

@@ -142,7 +142,10 @@ class VapiPlatform:
     async def webhook_credential(self) -> str:
         """Its name ends in a fingerprint of the secret: another secret means another credential, so that an
         installation with its own secret is left alone, and numbers that still send an old secret can be told."""
-        return self._webhook_credential_id or await self._webhook.get("webhook", self._ask_webhook_credential)
+        return self._webhook_credential_id or await self._webhook.get("webhook", self._make_webhook_credential)
+
+    async def find_webhook_credential(self) -> str | None:
+        return self._webhook_credential_id or await self._ask_webhook_credential(create=False)
 
     async def assistant(self) -> Assistant | None:
         row = await self._find_assistant()
@@ -254,7 +257,7 @@ class VapiPlatform:
             return source.account in (row.get("accountSid"), row.get("apiKey")) or row.get("name") == label
 
         try:
-            return await self._found_or_made(body, ours)
+            return await self._find_credential(body, ours) or await self._make_credential(body)
         except (Rejected, ActionRequired) as error:
             if error.vendor_code == WRONG_KEY:
                 raise
@@ -262,7 +265,12 @@ class VapiPlatform:
                 return None
             raise by_hand(kind, error) from None
 
-    async def _ask_webhook_credential(self) -> str:
+    async def _make_webhook_credential(self) -> str:
+        found = await self._ask_webhook_credential(create=True)
+        assert found is not None
+        return found
+
+    async def _ask_webhook_credential(self, create: bool) -> str | None:
         if self._webhook_secret is None:
             raise SettingsError("VAPI_SECRET_KEY is not set", hint="set it to the secret that webhooks are to send")
         token = plain({"token": self._webhook_secret})["token"]
@@ -270,17 +278,21 @@ class VapiPlatform:
         plan = {"type": "bearer", "token": token, "headerName": "X-Vapi-Secret", "bearerPrefixEnabled": False}
         body = {"provider": WEBHOOK_KIND, "name": label, "authenticationPlan": plan}
         try:
-            return await self._found_or_made(body, lambda row: row.get("name") == label)
+            found = await self._find_credential(body, lambda row: row.get("name") == label)
+            return found or (await self._make_credential(body) if create else None)
         except (Rejected, ActionRequired) as error:
             if error.vendor_code == WRONG_KEY:
                 raise
             raise by_hand(WEBHOOK_KIND, error) from None
 
-    async def _found_or_made(self, body: dict[str, Any], ours: Callable[[dict[str, Any]], bool]) -> str:
+    async def _find_credential(self, wanted: dict[str, Any], ours: Callable[[dict[str, Any]], bool]) -> str | None:
+        for row in await self._all("credential", "/credential"):
+            if row.get("provider") == wanted["provider"] and ours(row):
+                return str(row["id"])
+        return None
+
+    async def _make_credential(self, body: dict[str, Any]) -> str:
         try:
-            for row in await self._all("credential", "/credential"):
-                if row.get("provider") == body["provider"] and ours(row):
-                    return str(row["id"])
             reply = await self._api.request("credential", "POST", "/credential", json=body, creates=True)
             return str(row_of(reply, "credential")["id"])
         except OutcomeUnknown as error:
