@@ -15,7 +15,7 @@ from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseInten
 from trunkline.db.session import driver_url
 from trunkline.sandbox import vapi
 
-CARRIERS = ("twilio", "telnyx", "vonage")
+CARRIERS = ("twilio", "telnyx", "vonage", "vapi")
 
 
 @dataclass

@@ -26,13 +26,17 @@ class Call:
     provider: str
     operation: str
     scenario: str = "purchase"
+    carrier: str = "twilio"
 
     def __str__(self) -> str:
-        return f"{self.step} {self.operation} {self.scenario}"
+        return f"{self.step} {self.carrier} {self.operation} {self.scenario}"
 
     @property
-    def forced(self) -> bool:
-        return self.scenario == "detached"
+    def wish(self) -> dict[str, object]:
+        """How the restaurant asks for its number."""
+        if self.carrier != "twilio":
+            return {"carrier": self.carrier}
+        return {"force_twilio": True} if self.scenario == "detached" else {}
 
 
 CALLS = [
@@ -47,7 +51,15 @@ CALLS = [
     Call("import_number", "vapi", "phone_numbers.create", "owned"),
     Call("assign_assistant", "vapi", "phone_numbers.update", "detached"),
     Call("reuse_trial_number", "twilio", "incoming_numbers.create", "trial"),
+    Call("purchase", "telnyx", "number_orders.create", carrier="telnyx"),
+    Call("purchase", "telnyx", "number_orders.get", carrier="telnyx"),
+    Call("import_number", "vapi", "phone_numbers.create", carrier="telnyx"),
+    Call("purchase", "vonage", "number.buy", carrier="vonage"),
+    Call("import_number", "vapi", "phone_numbers.create", carrier="vonage"),
+    Call("purchase", "vapi", "phone_numbers.create", carrier="vapi"),
+    Call("assign_assistant", "vapi", "phone_numbers.update", carrier="vapi"),
 ]
+ALL_CARRIERS = ("twilio", "telnyx", "vonage", "vapi")
 
 
 def vapi_client(sandbox: SandboxServer) -> httpx2.Client:

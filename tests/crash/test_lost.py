@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.crash.books import read_books
-from tests.crash.scenarios import CALLS, Call, prepare
+from tests.crash.scenarios import ALL_CARRIERS, CALLS, Call, prepare
 from tests.support.desk import Desk, Opener
 from trunkline.workflows.manage_restaurant import delete_restaurant
 from trunkline.workflows.settle_debts import work_off
@@ -34,20 +34,20 @@ async def detach_one(desk: Desk) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("call", CALLS, ids=str)
 async def test_lost(open_desk: Opener, database_url: str, call: Call, loss: str) -> None:
-    async with open_desk(provider_timeout_seconds=0.5, retry_for_seconds=5) as desk:
+    async with open_desk(provider_timeout_seconds=0.5, retry_for_seconds=5, carriers=list(ALL_CARRIERS)) as desk:
         if call.scenario == "trial":
             await desk.assign("Before")
         if call.scenario == "detached":
             await detach_one(desk)
         prepare(desk.sandbox, call.scenario)
         desk.sandbox.fault(provider=call.provider, operation=call.operation, times=1, **LOSSES[loss])
-        assignment = await desk.assign("Roma", force_twilio=call.forced)
+        assignment = await desk.assign("Roma", **call.wish)
         assert (assignment.status, assignment.reason) == ("assigned", None)
         assert {f["hits"] for f in desk.sandbox.control.get("/faults").json()} == {1}
         books = read_books(desk.sandbox, database_url)
         assert books.wrongs() == []
         assert books.settled()
-        assert len(books.held["twilio"]) == 1
+        assert {name: len(numbers) for name, numbers in books.held.items() if numbers} == {call.carrier: 1}
         assert len(books.in_vapi) == 1
 
 
