@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import structlog
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 MAX_BODY = 1024 * 1024
 OLDEST_SIGNATURE = 300.0
 MILLISECONDS = 100_000_000_000
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 def not_vapi() -> Unauthorized:
@@ -53,23 +55,29 @@ class Proof:
         self._secret = secret.get_secret_value().encode() if secret else b""
         self._key = key.get_secret_value().encode() if key else b""
 
-    def by_secret(self, headers: dict[bytes, bytes]) -> bool:
-        if not self._secret:
-            return False
-        given = headers.get(b"x-vapi-secret")
-        if given and hmac.compare_digest(given, self._secret):
-            return True
-        scheme, _, token = headers.get(b"authorization", b"").rpartition(b" ")
-        return scheme.lower() in (b"bearer", b"") and hmac.compare_digest(token, self._secret)
+    def by_secret(self, headers: Headers) -> bool:
+        for name, value in headers:
+            if name == b"x-vapi-secret":
+                given = value
+            elif name == b"authorization":
+                scheme, _, given = value.rpartition(b" ")
+                if scheme.lower() not in (b"bearer", b""):
+                    continue
+            else:
+                continue
+            if self._secret and given and hmac.compare_digest(given, self._secret):
+                return True
+        return False
 
     @property
     def may_be_signed(self) -> bool:
         return bool(self._key)
 
-    def by_signature(self, headers: dict[bytes, bytes], body: bytes) -> bool:
+    def by_signature(self, headers: Headers, body: bytes) -> bool:
         """Vapi's defaults: hex SHA-256 of `{timestamp}.{body}` in x-signature, the time in x-timestamp. Whether that
         counts seconds or milliseconds is not documented."""
-        given, stamp = headers.get(b"x-signature", b""), headers.get(b"x-timestamp", b"")
+        sent = dict(headers)
+        given, stamp = sent.get(b"x-signature", b""), sent.get(b"x-timestamp", b"")
         if not self._key or not given or not stamp.isdigit() or len(stamp) > 14:
             return False
         said = int(stamp) / 1000 if int(stamp) >= MILLISECONDS else int(stamp)
@@ -88,12 +96,12 @@ class Webhook:
         self._answered = WEBHOOKS.labels("assistant-request", "200")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers: Headers = scope["headers"]
         proven = self._proof.by_secret(headers)
         try:
             if not proven and not self._proof.may_be_signed:
                 raise not_vapi()
-            body = await read_body(headers, receive)
+            body = await read_body(receive)
             if not proven and not self._proof.by_signature(headers, body):
                 raise not_vapi()
             answer = self._router.at_once(body)
@@ -118,10 +126,8 @@ class Webhook:
         await send({"type": "http.response.body", "body": answer})
 
 
-async def read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and (len(announced) > 9 or int(announced) > MAX_BODY):
-        raise too_large()
+async def read_body(receive: Receive) -> bytes:
+    """Its size is counted as it comes, whatever was announced."""
     message = await receive()
     parts: list[bytes] = []
     size = 0
@@ -142,8 +148,6 @@ def refuse(error: Exception) -> JSONResponse:
     """The problem that it is; an error of ours is in the log, and Vapi may send the message again."""
     answer = respond(error) if isinstance(error, TrunklineError) else unexpected(error)
     WEBHOOKS.labels("refused", str(answer.status_code)).inc()
-    if answer.status_code == 413:
-        answer.headers["Connection"] = "close"
     return answer
 
 
