@@ -78,7 +78,7 @@ class PostgresServer:
     def drop(self, url: str) -> None:
         """Remove a database, and end whatever is connected to it."""
         name = url.partition("?")[0].rpartition("/")[2]
-        self._run(f"DROP DATABASE {name} WITH (FORCE)")
+        self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def _url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self._directory}"
