@@ -13,28 +13,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.domain.numbers import NumberState
 
 FORMER_STATES = {NumberState.COOLING_DOWN.value, NumberState.RELEASING.value}
-NUMBERS = "SELECT number, voice_id, state, former_restaurant_id FROM numbers WHERE "
+# A name is looked up row by row: a join is planned badly while a new database has no statistics.
+NUMBERS = """SELECT number, voice_id, state, former_restaurant_id,
+    (SELECT r.name FROM restaurants r WHERE r.id = former_restaurant_id) FROM numbers WHERE """
+MAPPED = """SELECT number, restaurant_id, active,
+    (SELECT r.name FROM restaurants r WHERE r.id = restaurant_id) FROM mappings WHERE ended_at IS NULL AND """
+NEWEST_FIRST = " ORDER BY number, active DESC, id DESC"
+Rows = Sequence[Sequence[Any]]
 
 
-def _query(condition: str, *lists: str) -> TextClause:
-    """Some numbers with everyone who is mapped to them now, the active one first, then the newest; without anyone, with
-    whose they were."""
-    statement = f"""
-        SELECT n.number, n.voice_id, n.state, r.id, r.name, m.active
-        FROM ({NUMBERS} {condition}) n
-        LEFT JOIN mappings m ON m.number = n.number AND m.ended_at IS NULL
-        LEFT JOIN restaurants r ON r.id = COALESCE(m.restaurant_id, n.former_restaurant_id)
-        ORDER BY n.number, m.active DESC, m.id DESC
-        """  # noqa: S608 - constants only
+def _query(statement: str, *lists: str) -> TextClause:
     return text(statement).bindparams(*(bindparam(name, expanding=True, type_=String) for name in lists))
 
 
-PART = _query("number > :after ORDER BY number LIMIT :count")
-NAMED = _query("number IN :numbers", "numbers")
-ONE = _query("number = :number OR voice_id IN :ids", "ids")
-CALLERS = text("SELECT restaurant_id, caller FROM callers WHERE restaurant_id IN :ids").bindparams(
-    bindparam("ids", expanding=True, type_=String)
-)
+PART = _query(f"{NUMBERS} number > :after ORDER BY number LIMIT :count")
+NAMED = _query(f"{NUMBERS} number IN :numbers ORDER BY number", "numbers")
+ONE = _query(f"{NUMBERS} number = :number OR voice_id IN :ids", "ids")
+MAPPED_BETWEEN = _query(f"{MAPPED} number >= :first AND number <= :last {NEWEST_FIRST}")
+MAPPED_NAMED = _query(f"{MAPPED} number IN :numbers {NEWEST_FIRST}", "numbers")
+CALLERS = _query("SELECT restaurant_id, caller FROM callers WHERE restaurant_id IN :ids", "ids")
 
 
 class User(NamedTuple):
@@ -58,37 +55,45 @@ class Route(NamedTuple):
 
 async def part(session: AsyncSession, after: str, count: int) -> list[Route]:
     """The next numbers in order, whoever answers them; one row for ever each, so none is left out because it ended."""
-    return await _routes(session, (await session.execute(PART, {"after": after, "count": count})).all())
+    rows = (await session.execute(PART, {"after": after, "count": count})).all()
+    if not rows:
+        return []
+    mapped = await session.execute(MAPPED_BETWEEN, {"first": rows[0][0], "last": rows[-1][0]})
+    return await _routes(session, rows, mapped.all())
 
 
 async def named(session: AsyncSession, numbers: Collection[str]) -> list[Route]:
-    return await _routes(session, (await session.execute(NAMED, {"numbers": list(numbers)})).all())
+    wanted = {"numbers": list(numbers)}
+    rows = (await session.execute(NAMED, wanted)).all()
+    return await _routes(session, rows, (await session.execute(MAPPED_NAMED, wanted)).all())
 
 
 async def one(session: AsyncSession, voice_ids: Sequence[str], number: str | None) -> Route | None:
     """The route of a call: by the first id that a number has, else by the number itself."""
-    rows = (await session.execute(ONE, {"ids": list(voice_ids), "number": number})).all()
-    routes = await _routes(session, rows)
+    rows: Rows = (await session.execute(ONE, {"ids": list(voice_ids), "number": number})).all()
+    mapped = (await session.execute(MAPPED_NAMED, {"numbers": [row[0] for row in rows]})).all()
+    routes = await _routes(session, rows, mapped)
     by_id = {route.voice_id: route for route in routes}
     found = [by_id[voice_id] for voice_id in voice_ids if voice_id in by_id]
     found += [route for route in routes if route.number == number]
     return next((route for route in found if route.active or route.former), None)
 
 
-async def _routes(session: AsyncSession, rows: Sequence[Sequence[Any]]) -> list[Route]:
-    groups = [list(group) for _, group in groupby(rows, key=itemgetter(0))]
-    shared = [row[3] for group in groups if len(group) > 1 for row in group]
+async def _routes(session: AsyncSession, rows: Rows, mapped: Rows) -> list[Route]:
+    groups = {number: list(group) for number, group in groupby(mapped, key=itemgetter(0))}
+    shared = [row[1] for group in groups.values() if len(group) > 1 for row in group]
     callers = await _callers(session, shared) if shared else {}
-    return [_route(group, callers) for group in groups]
-
-
-def _route(group: list[Sequence[Any]], callers: dict[str, list[str]]) -> Route:
-    number, voice_id, state, restaurant_id, name, active = group[0]
-    if active is None:
-        former = User(restaurant_id, name) if state in FORMER_STATES and restaurant_id else None
-        return Route(number, voice_id, former=former)
-    users = tuple(User(row[3], row[4], tuple(callers.get(row[3], ()))) for row in group)
-    return Route(number, voice_id, users[0], users[1:]) if active else Route(number, voice_id, None, users)
+    found = []
+    for number, voice_id, state, former_id, former_name in rows:
+        group = groups.get(number, ())
+        users = tuple(User(row[1], row[3], tuple(callers.get(row[1], ()))) for row in group)
+        if users and group[0][2]:
+            found.append(Route(number, voice_id, users[0], users[1:]))
+        elif users or state not in FORMER_STATES or former_id is None:
+            found.append(Route(number, voice_id, None, users))
+        else:
+            found.append(Route(number, voice_id, former=User(former_id, former_name)))
+    return found
 
 
 async def _callers(session: AsyncSession, restaurant_ids: Sequence[str]) -> dict[str, list[str]]:
