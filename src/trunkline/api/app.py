@@ -22,6 +22,7 @@ from trunkline.api import (
     phone_mappings,
     repoints,
     restaurants,
+    stock,
     webhook,
 )
 from trunkline.api.middleware import Edge
@@ -38,6 +39,7 @@ ROUTERS = (
     assignments.router,
     batches.router,
     numbers.router,
+    stock.router,
     repoints.router,
     phone_mappings.router,
     calls.router,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from trunkline.cli import show
-from trunkline.cli.asking import asking
+from trunkline.cli.asking import agreed, asking
 from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Json, Type, Yes, criteria
 from trunkline.cli.releasing import Force, Numbers, release_all
 
@@ -77,6 +77,47 @@ def search(
                 f"{refusal.carrier}: {refusal.detail}" + (f" ({refusal.hint})" if refusal.hint else ""), err=True
             )
     raise typer.Exit(3 if found.refusals else 0)
+
+
+@app.command()
+def buy(number: One, carrier: Carrier = None, yes: Yes = False, json: Json = False) -> None:
+    """Buy one exact number for no restaurant: it is idle, and the next restaurant that it suits gets it.
+
+    Says the price first, and asks. Repeating it buys nothing twice.
+
+    \b
+    Example:
+      trunkline numbers buy +14155550123
+    """
+    with asking() as client:
+        offer = client.price_of_number(number, carrier=carrier)
+        price = show.price(offer.monthly_price, offer.currency) or "a price that is not stated"
+        needs = f"; it needs {' and '.join(offer.needs)}" if offer.needs else ""
+        if not agreed(f"Buy {offer.number} at {offer.carrier} for {price} a month{needs}?", yes):
+            raise typer.Exit
+        found = client.buy_number(number, carrier=offer.carrier)
+    if json:
+        show.as_json(found)
+    else:
+        typer.echo(f"bought {found.number} at {found.carrier} for {price} a month; it is {found.state}")
+
+
+@app.command("import")
+def take_over(number: One, carrier: Carrier = None, json: Json = False) -> None:
+    """Take a number over that a carrier's account holds: into Vapi, for no restaurant. The next that it suits gets it.
+
+    A number that something else answers is left alone. May be repeated.
+
+    \b
+    Example:
+      trunkline numbers import +14155550123 --carrier twilio
+    """
+    with asking() as client:
+        found = client.import_number(number, carrier=carrier)
+    if json:
+        show.as_json(found)
+    else:
+        typer.echo(f"{found.number} of {found.carrier} is in Vapi as {found.voice_id}; it is {found.state}")
 
 
 @app.command("show")

@@ -163,6 +163,27 @@ class Debt(Answer, frozen=True):
     next_try_at: datetime
 
 
+class Drift(Answer, frozen=True):
+    routing: str
+    in_service: int
+    right: int
+    wrong: int
+    left_alone: int
+    left_alone_numbers: list[str]
+
+
+class Repoint(Answer, frozen=True):
+    id: str
+    status: str
+    total: int
+    moved: int
+    left_alone: int
+    failed: int
+    message: str | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
 class Plan(Answer, frozen=True):
     restaurants: int
     reused: int

@@ -115,6 +115,21 @@ def search_numbers(*, limit: int = 10, **criteria: Unpack[Criteria]) -> Call[mod
     return Call("GET", "/api/numbers/search", models.Offers, query={"limit": limit, **criteria})
 
 
+def price_of_number(number: str, *, carrier: str | None = None) -> Call[models.Offer]:
+    """Who sells this exact number, at which price."""
+    return Call("POST", "/api/numbers", models.Offer, body={"number": number, "carrier": carrier, "dry_run": True})
+
+
+def buy_number(number: str, *, carrier: str | None = None) -> Call[models.NumberDetail]:
+    """Buy this exact number, once, for no restaurant: it is idle then."""
+    return Call("POST", "/api/numbers", models.NumberDetail, body={"number": number, "carrier": carrier})
+
+
+def import_number(number: str, *, carrier: str | None = None) -> Call[models.NumberDetail]:
+    """Take a number over that a carrier's account holds: into Vapi, for no restaurant."""
+    return Call("POST", f"/api/numbers/{_part(number)}/import", models.NumberDetail, body={"carrier": carrier})
+
+
 def release_number(number: str, *, give_back: bool = False, force: bool = False) -> Call[models.Release]:
     """Give a number up; `give_back` returns it to the carrier, `force` takes it from the restaurant that it serves."""
     path = f"/api/numbers/{_part(number)}/release"
@@ -123,6 +138,20 @@ def release_number(number: str, *, give_back: bool = False, force: bool = False)
 
 def release(release_id: str) -> Call[models.Release]:
     return Call("GET", f"/api/releases/{_part(release_id)}", models.Release)
+
+
+def plan_repoint() -> Call[models.Drift]:
+    """How many numbers in service something else answers than the settings say; nothing is done."""
+    return Call("POST", "/api/numbers/repoint", models.Drift, body={"dry_run": True})
+
+
+def start_repoint() -> Call[models.Repoint]:
+    """Point them at what is to answer them."""
+    return Call("POST", "/api/numbers/repoint", models.Repoint, body={})
+
+
+def repoint(repoint_id: str) -> Call[models.Repoint]:
+    return Call("GET", f"/api/repoints/{_part(repoint_id)}", models.Repoint)
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------

@@ -33,13 +33,14 @@ async def try_again(session: AsyncSession, intent_id: str) -> None:
     )
 
 
-async def close(session: AsyncSession, intent_id: str, status: str, reason: str | None = None) -> None:
-    """`status` is bought, gone or refused."""
-    await session.execute(
+async def close(session: AsyncSession, intent_id: str, status: str, reason: str | None = None) -> bool:
+    """`status` is bought, gone or refused. False if it was closed before."""
+    changed = await session.execute(
         update(PurchaseIntent)
         .where(PurchaseIntent.id == intent_id, PurchaseIntent.status == "open")
         .values(status=status, reason=reason, closed_at=utcnow())
     )
+    return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 
 async def count(session: AsyncSession, status: str) -> int:

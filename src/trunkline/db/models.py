@@ -177,7 +177,8 @@ class Step(Base):
 
 
 class PurchaseIntent(Base):
-    """Committed before money: which exact number, at which carrier, under which mark, at what price seen.
+    """Committed before money: which exact number, at which carrier, under which mark, at what price seen, for which
+    restaurant (None: for stock).
 
     `status` open (the request may be under way, or its outcome is not known), bought, gone or refused. At most one
     open per number and one per restaurant. `number` is None where the carrier chooses it.
@@ -185,8 +186,8 @@ class PurchaseIntent(Base):
 
     __tablename__ = "purchase_intents"
     id: Mapped[str] = key("int")
-    assignment_id: Mapped[str] = mapped_column(ForeignKey("assignments.id"), index=True)
-    restaurant_id: Mapped[str] = mapped_column(ForeignKey("restaurants.id"))
+    assignment_id: Mapped[str | None] = mapped_column(ForeignKey("assignments.id"), index=True)
+    restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"))
     carrier: Mapped[str] = mapped_column(String(16))
     number: Mapped[str | None] = mapped_column(String(20))
     mark: Mapped[str] = mapped_column(String(64))

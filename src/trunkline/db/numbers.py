@@ -68,8 +68,9 @@ async def claim(session: AsyncSession, number: str, assignment_id: str, source: 
     return taken
 
 
-async def reserve(session: AsyncSession, number: str, assignment_id: str, **values: Any) -> bool:
-    """Choose an offered number for a purchase; False if we hold it already or another purchase chose it first."""
+async def reserve(session: AsyncSession, number: str, assignment_id: str | None, **values: Any) -> bool:
+    """Choose an offered number for a purchase; False if we hold it already or another purchase chose it first. Of two
+    purchases for stock (no assignment) the open intent decides."""
     await ensure(session, number, NumberState.PURCHASING, claimed_by=assignment_id, claim_source="purchased", **values)
     free = Number.state.in_([NumberState.FOREIGN, NumberState.RELEASED])
     ours = and_(Number.state == NumberState.PURCHASING, Number.claimed_by == assignment_id)

@@ -181,13 +181,20 @@ async def look(run: AssignmentRun, step: RunStep, carrier: Carrier, intent: Purc
         found = await step.look(lambda: carrier.find(number, mark_of(intent)), lag)
     except RetryLater as error:
         raise as_unknown(error) from None
-    if found is not None and carrier.capabilities.owner_mark:
-        mark = parse_mark(found.mark_text)
-        if mark is not None and str(mark) != intent.mark:
-            raise Foreign(f"{found.number} is ours for another assignment", provider=carrier.name)
-        if mark is None and found.used_by is not None:
-            raise Foreign(f"{found.number} is ours already and answered by {found.used_by}", provider=carrier.name)
+    if found is not None:
+        refuse_other(carrier, intent, found)
     return found
+
+
+def refuse_other(carrier: Carrier, intent: PurchaseIntent, found: OwnedNumber) -> None:
+    """Foreign unless this number can have come from this purchase."""
+    if not carrier.capabilities.owner_mark:
+        return
+    mark = parse_mark(found.mark_text)
+    if mark is not None and str(mark) != intent.mark:
+        raise Foreign(f"{found.number} is ours for another assignment", provider=carrier.name)
+    if mark is None and found.used_by is not None:
+        raise Foreign(f"{found.number} is ours already and answered by {found.used_by}", provider=carrier.name)
 
 
 async def count_attempt(run: AssignmentRun, intent: PurchaseIntent) -> None:
@@ -205,16 +212,23 @@ async def record_bought(
     detail = f"bought {owned.number} for {price}" + (f" ({note})" if note else "")
     async with step.finish("; ".join([detail, *owned.warnings])) as session:
         await intents.close(session, intent.id, "bought")
-        await debts.settle(session, intent.id, DebtKind.INTENT_UNKNOWN)
-        await numbers.ensure(session, owned.number, NumberState.PURCHASING, carrier=intent.carrier)
-        row = await numbers.get(session, owned.number)
-        if row.state != NumberState.IDLE:
-            numbers.move(row, NumberState.IDLE)
-        row.carrier, row.carrier_ref = intent.carrier, owned.ref
+        row = await keep(session, intent, owned)
         row.claimed_by, row.claim_source = run.id, "purchased"
-        row.monthly_price, row.currency = intent.monthly_price, intent.currency
-        row.country = row.country or intent.offer.get("country")
-        row.saved_urls, row.bought_at, row.released_at = owned.urls, utcnow(), None
+    return row
+
+
+async def keep(session: AsyncSession, intent: PurchaseIntent, owned: OwnedNumber) -> Number:
+    """The number of a closed intent is ours: idle, and claimed by nobody."""
+    await debts.settle(session, intent.id, DebtKind.INTENT_UNKNOWN)
+    await numbers.ensure(session, owned.number, NumberState.PURCHASING, carrier=intent.carrier)
+    row = await numbers.get(session, owned.number)
+    if row.state != NumberState.IDLE:
+        numbers.move(row, NumberState.IDLE)
+    row.carrier, row.carrier_ref = intent.carrier, owned.ref
+    row.claimed_by = row.claim_source = None
+    row.monthly_price, row.currency = intent.monthly_price, intent.currency
+    row.country = row.country or intent.offer.get("country")
+    row.saved_urls, row.bought_at, row.released_at = owned.urls, utcnow(), None
     return row
 
 
@@ -223,11 +237,16 @@ async def close(run: AssignmentRun, step: RunStep, intent: PurchaseIntent, statu
     step.detail = f"{intent.number or 'no number'} was not bought: {error.detail}"
     async with run.write() as session:
         await intents.close(session, intent.id, status, error.detail)
-        await debts.settle(session, intent.id, DebtKind.INTENT_UNKNOWN)
-        if intent.number is not None:
-            row = await numbers.get(session, intent.number)
-            numbers.move(row, NumberState.FOREIGN)
-            row.claimed_by = row.claim_source = None
+        await drop(session, intent)
+
+
+async def drop(session: AsyncSession, intent: PurchaseIntent) -> None:
+    """The number of a closed intent is not ours."""
+    await debts.settle(session, intent.id, DebtKind.INTENT_UNKNOWN)
+    if intent.number is not None:
+        row = await numbers.get(session, intent.number)
+        numbers.move(row, NumberState.FOREIGN)
+        row.claimed_by = row.claim_source = None
 
 
 def mark_of(intent: PurchaseIntent) -> OwnerMark:

@@ -11,11 +11,11 @@ from trunkline.db.debts import DebtKind
 from trunkline.db.models import Debt, PurchaseIntent, Restaurant
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import E164, NumberState
-from trunkline.errors import Conflict, TrunklineError
+from trunkline.errors import Conflict, Foreign, TrunklineError
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
 from trunkline.workflows import assign_number, release_number, repoint_numbers, run_batch
 from trunkline.workflows.manage_restaurant import NumberWish, request_number
-from trunkline.workflows.purchase import mark_of
+from trunkline.workflows.purchase import drop, keep, mark_of, refuse_other
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
@@ -65,7 +65,7 @@ async def settle(services: Services, debt: Debt) -> None:
 
 
 async def finish_assignment(services: Services, debt: Debt) -> None:
-    """What was paid for goes to the restaurant it was bought for; if that is gone, it becomes idle."""
+    """What was paid for goes to the restaurant it was bought for; if there is none (any more), it becomes idle."""
     async with services.database.write() as session:
         restaurant = await session.get(Restaurant, debt.restaurant_id) if debt.restaurant_id else None
         wanted = restaurant is not None and restaurant.deleted_at is None
@@ -75,11 +75,9 @@ async def finish_assignment(services: Services, debt: Debt) -> None:
             row.claimed_by = row.claim_source = None
             await debts.settle(session, debt.subject)
             return
-    if debt.restaurant_id is None:
-        return
-    if wanted and current is None:
+    if restaurant is not None and wanted and current is None:
         try:
-            await request_number(services, debt.restaurant_id, await wish_of(services, debt))
+            await request_number(services, restaurant.id, await wish_of(services, debt))
         except Conflict as error:
             log.info("owed to a restaurant that is busy", reason=error.detail)
         return
@@ -97,7 +95,7 @@ async def wish_of(services: Services, debt: Debt) -> NumberWish:
 
 
 async def settle_intent(services: Services, debt: Debt) -> None:
-    """A purchase of unknown outcome for a restaurant that needs it no more: ours becomes idle, else it is closed."""
+    """A purchase of unknown outcome that no restaurant waits for: a number that is ours becomes idle."""
     async with services.database.read() as session:
         intent = await session.get(PurchaseIntent, debt.subject)
     if intent is None or intent.status != "open":
@@ -107,18 +105,20 @@ async def settle_intent(services: Services, debt: Debt) -> None:
     carrier = services.carriers.get(intent.carrier)
     if carrier is None:
         raise Conflict(f"{intent.carrier} is not configured any more")
-    mark = mark_of(intent)
-    found = await carrier.find(E164(intent.number) if intent.number else None, mark)
+    try:
+        found = await carrier.find(E164(intent.number) if intent.number else None, mark_of(intent))
+        if found is not None:
+            refuse_other(carrier, intent, found)
+    except Foreign:
+        found = None
+    reason = None if found else "the carrier does not hold it for us"
     async with services.database.write() as session:
-        await intents.close(session, intent.id, "bought" if found else "gone", "settled after the restaurant's end")
-        await debts.settle(session, intent.id)
-        number = found.number if found else intent.number
-        if number is not None:
-            await numbers.ensure(session, number, NumberState.PURCHASING, carrier=intent.carrier)
-            row = await numbers.get(session, number)
-            numbers.move(row, NumberState.IDLE if found else NumberState.FOREIGN)
-            row.claimed_by = row.claim_source = None
-            row.carrier_ref = found.ref if found else None
+        if not await intents.close(session, intent.id, "bought" if found else "gone", reason):
+            return  # whoever sent the purchase has got the reply meanwhile
+        if found is not None:
+            await keep(session, intent, found)
+        else:
+            await drop(session, intent)
 
 
 async def detach(services: Services, debt: Debt) -> None:
