@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -50,6 +51,7 @@ class ProviderClient:
     A reply below 300 is returned; anything else raises the ProviderError class that says what to do next. Redirects
     are not followed: they would take the keys, or a purchase, elsewhere. `classify` is the vendor's reading of its own
     refusals (4xx): it returns the error, or None for the general rule. The error gets its provider and operation here.
+    `clock_skew` is by how many seconds our clock was ahead of the provider's at its last answer.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class ProviderClient:
         self._bucket = AsyncLimiter(max(limits.per_second, 1.0), 1.0)
         self._places = asyncio.Semaphore(limits.at_once)
         self._patience = limits.timeout
+        self.clock_skew: float | None = None
         self._not_before = 0.0
 
     async def request(
@@ -108,6 +111,7 @@ class ProviderClient:
                 self._record(operation, method, path, started, type(error).__name__)
                 raise self._no_answer(operation, error, lost) from None
         reply = Reply(response.status_code, _body_of(response), response.headers)
+        self.clock_skew = skew_of(reply.headers)
         self._record(operation, method, path, started, str(reply.status))
         if reply.status >= 300:
             raise self._error(operation, reply, creates)
@@ -179,6 +183,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         except (KeyError, ValueError):
             continue
     return None
+
+
+def skew_of(headers: Mapping[str, str]) -> float | None:
+    try:
+        return time.time() - parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None
 
 
 def short_text(body: Any) -> str:

@@ -81,6 +81,10 @@ class Assistant:
 class VoicePlatform(Protocol):
     """One organisation at the voice platform. Raises ProviderError subclasses as a Carrier does."""
 
+    @property
+    def clock_skew(self) -> float | None:
+        """By how many seconds our clock was ahead of the platform's at its last answer; None if it has not said."""
+
     async def numbers(self) -> list[VoiceNumber]:
         """Every number of the organisation: all pages, or an error."""
 

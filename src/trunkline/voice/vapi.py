@@ -72,6 +72,10 @@ class VapiPlatform:
     def configured(cls, settings: Settings) -> bool:
         return settings.vapi_api_key is not None
 
+    @property
+    def clock_skew(self) -> float | None:
+        return self._api.clock_skew
+
     async def numbers(self) -> list[VoiceNumber]:
         return [voice_number(row) async for row in self._rows("numbers", {})]
 

@@ -1,0 +1,262 @@
+"""Looks whether everything that calls and purchases need is right, at the live providers too; changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from trunkline.carriers.base import AccountState, Carrier
+from trunkline.db import migrate
+from trunkline.db.lock import database_file
+from trunkline.errors import ActionRequired, TrunklineError
+from trunkline.http import Limits, ProviderClient, Reply
+from trunkline.settings import Routing
+from trunkline.voice.base import Assistant
+from trunkline.workflows.repoint_numbers import Drift, find_drift
+from trunkline.workflows.services import WEBHOOK_PATH, Services
+from trunkline.workflows.set_up_assistant import EVENTS, OUR_VARIABLE
+
+ANSWER_SECONDS = 10.0
+SKEW_SECONDS = 30.0
+SET_UP = "trunkline setup-vapi"
+REPOINT = "trunkline repoint"
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found on one subject, and what to do about it where it is not ok."""
+
+    subject: str
+    level: Level
+    text: str
+    mend: str | None = None
+
+
+def ok(subject: str, text: str) -> Finding:
+    return Finding(subject, Level.OK, text)
+
+
+def warning(subject: str, text: str, mend: str) -> Finding:
+    return Finding(subject, Level.WARNING, text, mend)
+
+
+def problem(subject: str, text: str, mend: str | None) -> Finding:
+    return Finding(subject, Level.PROBLEM, text, mend or "see the text")
+
+
+def refused(subject: str, error: TrunklineError) -> Finding:
+    return problem(subject, error.detail, error.hint or "try again in a moment")
+
+
+async def diagnose(services: Services) -> AsyncIterator[Finding]:
+    """One finding after the other, as they come. `services` need not be started, and a server may run meanwhile."""
+    database, readable = await check_database(services)
+    yield database
+    yield await check_server(services)
+    async for finding in check_address(services):
+        yield finding
+    for name in services.settings.carriers:
+        yield await check_carrier(name, services.carriers.get(name))
+    yield caps(services)
+    async for finding in check_voice(services, readable):
+        yield finding
+    yield clock(services.voice.clock_skew)
+
+
+async def check_database(services: Services) -> tuple[Finding, bool]:
+    """With whether its tables can be read."""
+    url = services.settings.database_url
+    file = database_file(url)
+    where = f"SQLite {file}" if file else "PostgreSQL"
+    try:
+        found, behind = await asyncio.to_thread(lambda: (migrate.current(url), migrate.pending(url)))
+    except TrunklineError as error:
+        return refused("database", error), False
+    if behind and file:
+        return ok("database", f"{where} is brought to the present schema by the next start of the server"), False
+    if behind:
+        return problem("database", f"{where} is at schema {found or 'none'}", "run: trunkline db upgrade"), False
+    return ok("database", f"{where} answers, at schema {found}"), True
+
+
+async def check_server(services: Services) -> Finding:
+    url = services.settings.trunkline_url
+    why = await unhealthy(services, url)
+    if why is None:
+        return ok("server", f"runs at {url}")
+    return warning("server", f"none runs at {url}: {why}", "start it with: trunkline serve, or set TRUNKLINE_URL")
+
+
+async def check_address(services: Services) -> AsyncIterator[Finding]:
+    """PUBLIC_BACKEND_URL as Vapi would use it; that it answers here does not prove that it does from outside."""
+    subject, base = "public address", services.settings.public_backend_url
+    if base is None:
+        text, mend = "PUBLIC_BACKEND_URL is not set, so that Vapi cannot reach us", f"set it, then run: {SET_UP}"
+        server_mode = services.settings.vapi_routing is Routing.SERVER
+        yield problem(subject, text, mend) if server_mode else warning(subject, text, mend)
+        return
+    parts = urlsplit(base)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        yield problem(subject, f"{base} is not an address", "write it like https://trunkline.example.com")
+        return
+    if on_this_machine(parts.hostname):
+        yield warning(subject, f"{base} is reached from this machine only", "use a tunnel, or a public host")
+    elif parts.scheme != "https":
+        yield problem(subject, f"{base} is not https: calls and the secret travel in clear", "use https")
+    if why := await unhealthy(services, base):
+        yield problem(subject, f"{base} does not answer: {why}", "start the server, or correct the address")
+        return
+    yield ok(subject, f"{base} answers")
+    yield await check_webhook(services, base)
+
+
+async def check_webhook(services: Services, base: str) -> Finding:
+    """A message as Vapi sends it, of a type that nothing follows from."""
+    try:
+        await asked(services, base, "POST", WEBHOOK_PATH, {"message": {"type": "doctor"}})
+    except ActionRequired:
+        text = "the server at this address does not know our VAPI_SECRET_KEY"
+        return problem("webhook", text, "give both the same VAPI_SECRET_KEY, or correct PUBLIC_BACKEND_URL")
+    except TrunklineError as error:
+        return problem("webhook", error.detail, "look at the server's log")
+    return ok("webhook", "it takes our secret")
+
+
+def clock(skew: float | None) -> Finding:
+    """Against the provider's. Signatures and certificates need the right time."""
+    if skew is None:
+        return warning("clock", "Vapi did not say what time it is", "try again in a moment")
+    if abs(skew) > SKEW_SECONDS:
+        text = f"this machine is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
+        return problem("clock", text, "let it follow a time server (NTP)")
+    return ok("clock", "is right")
+
+
+async def check_carrier(name: str, carrier: Carrier | None) -> Finding:
+    if carrier is None:
+        return warning(
+            name, "is in CARRIERS, but its keys are not set", f"set {name}'s keys, or take it out of CARRIERS"
+        )
+    try:
+        state = await carrier.account()
+    except TrunklineError as error:
+        return refused(name, error)
+    return of_account(name, state)
+
+
+def of_account(name: str, state: AccountState | None) -> Finding:
+    if state is None:
+        return ok(name, "is configured; there is no account to ask about")
+    money = f"balance {state.balance} {state.currency or ''}".strip() if state.balance is not None else None
+    text = ", ".join(
+        ["keys are valid", *([f"{state.kind.title()} account"] if state.kind else []), *filter(None, [money])]
+    )
+    if not state.usable:
+        return problem(name, f"{text}; the account is not active", "settle its state in the carrier's console")
+    if state.kind == "trial":
+        return warning(name, f"{text}: restaurants share its one number", "upgrade it when each is to have its own")
+    if state.balance is not None and state.balance <= 0:
+        return warning(name, f"{text}: nothing can be bought", "add credit")
+    return ok(name, text)
+
+
+def caps(services: Services) -> Finding:
+    settings = services.settings
+    text = f"each provider gets at most {settings.provider_requests_per_second:g} requests a second"
+    return ok("caps", f"{text}, {settings.provider_concurrency} at once")
+
+
+async def check_voice(services: Services, readable: bool) -> AsyncIterator[Finding]:
+    """Vapi's key, the assistant, the credential, and what answers the numbers."""
+    try:
+        assistant = await services.voice.assistant()
+    except TrunklineError as error:
+        yield refused("vapi", error)
+        return
+    yield ok("vapi", "the key is valid")
+    try:
+        credential = await services.voice.find_webhook_credential()
+    except TrunklineError as error:
+        yield refused("credential", error)
+        credential = None
+    if assistant is None:
+        name = services.settings.vapi_assistant_name
+        yield problem("assistant", f"Vapi has none named {name!r}", f"run: {SET_UP}")
+        return
+    for finding in of_assistant(services, assistant, credential):
+        yield finding
+    if readable and (credential or services.settings.vapi_routing is Routing.ASSISTANT):
+        try:
+            for finding in of_drift(services.settings.vapi_routing, await find_drift(services)):
+                yield finding
+        except TrunklineError as error:
+            yield refused("routing", error)
+
+
+def of_assistant(services: Services, assistant: Assistant, credential: str | None) -> list[Finding]:
+    """What its calls need; all of it is right where nothing is found."""
+    found, url = [], services.server_url
+    if url is None:
+        found.append(warning("assistant", "its calls are not reported to us", "set PUBLIC_BACKEND_URL"))
+    elif assistant.server_url != url:
+        text = f"its server is {assistant.server_url or 'not set'} and not {url}"
+        found.append(problem("assistant", text, f"run: {SET_UP}"))
+    elif credential is None or assistant.server_credential_id != credential:
+        found.append(problem("assistant", "it does not send our VAPI_SECRET_KEY", f"run: {SET_UP}"))
+    if missing := [e for e in EVENTS if e not in (assistant.server_messages or EVENTS)]:
+        found.append(problem("assistant", f"its serverMessages leave out {', '.join(missing)}", f"run: {SET_UP}"))
+    by_name = OUR_VARIABLE.search(assistant.first_message or "")
+    if by_name and services.settings.vapi_routing is Routing.ASSISTANT:
+        text = "its greeting has a variable that only a call which asked our server fills in"
+        found.append(warning("assistant", text, f"run: {SET_UP}, or set VAPI_ROUTING=server"))
+    return found or [ok("assistant", f"{assistant.name!r} ({assistant.id}) reaches us with our secret")]
+
+
+def of_drift(routing: Routing, drift: Drift) -> list[Finding]:
+    who = "the shared assistant" if routing is Routing.ASSISTANT else "our server"
+    total, found = drift.in_service, []
+    if drift.wrong:
+        text = f"{len(drift.wrong)} of {total} numbers in service are not answered by {who}"
+        found.append(problem("routing", text, f"run: {REPOINT}"))
+    if left := [*drift.foreign, *drift.missing]:
+        text = f"{len(left)} of {total} numbers in service serve somebody else in Vapi or are not there"
+        mend = "connect them again in Vapi's dashboard, or release them"
+        found.append(problem("routing", f"{text}: {', '.join(left[:3])}", mend))
+    return found or [ok("routing", f"numbers in service: {total}, all answered by {who}")]
+
+
+async def unhealthy(services: Services, base: str) -> str | None:
+    """Why a server of ours does not answer there, None if it does."""
+    try:
+        reply = await asked(services, base, "GET", "/healthz")
+    except TrunklineError as error:
+        return error.detail
+    return None if isinstance(reply.body, dict) and reply.body.get("status") == "ok" else "something else answers"
+
+
+async def asked(services: Services, base: str, method: str, path: str, body: Any = None) -> Reply:
+    secret = services.settings.vapi_secret_key
+    headers = {"X-Vapi-Secret": secret.get_secret_value()} if secret and method == "POST" else None
+    client = ProviderClient("the server", base.rstrip("/"), Limits(timeout=ANSWER_SECONDS), headers=headers)
+    try:
+        return await client.request(path.rsplit("/", 1)[-1], method, path, json=body)
+    finally:
+        await client.close()
+
+
+def on_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
