@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from trunkline import __version__
-from trunkline.cli import assignments, batches, db, debts, demo, numbers, restaurants, sandbox, serve
+from trunkline.cli import (
+    assignments,
+    batches,
+    calls,
+    db,
+    debts,
+    demo,
+    doctor,
+    numbers,
+    repoint,
+    restaurants,
+    sandbox,
+    serve,
+    setup_vapi,
+)
 from trunkline.cli.asking import FAILED, USAGE
 from trunkline.cli.output import complain
 from trunkline.errors import InvalidInput, SettingsError, TrunklineError
@@ -32,6 +46,11 @@ app.add_typer(numbers.app, name="numbers")
 app.add_typer(assignments.app, name="assignments")
 app.add_typer(batches.app, name="batch")
 app.command("debts")(debts.debts)
+app.command("repoint")(repoint.repoint)
+app.command("doctor")(doctor.doctor)
+app.command("setup-vapi")(setup_vapi.setup_vapi)
+app.command("call-test")(calls.call_test)
+sandbox.app.command("call")(calls.call)
 
 
 def _show_version(wanted: bool) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trunkline.errors import TrunklineError
+
 if TYPE_CHECKING:
     from trunkline.cli.servers import Server
     from trunkline.settings import Settings
@@ -45,6 +47,7 @@ def serve(
     from trunkline.settings import load_settings
 
     settings, secret = load_settings(), "$VAPI_SECRET_KEY"
+    configure_logs(settings.log_level, settings.log_format)
     with ExitStack() as stack:
         sock = stack.enter_context(listen(host, port))
         if sandbox or (sandbox_without_keys and not has_provider_keys(settings)):
@@ -54,7 +57,6 @@ def serve(
             settings = on_sandbox(stack, url_of(sock))
             secret = secret if own_secret else _shown(settings)
         refuse_unusable(settings)
-        configure_logs(settings.log_level, settings.log_format)
         guide = TRY_IT.format(url=url_of(sock), secret=secret)
         Server(create_app(settings), sock, grace=settings.shutdown_seconds, announce=lambda: typer.echo(guide)).run()
 
@@ -65,23 +67,36 @@ def has_provider_keys(settings: Settings) -> bool:
 
 
 def on_sandbox(stack: ExitStack, url: str) -> Settings:
-    """Start a sandbox beside the server that will answer at `url`, and the settings that use nothing else."""
+    """Start a sandbox beside the server that will answer at `url`, whose calls come there, and the settings that use
+    nothing else."""
     from tempfile import TemporaryDirectory
 
-    sandbox = started_sandbox(stack)
+    from trunkline.cli.played import SANDBOX_PORT
+    from trunkline.cli.setup_vapi import set_up
+
+    sandbox = started_sandbox(stack, SANDBOX_PORT)
     folder = stack.enter_context(TemporaryDirectory(prefix="trunkline-"))
     typer.echo("# this runs on a sandbox: no real account is used, nothing is bought, all is forgotten at the end")
     typer.echo(f"# the sandbox's accounts, stock and faults: {sandbox.url}/sandbox/state")
-    return sandbox_settings(sandbox.url, database_url=f"sqlite:///{folder}/trunkline.sqlite", public_backend_url=url)
+    typer.echo(f"# a call without a phone: trunkline call-test RESTAURANT --sandbox {sandbox.url}")
+    settings = sandbox_settings(
+        sandbox.url, database_url=f"sqlite:///{folder}/trunkline.sqlite", public_backend_url=url
+    )
+    set_up(settings)
+    return settings
 
 
-def started_sandbox(stack: ExitStack) -> Server:
-    """A sandbox on a free port of loopback, in a thread, until the stack ends."""
+def started_sandbox(stack: ExitStack, wanted_port: int = 0) -> Server:
+    """A sandbox on loopback, at the wanted port or else at a free one, in a thread, until the stack ends."""
     from trunkline.cli.servers import Server, in_background, listen
     from trunkline.sandbox.app import DroppingProtocol
     from trunkline.sandbox.server import sandbox_app
 
-    return stack.enter_context(in_background(Server(sandbox_app(), listen("127.0.0.1", 0), http=DroppingProtocol)))
+    try:
+        sock = listen("127.0.0.1", wanted_port)
+    except TrunklineError:
+        sock = listen("127.0.0.1", 0)
+    return stack.enter_context(in_background(Server(sandbox_app(), sock, http=DroppingProtocol)))
 
 
 def sandbox_settings(sandbox_url: str, **more: Any) -> Settings:

@@ -1,0 +1,64 @@
+"""`trunkline repoint`: numbers in service follow a change of VAPI_ROUTING, of our address or of the secret."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trunkline.cli import show
+from trunkline.cli.asking import DONE, FAILED, PARTLY, agreed, asking
+from trunkline.cli.following import LOOK_SECONDS
+from trunkline.cli.options import Json, Yes
+
+if TYPE_CHECKING:
+    from trunkline.client import Trunkline
+    from trunkline.client.models import Drift, Repoint
+
+
+def repoint(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Point the numbers in service at what is to answer them, after VAPI_ROUTING or PUBLIC_BACKEND_URL has changed.
+
+    Numbers that serve somebody else in Vapi are left alone. The exit code is 3 if some could not be changed.
+
+    \b
+    Examples:
+      trunkline repoint --dry-run
+      trunkline repoint --yes
+    """
+    with asking() as client:
+        drift = client.plan_repoint()
+        if not json:
+            describe(drift)
+        if dry_run or not drift.wrong:
+            if json:
+                show.as_json(drift)
+            raise typer.Exit(DONE)
+        if not agreed(f"Change {show.times(drift.wrong, 'number')}?", yes):
+            raise typer.Exit(FAILED)
+        run = end_of(client, client.start_repoint())
+    if json:
+        show.as_json(run)
+    else:
+        typer.echo(f"{run.status}: {run.moved} moved, {run.left_alone} left alone, {run.failed} failed")
+        if run.message:
+            typer.echo(run.message)
+    raise typer.Exit(FAILED if run.status == "failed" else PARTLY if run.failed else DONE)
+
+
+def describe(drift: Drift) -> None:
+    who = "the shared assistant" if drift.routing == "assistant" else "this server"
+    typer.echo(f"{show.times(drift.in_service, 'number')} in service; {drift.right} answered by {who}")
+    typer.echo(f"to be pointed right: {drift.wrong}; left alone: {show.cell(drift.left_alone_numbers)}")
+
+
+def end_of(client: Trunkline, run: Repoint) -> Repoint:
+    while run.status == "running":
+        time.sleep(LOOK_SECONDS)
+        run = client.repoint(run.id)
+    return run
