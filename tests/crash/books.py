@@ -44,9 +44,9 @@ class Books:
         held = [n["number"] for numbers in self.held.values() for n in numbers]
         mapped = [m.number for m in self.mappings]
         found = [f"{n} is held twice" for n, count in Counter(held).items() if count > 1]
-        bought = Counter(i.restaurant_id for i in self.intents if i.status == "bought")
-        kept = {n for n, row in self.numbers.items() if row.state in ("idle", "in_service", "cooling_down")}
-        found += [f"{r} bought {count} numbers" for r, count in bought.items() if count > 1]
+        bought = Counter(i.assignment_id for i in self.intents if i.status == "bought" and i.assignment_id)
+        kept = {n for n, row in self.numbers.items() if row.state in ("idle", "in_service", "cooling_down", "releasing")}
+        found += [f"{a} bought {count} numbers" for a, count in bought.items() if count > 1]
         found += [f"orphan: {n} is held and unknown to us" for n in held if n not in self.numbers]
         known_ours = {i.number for i in self.intents if i.status == "bought"}
         found += [
@@ -55,7 +55,9 @@ class Books:
         found += [f"{n} is mapped and nobody holds it" for n in mapped if n not in held]
         active = Counter(m.number for m in self.mappings if m.active)
         found += [f"{n} has {active[n]} active mappings" for n in set(mapped) if active[n] != 1]
-        found += [f"{n} is claimed by {row.claimed_by} for ever" for n, row in self.numbers.items() if row.claimed_by]
+        owed = {d.subject for d in self.debts} | {i.number for i in self.intents if i.status == "open"}
+        claimed = {n: row.claimed_by for n, row in self.numbers.items() if row.claimed_by and n not in owed}
+        found += [f"{n} is claimed by {assignment} for ever" for n, assignment in claimed.items()]
         found += [f"{n} is {self.numbers[n].state} and mapped" for n in mapped if self.numbers[n].state != "in_service"]
         records = Counter(r.get("number") for r in self.in_vapi)
         found += [f"{n} stands {count} times in Vapi" for n, count in records.items() if count > 1]

@@ -31,16 +31,16 @@ QUICK = {
 
 
 class ServerProcess:
-    """`trunkline serve` on a free port; `kill()` is kill -9. Its log goes to `log`."""
+    """`trunkline serve` on a free port, or on this one; `kill()` is kill -9. Its log goes to `log`."""
 
-    def __init__(self, sandbox: SandboxServer, database_url: str, log: Path, **changes: str) -> None:
+    def __init__(self, sandbox: SandboxServer, database_url: str, log: Path, port: int = 0, **changes: str) -> None:
         keys = environment(sandbox.url) | QUICK | {"DATABASE_URL": database_url} | changes
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
         self.log = log
         self._out = log.with_suffix(".out")
         with log.open("a") as errors, self._out.open("w") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "trunkline", "serve", "--port", "0"],
+                [sys.executable, "-m", "trunkline", "serve", "--port", str(port)],
                 cwd=log.parent,  # where there is no .env
                 env=inherited | keys,
                 stdout=out,

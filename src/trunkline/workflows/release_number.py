@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,6 +36,7 @@ async def request_release(services: Services, number: str, *, give_back: bool, f
             for mapping in current:
                 mapping.active, mapping.ended_at, mapping.end_reason = False, utcnow(), "number_released"
                 row.former_restaurant_id = mapping.restaurant_id
+                row.cooling_until = utcnow() + timedelta(hours=services.settings.number_cooldown_hours)
             numbers.move(row, NumberState.RELEASING)
             release = Release(number=number, give_back=give_back)
             session.add(release)
@@ -117,8 +120,13 @@ async def leave_carrier(run: Run, release: Release, row: Number) -> None:
         )
         async with step.finish(f"{row.number} {done}") as session:
             kept = await numbers.get(session, row.number)
-            numbers.move(kept, NumberState.RELEASED)
-            kept.voice_id, kept.released_at = None, utcnow()
+            kept.voice_id = None
+            if release.give_back:
+                numbers.move(kept, NumberState.RELEASED)
+                kept.released_at, kept.cooling_until = utcnow(), None
+            else:  # still paid for: idle again, once it has cooled down if it served somebody
+                numbers.move(kept, NumberState.COOLING_DOWN)
+                kept.cooling_until = kept.cooling_until or utcnow()
             await releases.fence(
                 session, release.id, release.epoch, status="done", message=f"{row.number} {done}", ended_at=utcnow()
             )
