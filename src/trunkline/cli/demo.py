@@ -69,6 +69,19 @@ class Row:
         return told == (self.expected.ends, self.expected.path, has_number, shares)
 
 
+@dataclass(frozen=True)
+class Called:
+    """One call, played without a phone: whose number was called, who should answer, and who did."""
+
+    number: str
+    expected: str
+    answered: str
+
+    @property
+    def right(self) -> bool:
+        return self.answered == self.expected
+
+
 class Stage:
     """The server's API and the sandbox behind it, as the story needs them."""
 
@@ -76,6 +89,7 @@ class Stage:
         self.sandbox = sandbox
         self.settings = settings
         self.rows: list[Row] = []
+        self.calls: list[Called] = []
 
     @contextmanager
     def serving(self, **changes: Any) -> Iterator[None]:
@@ -92,6 +106,7 @@ class Stage:
             in_background(Server(create_app(settings), listen("127.0.0.1", 0))) as server,
             httpx2.Client(base_url=server.url, headers=headers, timeout=60) as self.api,
         ):
+            self.reached = settings.model_copy(update={"public_backend_url": server.url})
             yield
 
     def create(self, name: str, expected: Expected, **body: Any) -> str:
@@ -126,10 +141,23 @@ class Stage:
             time.sleep(0.05)
             row = self.sandbox.get(f"{path}/{row['id']}", headers=headers).raise_for_status().json()
 
+    def call_everyone(self) -> None:
+        """One call to each restaurant that has a number, after the assistant was told where this server is."""
+        from trunkline.cli.played import PlayedCall
+        from trunkline.cli.setup_vapi import set_up
+
+        set_up(self.reached)
+        restaurants = self.api.get("/api/restaurants?has_number=true&limit=200").raise_for_status().json()["items"]
+        for restaurant in restaurants:
+            call = self.sandbox.post("/sandbox/calls", json={"to": restaurant["phone_number"]}).raise_for_status()
+            played = PlayedCall.of(call.json())
+            answered = played.restaurant_name or f"nobody: {played.why}"
+            self.calls.append(Called(restaurant["phone_number"], restaurant["name"], answered))
+
 
 def play(stage: Stage) -> list[str]:
-    """The story: first without a carrier's keys, then with Twilio's, whose account is a trial for a while. Returns what
-    is wrong at its end beyond the rows."""
+    """The story: first without a carrier's keys, then with Twilio's, whose account is a trial for a while; at the end a
+    call to each. Returns what is wrong beyond the rows and the calls."""
     with stage.serving(twilio_account_sid=None, twilio_auth_token=None):
         stage.create("Undecided", NOT_ASKED, assign_phone=False)
         early = stage.create("Early", NO_CARRIER)
@@ -149,7 +177,9 @@ def play(stage: Stage) -> list[str]:
         trial = stage.create("Trial", SHARED)
         stage.account(trial=False)
         stage.ask_again(trial, "upgraded", PURCHASED)
-        return accounts_faults(stage)
+        faults = accounts_faults(stage)
+        stage.call_everyone()
+        return faults
 
 
 def accounts_faults(stage: Stage) -> list[str]:
@@ -166,15 +196,15 @@ def accounts_faults(stage: Stage) -> list[str]:
 
 
 def demo() -> None:
-    """Play every path of the chart on a sandbox, and show what each restaurant got and the steps on the way.
+    """Play every path of the chart on a sandbox, and show what each restaurant got; then call each.
 
     Restaurants are created over HTTP at a real server with a temporary database, on free ports. The exit code is 0 only
-    if each request ended as the chart says.
+    if each request ended as the chart says, and each call was answered by the restaurant that was called.
     """
     from rich.console import Console
 
     started = time.monotonic()
-    rows, faults = perform()
+    rows, calls, faults = perform()
     seconds = time.monotonic() - started
     console = Console()
     if not console.is_terminal:
@@ -184,10 +214,13 @@ def demo() -> None:
         console.print(f"wrong: {fault}", style="red", highlight=False)
     right = sum(row.right for row in rows)
     console.print(f"{right} of {len(rows)} requests ended as the chart says, in {seconds:.1f} s", highlight=False)
-    raise typer.Exit(1 if faults or right < len(rows) else 0)
+    console.print(calls_of(calls))
+    answered = sum(call.right for call in calls)
+    console.print(f"{answered} of {len(calls)} calls were answered by the restaurant that was called", highlight=False)
+    raise typer.Exit(1 if faults or right < len(rows) or answered < len(calls) else 0)
 
 
-def perform() -> tuple[list[Row], list[str]]:
+def perform() -> tuple[list[Row], list[Called], list[str]]:
     """Start the sandbox, play, and compare."""
     import httpx2
 
@@ -201,7 +234,8 @@ def perform() -> tuple[list[Row], list[str]]:
         plain = default_settings() | {"database_url": f"sqlite:///{folder}/demo.sqlite"}
         client = stack.enter_context(httpx2.Client(base_url=sandbox.url, timeout=60))
         stage = Stage(client, sandbox_settings(sandbox.url, **plain))
-        return stage.rows, play(stage)
+        faults = play(stage)
+        return stage.rows, stage.calls, faults
 
 
 def table_of(rows: list[Row]) -> Table:
@@ -216,6 +250,16 @@ def table_of(rows: list[Row]) -> Table:
             else Text(f"says {row.expected.ends}: {via(row.expected.path)}", "red")
         )
         table.add_row(row.title, row.number or "none", row.ends, via(row.path), right)
+    return table
+
+
+def calls_of(calls: list[Called]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("called", "expected", "answered")
+    for call in calls:
+        table.add_row(call.number, call.expected, Text(call.answered, "green" if call.right else "red"))
     return table
 
 
