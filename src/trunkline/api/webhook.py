@@ -12,13 +12,13 @@ import structlog
 from fastapi import APIRouter, Body, FastAPI, Security
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from trunkline.api import examples
 from trunkline.api.dependencies import SECRET_SCHEME
 from trunkline.api.problems import documented, respond, unexpected
 from trunkline.errors import NotFound, PayloadTooLarge, TrunklineError, Unauthorized
-from trunkline.metrics import WEBHOOKS
+from trunkline.metrics import CALLS_CONNECTED, WEBHOOKS
 from trunkline.routing.messages import not_a_message
 from trunkline.routing.router import Router, not_stored
 from trunkline.settings import Settings
@@ -93,7 +93,6 @@ class Webhook:
     def __init__(self, settings: Settings, router: Router) -> None:
         self._proof = Proof(settings)
         self._router = router
-        self._answered = WEBHOOKS.labels("assistant-request", "200")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = scope["headers"]
@@ -101,15 +100,17 @@ class Webhook:
         try:
             if not proven and not self._proof.may_be_signed:
                 raise not_vapi()
-            body = await read_body(receive)
+            message = await receive()
+            body = message.get("body", b"")
+            if message.get("more_body", True) or len(body) > MAX_BODY:
+                body = await rest_of(message, receive)
             if not proven and not self._proof.by_signature(headers, body):
                 raise not_vapi()
             answer = self._router.at_once(body)
             if answer is None:
                 answer = await self._router.later(body)
-                WEBHOOKS.labels("other", "200").inc()
             else:
-                self._answered.inc()
+                CALLS_CONNECTED.count += 1
         except Disconnected:
             return
         except Exception as error:
@@ -126,21 +127,19 @@ class Webhook:
         await send({"type": "http.response.body", "body": answer})
 
 
-async def read_body(receive: Receive) -> bytes:
-    """Its size is counted as it comes, whatever was announced."""
-    message = await receive()
+async def rest_of(message: Message, receive: Receive) -> bytes:
+    """The whole body that begins with this message. Its size is counted as it comes, whatever was announced."""
     parts: list[bytes] = []
     size = 0
     while True:
         if message["type"] == "http.disconnect":
             raise Disconnected
-        part: bytes = message.get("body", b"")
-        size += len(part)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
         if size > MAX_BODY:
             raise too_large()
         if not message.get("more_body", False):
-            return b"".join((*parts, part)) if parts else part
-        parts.append(part)
+            return b"".join(parts)
         message = await receive()
 
 
@@ -171,7 +170,7 @@ CONNECTED = {
 }
 
 
-class Message(BaseModel):
+class VapiMessage(BaseModel):
     """A message of Vapi's; fields that are not described here are ignored."""
 
     message: dict[str, Any] = Field(description="`type` says what it is about")
@@ -194,7 +193,9 @@ class Message(BaseModel):
     },
 )
 async def vapi_webhook(
-    body: Annotated[Message, Body(openapi_examples={"asked": {"summary": "Who answers?", "value": ASSISTANT_REQUEST}})],
+    body: Annotated[
+        VapiMessage, Body(openapi_examples={"asked": {"summary": "Who answers?", "value": ASSISTANT_REQUEST}})
+    ],
     _secret: Annotated[str | None, Security(SECRET_SCHEME)],
 ) -> dict[str, Any]:
     """For the OpenAPI document alone: `WebhookFirst` answers before the framework is asked."""

@@ -85,7 +85,7 @@ async def _routes(session: AsyncSession, rows: Rows, mapped: Rows) -> list[Route
     callers = await _callers(session, shared) if shared else {}
     found = []
     for number, voice_id, state, former_id, former_name in rows:
-        group = groups.get(number, ())
+        group: Rows = groups.get(number, ())
         users = tuple(User(row[1], row[3], tuple(callers.get(row[1], ()))) for row in group)
         if users and group[0][2]:
             found.append(Route(number, voice_id, users[0], users[1:]))

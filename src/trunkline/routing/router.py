@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from trunkline.errors import NotReady
-from trunkline.metrics import CALL_REPORTS, UNROUTED_CALLS
+from trunkline.metrics import CALL_REPORTS, UNROUTED_CALLS, WEBHOOKS
 from trunkline.routing.assistant import KnownAssistant
 from trunkline.routing.call_log import CallLog
 from trunkline.routing.directory import Directory, Former, encode, read_values
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 Json = dict[str, Any]
 ASKED = "assistant-request"
 NOTHING = b"{}"
+KINDS = {ASKED, "status-update", "end-of-call-report", "tool-calls"}
 STORED_WITHIN = 5.0
 ASSISTANT_WITHIN = 3.0  # Vapi waits 7.5 s for the answer as a whole
 
@@ -76,7 +77,9 @@ class Router:
     async def later(self, body: bytes) -> bytes:
         """MalformedRequest for what is not a message, NotReady where a report must be sent again."""
         message = read_message(body)
-        match message["type"]:
+        kind = message["type"]
+        WEBHOOKS.labels(kind if kind in KINDS else "other", "200").inc()
+        match kind:
             case "assistant-request":
                 return await self._answer_call(message)
             case "tool-calls":
