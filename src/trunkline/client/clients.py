@@ -90,7 +90,7 @@ class Trunkline:
                 with self._http.stream(**reader.request()) as response:
                     if not response.is_success:
                         response.read()
-                    wire.check(response)
+                    reader.check(response)
                     for line in response.iter_lines():
                         yield from reader.feed(line)
             except httpx2.HTTPError as error:
@@ -186,7 +186,7 @@ class AsyncTrunkline:
                 async with self._http.stream(**reader.request()) as response:
                     if not response.is_success:
                         await response.aread()
-                    wire.check(response)
+                    reader.check(response)
                     async for line in response.aiter_lines():
                         for told in reader.feed(line):
                             yield told

@@ -165,6 +165,12 @@ class EventReader:
         self._event = {}
         return request_of(self._call) | {"headers": headers, "timeout": httpx2.Timeout(QUIET, connect=5.0)}
 
+    def check(self, response: httpx2.Response) -> None:
+        """ApiError unless it is a stream of events; a refusal has been read."""
+        check(response)
+        if not response.headers.get("content-type", "").startswith("text/event-stream"):
+            raise strange(response)
+
     def feed(self, line: str) -> Iterator[Batch | BatchItem]:
         """What the event tells that ends with this line, if one does."""
         self._heard = time.monotonic()
