@@ -1,0 +1,122 @@
+"""Which carrier serves: the order of the settings, what is skipped and why, and when the next one is tried."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.support.desk import Desk, Opener
+from trunkline.db import assignments
+from trunkline.sandbox import twilio
+
+pytestmark = pytest.mark.anyio
+
+ALL = ["twilio", "telnyx", "vonage", "vapi"]
+
+
+async def steps(desk: Desk, assignment_id: str) -> list[tuple[str, str | None, str]]:
+    async with desk.services.database.read() as session:
+        rows = (await assignments.steps(session, [assignment_id]))[assignment_id]
+    return [(row.name, row.carrier, row.status) for row in rows]
+
+
+@pytest.mark.parametrize("carrier", ALL)
+async def test_a_pinned_carrier_serves(open_desk: Opener, carrier: str) -> None:
+    async with open_desk(carriers=ALL) as desk:
+        assignment = await desk.assign(carrier=carrier)
+        assert (assignment.status, assignment.source) == ("assigned", "purchased")
+        row = await desk.number(assignment.number)
+        assert row.carrier == carrier
+        assert row.currency == ("EUR" if carrier == "vonage" else "USD")
+        assert [h["number"] for h in desk.sandbox.held(carrier)] == [assignment.number]
+
+
+async def test_the_next_carrier_is_tried_when_one_has_no_stock(open_desk: Opener) -> None:
+    async with open_desk(carriers=ALL) as desk:
+        desk.sandbox.control.delete("/numbers", params={"carrier": "twilio"})
+        assignment = await desk.assign()
+        assert (await desk.number(assignment.number)).carrier == "telnyx"
+        path = await steps(desk, assignment.id)
+        assert ("search", "twilio", "failed") in path
+        assert ("purchase", "telnyx", "done") in path
+
+
+@pytest.mark.parametrize("status", [401, 503], ids=["wrong keys", "down"])
+async def test_one_carrier_in_trouble_does_not_disturb_the_others(open_desk: Opener, status: int) -> None:
+    async with open_desk(carriers=["twilio", "telnyx"], retry_for_seconds=0.8) as desk:
+        desk.sandbox.fault(provider="twilio", status=status)
+        assignment = await desk.assign()
+        assert assignment.status == "assigned"
+        assert (await desk.number(assignment.number)).carrier == "telnyx"
+
+
+async def test_a_trial_limit_goes_on_to_the_next_carrier_before_a_number_is_shared(open_desk: Opener) -> None:
+    async with open_desk(carriers=["twilio", "telnyx"]) as desk:
+        path = f"/accounts/twilio/{twilio.DEFAULT_ACCOUNT}"
+        desk.sandbox.control.put(path, json={"trial": True}).raise_for_status()
+        first, second = await desk.assign("first"), await desk.assign("second")
+        assert (await desk.number(first.number)).carrier == "twilio"
+        assert (second.source, (await desk.number(second.number)).carrier) == ("purchased", "telnyx")
+
+
+async def test_force_twilio_uses_no_other_carrier(open_desk: Opener) -> None:
+    async with open_desk(carriers=["telnyx", "twilio"]) as desk:
+        desk.sandbox.control.delete("/numbers", params={"carrier": "twilio"})
+        assignment = await desk.assign(force_twilio=True)
+        assert (assignment.status, assignment.reason) == ("unassigned", "no_numbers_found")
+
+
+async def test_a_carrier_that_cannot_meet_the_criteria_is_left_out_with_the_reason(open_desk: Opener) -> None:
+    async with open_desk(carriers=["vapi", "twilio"]) as desk:
+        assignment = await desk.assign(country="CA")
+        assert (await desk.number(assignment.number)).carrier == "twilio"
+        assert "vapi has no numbers in CA" in ((await desk.details(assignment))["check_carrier"] or "")
+
+
+async def test_a_carrier_that_is_not_configured_is_named(desk: Desk) -> None:
+    assignment = await desk.assign(carrier="telnyx")
+    assert (assignment.status, assignment.reason) == ("unassigned", "carrier_not_configured")
+    assert "telnyx" in (assignment.message or "")
+
+
+async def test_the_cheapest_offer_is_bought_and_its_price_kept(desk: Desk) -> None:
+    desk.sandbox.control.delete("/numbers", params={"carrier": "telnyx"})
+    assignment = await desk.assign()
+    row = await desk.number(assignment.number)
+    assert (row.monthly_price, row.currency) == (Decimal("1.15"), "USD")
+
+
+async def test_cheaper_telnyx_numbers_come_first(open_desk: Opener) -> None:
+    async with open_desk(carriers=["telnyx"], max_monthly_price="2") as desk:
+        desk.sandbox.control.delete("/numbers", params={"carrier": "telnyx"})
+        offers = [("+14155550101", "3.00"), ("+14155550102", "1.50"), ("+14155550103", "0.90")]
+        stock = [{"carrier": "telnyx", "number": n, "price": price} for n, price in offers]
+        desk.sandbox.control.post("/numbers", json=stock).raise_for_status()
+        bought = [(await desk.assign(str(n))).number for n in range(2)]
+        assert bought == ["+14155550103", "+14155550102"]
+        refused = await desk.assign("too dear")
+        assert refused.status == "unassigned"
+        assert "MAX_MONTHLY_PRICE" in (refused.hint or "")
+
+
+@pytest.mark.parametrize("country", ["GB", "DE", "FR"])
+async def test_a_country_that_wants_papers_says_which_and_takes_them(open_desk: Opener, country: str) -> None:
+    async with open_desk() as desk:
+        refused = await desk.assign(country=country, number_type="local")
+        assert (refused.status, refused.reason) == ("unassigned", "carrier_action_required")
+        assert "TWILIO_ADDRESS_SID" in (refused.hint or "") or "TWILIO_BUNDLE_SID" in (refused.hint or "")
+    papers = {"twilio_address_sid": f"{country}=AD" + "0" * 32, "twilio_bundle_sid": f"{country}=BU" + "0" * 32}
+    async with open_desk(**papers) as desk:
+        again = await desk.again(refused.restaurant_id, country=country, number_type="local")
+        assert again.status == "assigned", again.message
+        assert (await desk.number(again.number)).country == country
+
+
+async def test_an_own_trunk_number_is_put_in_service(open_desk: Opener) -> None:
+    trunk = {"byo_numbers": ["+14155557700"], "byo_gateway_ips": ["203.0.113.7"], "carriers": ["byo"]}
+    async with open_desk(**trunk) as desk:
+        assignment = await desk.assign()
+        assert (assignment.status, assignment.source, assignment.number) == ("assigned", "owned", "+14155557700")
+        short = await desk.assign("second")
+        assert short.status == "unassigned"
