@@ -17,7 +17,7 @@ from tests.support.app_server import AppServer, app_settings
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
 from trunkline.db.session import driver_url
-from trunkline.sandbox import twilio
+from trunkline.sandbox import twilio, vapi
 from trunkline.workflows.services import Services
 
 Json = dict[str, Any]
@@ -144,3 +144,17 @@ def setting(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             monkeypatch.setattr(api.services.settings, name, value)
 
     return change
+
+
+@pytest.fixture
+def roma(api: Api) -> Json:
+    """A restaurant in service."""
+    return api.create(f"Roma {uuid.uuid4().hex[:6]}")
+
+
+@pytest.fixture
+def assistant(api: Api) -> str:
+    """The id of the shared assistant."""
+    key = {"Authorization": f"Bearer {vapi.DEFAULT_SECRET}"}
+    listed = api.anonymous.get(f"{api.sandbox.url}/assistant", headers=key).json()
+    return str(next(one["id"] for one in listed if one["name"] == "Restaurant Voice Assistant"))
