@@ -68,6 +68,11 @@ def test_an_assistant_that_does_not_reach_us_is_a_problem_with_its_mend(shop: Sh
     ask_vapi(shop, "PATCH", f"/assistant/{assistant['id']}", serverMessages=["tool-calls"])
     _, found = doctor(shop)
     assert "end-of-call-report" in found["assistant"]["text"]
+    ask_vapi(shop, "PATCH", f"/assistant/{assistant['id']}", serverMessages=None, model={"tools": []})
+    said, found = doctor(shop)
+    assert (said.code, found["assistant"]["level"]) == (0, "warning")
+    assert "no tool get_restaurant" in found["assistant"]["text"]
+    assert doctor(shop, VAPI_ROUTING="server")[1]["assistant"]["level"] == "ok"
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ class VoiceNumber:
 class Assistant:
     """The shared assistant, as far as we have a say in it; `id` is None for one that is yet to be made.
 
-    `server_messages` are the events that its server gets, None for the platform's own choice.
+    `server_messages` are the events that its server gets, None for the platform's own choice; `tools` the names of its
+    tools, None where they cannot be seen. Those are read only.
     """
 
     id: str | None
@@ -76,6 +77,7 @@ class Assistant:
     server_url: str | None = None
     server_credential_id: str | None = None
     server_messages: tuple[str, ...] | None = None
+    tools: tuple[str, ...] | None = None
 
 
 class VoicePlatform(Protocol):

@@ -40,7 +40,17 @@ def assistant_of(row: dict[str, Any]) -> Assistant:
         server_url=server.get("url"),
         server_credential_id=server.get("credentialId"),
         server_messages=tuple(map(str, messages)) if isinstance(messages, list) else None,
+        tools=tool_names(row.get("model")),
     )
+
+
+def tool_names(model: Any) -> tuple[str, ...] | None:
+    """Of the tools that stand in the assistant itself; others it names by an id alone."""
+    if not isinstance(model, dict) or model.get("toolIds"):
+        return None
+    tools = model.get("tools")
+    functions = [tool.get("function") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    return tuple(str(function.get("name")) for function in functions if isinstance(function, dict))
 
 
 def assistant_fields(wish: Assistant) -> dict[str, Any]:

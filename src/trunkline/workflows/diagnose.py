@@ -23,6 +23,7 @@ from trunkline.workflows.set_up_assistant import EVENTS, OUR_VARIABLE
 
 ANSWER_SECONDS = 10.0
 SKEW_SECONDS = 30.0
+ASKS = "get_restaurant"
 SET_UP = "trunkline setup-vapi"
 REPOINT = "trunkline repoint"
 
@@ -159,9 +160,8 @@ def of_account(name: str, state: AccountState | None) -> Finding:
     if state is None:
         return ok(name, "is configured; there is no account to ask about")
     money = f"balance {state.balance} {state.currency or ''}".strip() if state.balance is not None else None
-    text = ", ".join(
-        ["keys are valid", *([f"{state.kind.title()} account"] if state.kind else []), *filter(None, [money])]
-    )
+    kind = f"{state.kind.title()} account" if state.kind else None
+    text = ", ".join(filter(None, ["keys are valid", kind, money]))
     if not state.usable:
         return problem(name, f"{text}; the account is not active", "settle its state in the carrier's console")
     if state.kind == "trial":
@@ -213,11 +213,15 @@ def of_assistant(services: Services, assistant: Assistant, credential: str | Non
         text = f"its server is {assistant.server_url or 'not set'} and not {url}"
         found.append(problem("assistant", text, f"run: {SET_UP}"))
     elif credential is None or assistant.server_credential_id != credential:
-        found.append(problem("assistant", "it does not send our VAPI_SECRET_KEY", f"run: {SET_UP}"))
+        text = "it does not send our VAPI_SECRET_KEY by the credential made for it"
+        found.append(problem("assistant", text, f"run: {SET_UP}"))
     if missing := [e for e in EVENTS if e not in (assistant.server_messages or EVENTS)]:
         found.append(problem("assistant", f"its serverMessages leave out {', '.join(missing)}", f"run: {SET_UP}"))
-    by_name = OUR_VARIABLE.search(assistant.first_message or "")
-    if by_name and services.settings.vapi_routing is Routing.ASSISTANT:
+    unasked = services.settings.vapi_routing is Routing.ASSISTANT
+    if unasked and assistant.tools is not None and ASKS not in assistant.tools:
+        text = f"it has no tool {ASKS}, by which it learns which restaurant was called"
+        found.append(warning("assistant", text, f"add a function tool {ASKS} in Vapi, or set VAPI_ROUTING=server"))
+    if unasked and OUR_VARIABLE.search(assistant.first_message or ""):
         text = "its greeting has a variable that only a call which asked our server fills in"
         found.append(warning("assistant", text, f"run: {SET_UP}, or set VAPI_ROUTING=server"))
     return found or [ok("assistant", f"{assistant.name!r} ({assistant.id}) reaches us with our secret")]
