@@ -29,6 +29,10 @@ def refuse_unusable(settings: Settings) -> None:
         )
     if settings.vapi_api_key is None:
         raise SettingsError("VAPI_API_KEY is not set", hint="set Vapi's private key, or run with the sandbox")
+    if settings.tools_webhook_url and settings.tools_webhook_secret is None:
+        raise SettingsError(
+            "TOOLS_WEBHOOK_URL needs TOOLS_WEBHOOK_SECRET", hint="set a secret that your tools' server checks"
+        )
     if settings.vapi_routing is Routing.SERVER and not settings.public_backend_url:
         raise SettingsError(
             "VAPI_ROUTING=server needs PUBLIC_BACKEND_URL",

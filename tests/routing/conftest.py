@@ -1,20 +1,37 @@
-"""Mappings in a database of each kind, and a directory that follows it."""
+"""Mappings in a database of each kind, a directory that follows it, and the webhook over it."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import socket
 import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import httpx2
 import msgspec
 import pytest
+import uvicorn
+from sqlalchemy import select
 
+from tests.support.sandbox_server import SandboxServer
+from trunkline.api.webhook import Webhook, WebhookFirst
+from trunkline.bootstrap import idle_services
 from trunkline.db import mappings, numbers
-from trunkline.db.models import Mapping, Number, Restaurant
+from trunkline.db.models import Call, Mapping, Number, Restaurant
 from trunkline.db.session import Database
 from trunkline.domain.numbers import NumberState
 from trunkline.routing.directory import Directory, Former
 from trunkline.routing.follow import Follower
+from trunkline.routing.service import running_router
+from trunkline.sandbox.server import environment
+from trunkline.settings import load_settings
+from trunkline.workflows.services import WEBHOOK_PATH
 
+SECRET = "the-secret-of-the-door"
 Found = str | tuple[str, str] | None
 
 
@@ -96,3 +113,73 @@ async def guide(database: Database, database_url: str) -> Guide:
     follower = Follower(database, database_url, directory)
     await follower.load()
     return Guide(directory, follower)
+
+
+class DoorServer(uvicorn.Server):
+    """In the test's own loop; the signals are the test's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class Door:
+    """The webhook as Vapi reaches it, and the town behind it."""
+
+    town: Town
+    url: str
+    client: httpx2.AsyncClient
+
+    async def knock(self, message: Any, **headers: str) -> httpx2.Response:
+        sent = headers or {"X-Vapi-Secret": SECRET}
+        return await self.client.post(WEBHOOK_PATH, content=json.dumps({"message": message}), headers=sent)
+
+    async def ask(self, message: Any) -> Any:
+        answer = await self.knock(message)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def calls(self) -> dict[str, Call]:
+        async with self.town.database.read() as session:
+            return {call.id: call for call in (await session.execute(select(Call))).scalars()}
+
+
+OpenDoor = Callable[..., AbstractAsyncContextManager[Door]]
+
+
+@pytest.fixture
+def open_door(sandbox: SandboxServer, database_url: str) -> OpenDoor:
+    """Starts what answers calls, with these settings, over a database of each kind; the sandbox is its Vapi."""
+
+    @asynccontextmanager
+    async def opener(**changes: Any) -> AsyncIterator[Door]:
+        known = {name.lower(): value for name, value in environment(sandbox.url).items()}
+        own = {"vapi_secret_key": SECRET, "database_url": database_url, "provider_timeout_seconds": 1}
+        settings = load_settings(_env_file=None, **(known | own | changes))
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+            async with (
+                idle_services(settings) as services,
+                running_router(services) as router,
+                httpx2.AsyncClient(base_url=url, timeout=10) as client,
+            ):
+                app = WebhookFirst()
+                app.webhook = Webhook(settings, router)
+                config = uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+                server = DoorServer(config)
+                serving = asyncio.create_task(server.serve([sock]))
+                while not server.started:
+                    await asyncio.sleep(0.005)
+                yield Door(Town(services.database, database_url), url, client)
+                server.should_exit = True
+                await serving
+
+    return opener
+
+
+@pytest.fixture
+async def door(open_door: OpenDoor) -> AsyncIterator[Door]:
+    async with open_door() as opened:
+        yield opened

@@ -66,6 +66,7 @@ class Follower:
             if not part:
                 break
             after = part[-1].number
+            await asyncio.sleep(0)  # an embedded database does not wait for anything
         self._seen, self._position, self._followed_at = seen, newest, started
         DIRECTORY_NUMBERS.set(len(self._directory))
         log.info("directory loaded", numbers=len(self._directory), ms=round((time.monotonic() - started) * 1000))

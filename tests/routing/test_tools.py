@@ -1,0 +1,154 @@
+"""Tool calls that are passed on: signed, with the restaurant, without secrets, and within the deadline."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from tests.routing.conftest import Door, OpenDoor
+from tests.support.vapi_messages import CALL, CALLER, NUMBER, TOKEN, shape
+from tests.support.webhook import Webhook
+from trunkline.bootstrap import refuse_unusable
+from trunkline.errors import SettingsError
+from trunkline.settings import load_settings
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
+KEY = "the-key-of-the-tools"
+BOOK: dict[str, Any] = {
+    "id": "call_2",
+    "type": "function",
+    "function": {"name": "book_table", "arguments": '{"guests": 4}'},
+}
+HOURS: dict[str, Any] = {
+    "id": "call_3",
+    "name": "opening_hours",
+    "parameters": {"day": "Monday", "token": "of no secret"},
+}
+
+
+def asked(*calls: dict[str, Any], name: str = "tool-calls with object") -> dict[str, Any]:
+    message = shape(name, toolCalls=[], toolWithToolCallList=[])
+    return message | {"toolCallList": [*message["toolCallList"], *calls]}
+
+
+def only(*calls: dict[str, Any]) -> dict[str, Any]:
+    return asked() | {"toolCallList": list(calls)}
+
+
+@pytest.fixture
+def tools() -> Iterator[Webhook]:
+    with Webhook() as server:
+        results = [
+            {"toolCallId": "call_2", "result": "a table for four"},
+            {"toolCallId": "call_3", "result": {"from": 12}},
+        ]
+        server.answers["tool-calls"] = 200, {"results": results}
+        yield server
+
+
+@pytest.fixture
+async def door(open_door: OpenDoor, tools: Webhook) -> AsyncIterator[Door]:
+    async with open_door(tools_webhook_url=tools.url, tools_webhook_secret=KEY, tools_timeout_seconds=0.3) as opened:
+        await opened.town.served(NUMBER, "Roma")
+        yield opened
+
+
+async def test_other_tools_are_asked_and_their_results_passed_through(door: Door, tools: Webhook) -> None:
+    known, booked, hours = (await door.ask(asked(BOOK, HOURS)))["results"]
+    assert json.loads(known["result"])["restaurant_name"] == "Roma"
+    assert (booked["toolCallId"], booked["result"]) == ("call_2", "a table for four")
+    assert json.loads(hours["result"]) == {"from": 12}
+    (got,) = tools.got
+    assert got.message["toolCallList"] == [BOOK, HOURS]
+
+
+async def test_what_is_passed_on_is_signed_and_names_the_restaurant(door: Door, tools: Webhook) -> None:
+    await door.ask(asked(BOOK))
+    (got,) = tools.got
+    restaurant = got.message["restaurant"]
+    assert restaurant["restaurant_name"] == "Roma"
+    assert restaurant["called_number"] == NUMBER
+    stamp = got.headers["x-trunkline-timestamp"]
+    payload = f"{stamp}.{restaurant['restaurant_id']}.".encode() + got.body
+    assert got.headers["x-trunkline-restaurant"] == restaurant["restaurant_id"]
+    assert got.headers["x-trunkline-signature"] == hmac.new(KEY.encode(), payload, hashlib.sha256).hexdigest()
+    assert abs(time.time() - int(stamp)) < 5
+
+
+async def test_what_is_passed_on_holds_no_secret(door: Door, tools: Webhook) -> None:
+    message = asked(BOOK)
+    message["assistant"] = {"model": {"tools": [{"server": {"secret": TOKEN}}]}}
+    assert TOKEN in json.dumps(message["phoneNumber"])
+    await door.ask(message)
+    (got,) = tools.got
+    assert TOKEN.encode() not in got.body
+    assert b"another-secret-of-2024" not in got.body
+    assert got.message["call"]["id"] == CALL
+    assert got.message["customer"] == {"number": CALLER}
+
+
+async def test_the_built_in_tool_alone_asks_nobody(door: Door, tools: Webhook) -> None:
+    await door.ask(asked())
+    assert tools.got == []
+
+
+async def test_a_call_to_nobodys_number_is_not_passed_on(door: Door, tools: Webhook) -> None:
+    message = only(BOOK)
+    message["phoneNumber"]["number"] = "+19995550100"
+    (result,) = (await door.ask(message))["results"]
+    assert result["error"] == "no restaurant answers this number"
+    assert tools.got == []
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "error"),
+    [
+        (500, {}, "the tool book_table failed"),
+        (302, {}, "the tool book_table failed"),
+        (200, "no JSON", "the tool book_table failed"),
+        (200, [], "the tool book_table gave no result"),
+        (200, {}, "the tool book_table gave no result"),
+        (200, {"results": "x"}, "the tool book_table gave no result"),
+        (200, {"results": [None, 7, {"toolCallId": 7}, {"toolCallId": "other"}]}, "the tool book_table gave no result"),
+    ],
+)
+async def test_a_tool_without_a_result_is_told_as_an_error(
+    door: Door, tools: Webhook, status: int, answer: Any, error: str
+) -> None:
+    tools.answers["tool-calls"] = status, answer
+    known, failed = (await door.ask(asked(BOOK)))["results"]
+    assert "result" in known
+    assert failed == {"name": "book_table", "toolCallId": "call_2", "error": error}
+
+
+async def test_a_tool_that_takes_too_long_is_not_waited_for(door: Door, tools: Webhook) -> None:
+    def slow(message: dict[str, Any]) -> tuple[int, Any]:
+        time.sleep(0.6)
+        return 200, {}
+
+    tools.answers["tool-calls"] = slow
+    started = time.monotonic()
+    (result,) = (await door.ask(only(BOOK)))["results"]
+    assert result["error"] == "the tool book_table did not answer in time"
+    assert time.monotonic() - started < 0.55
+
+
+async def test_a_tools_server_that_is_not_there_is_told_as_an_error(open_door: OpenDoor) -> None:
+    async with open_door(tools_webhook_url="http://127.0.0.1:9/x", tools_webhook_secret=KEY) as door:
+        await door.town.served(NUMBER, "Roma")
+        (result,) = (await door.ask(only(BOOK)))["results"]
+    assert result["error"] == "the tool book_table failed"
+
+
+async def test_tools_without_a_secret_are_refused_at_the_start(database_url: str) -> None:
+    settings = load_settings(
+        _env_file=None, vapi_secret_key="x", vapi_api_key="y", tools_webhook_url="http://127.0.0.1:9/x"
+    )
+    with pytest.raises(SettingsError, match="TOOLS_WEBHOOK_SECRET"):
+        refuse_unusable(settings)
