@@ -45,7 +45,8 @@ class Books:
         mapped = [m.number for m in self.mappings]
         found = [f"{n} is held twice" for n, count in Counter(held).items() if count > 1]
         bought = Counter(i.assignment_id for i in self.intents if i.status == "bought" and i.assignment_id)
-        kept = {n for n, row in self.numbers.items() if row.state in ("idle", "in_service", "cooling_down", "releasing")}
+        ours = ("idle", "in_service", "cooling_down", "releasing")
+        kept = {n for n, row in self.numbers.items() if row.state in ours}
         found += [f"{a} bought {count} numbers" for a, count in bought.items() if count > 1]
         found += [f"orphan: {n} is held and unknown to us" for n in held if n not in self.numbers]
         known_ours = {i.number for i in self.intents if i.status == "bought"}

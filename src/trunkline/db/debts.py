@@ -16,13 +16,15 @@ OVERDUE = timedelta(hours=1)
 
 
 class DebtKind(StrEnum):
-    """What is owed. `detach_owed`: a number out of service still points at the shared assistant."""
+    """What is owed. `detach_owed`: a number out of service still points at the shared assistant.
+    `connect_owed`: a number in service may have lost it."""
 
     INTENT_UNKNOWN = "intent_unknown"
     BOUGHT_NOT_IMPORTED = "bought_not_imported"
     IMPORTED_NOT_MAPPED = "imported_not_mapped"
     RELEASE_OWED = "release_owed"
     DETACH_OWED = "detach_owed"
+    CONNECT_OWED = "connect_owed"
 
 
 async def owe(

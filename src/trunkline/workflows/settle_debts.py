@@ -58,6 +58,8 @@ async def settle(services: Services, debt: Debt) -> None:
     match debt.kind:
         case DebtKind.DETACH_OWED:
             await detach(services, debt)
+        case DebtKind.CONNECT_OWED:
+            await connect_again(services, debt)
         case DebtKind.RELEASE_OWED:
             await release_number.resume_release(services, debt.run_id or "")
         case _:
@@ -123,23 +125,38 @@ async def settle_intent(services: Services, debt: Debt) -> None:
 
 async def detach(services: Services, debt: Debt) -> None:
     """Take what answers for us, by whatever routing mode, off a number that went out of service. Until then nobody can
-    claim the number; should this process have been overtaken while it asked, the number is connected again."""
+    claim the number. Should this process have been overtaken while it asked (it was frozen, say), and the number be in
+    service again, then it is owed its connection: our request may have taken it away."""
     async with services.database.read() as session:
         row = await numbers.get(session, debt.subject)
     if row.state == NumberState.IN_SERVICE:
         raise Conflict(f"{row.number} is in service")
-    voice = await services.voice.find(E164(row.number))
+    voice, failure = await services.voice.find(E164(row.number)), None
     if voice is not None and voice.connected and await services.may_change(voice):
-        await services.voice.connect(voice, None)
+        try:
+            await services.voice.connect(voice, None)
+        except ProviderError as error:
+            failure = error
     async with services.database.write() as session:
         row = await numbers.get(session, debt.subject)
-        overtaken = row.state == NumberState.IN_SERVICE
-        if not overtaken:
+        if row.state == NumberState.IN_SERVICE:
+            await debts.owe(session, DebtKind.CONNECT_OWED, row.number, wait=0, reason="overtaken while detaching it")
+        elif failure is None:
             row.voice_id = voice.id if voice else None
             await debts.settle(session, row.number, DebtKind.DETACH_OWED)
-    if overtaken and voice is not None:
-        log.warning("connecting a number again: it was put in service while it was being detached", number=row.number)
+    if failure is not None:
+        raise failure
+
+
+async def connect_again(services: Services, debt: Debt) -> None:
+    """See to it that what is in service is answered."""
+    async with services.database.read() as session:
+        row = await numbers.get(session, debt.subject)
+    voice = await services.voice.find(E164(row.number)) if row.state == NumberState.IN_SERVICE else None
+    if voice is not None:
         await services.voice.connect(voice, await services.target())
+    async with services.database.write() as session:
+        await debts.settle(session, row.number, DebtKind.CONNECT_OWED)
 
 
 async def start_stray_runs(services: Services) -> None:
