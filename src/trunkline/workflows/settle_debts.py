@@ -11,7 +11,7 @@ from trunkline.db.debts import DebtKind
 from trunkline.db.models import Debt, PurchaseIntent, Restaurant
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import E164, NumberState
-from trunkline.errors import Conflict, Foreign, TrunklineError
+from trunkline.errors import Conflict, Foreign, ProviderError, TrunklineError
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
 from trunkline.workflows import assign_number, release_number, repoint_numbers, run_batch
 from trunkline.workflows.manage_restaurant import NumberWish, request_number
