@@ -1,6 +1,6 @@
 # Every target sets up .venv by itself: Python 3.11 or later, make and git are all that a machine needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format lock clean
+.PHONY: help demo run test soak check format lock clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -21,6 +21,10 @@ run: $(VENV)/.ready ## the server on port 8000: for real with the keys in .env, 
 
 test: $(VENV)/.ready-dev ## all tests
 	$(BIN)/pytest
+
+soak: export SOAK_ASSIGNMENTS ?= 2000
+soak: $(VENV)/.ready-dev ## seeded faults and kills over 2,000 assignments; SOAK_ASSIGNMENTS and SOAK_SEED change it
+	$(BIN)/pytest tests/crash/test_soak.py
 
 check: $(VENV)/.ready-dev ## format, lint, types, layers, and whether the documents match the code
 	$(BIN)/ruff format --check

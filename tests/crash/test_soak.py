@@ -104,7 +104,7 @@ def test_soak(postgres_site: Site, capsys: Any) -> None:
         time.sleep(KILL_EVERY)
         fleet.tick()
     site.sandbox.control.delete("/faults")
-    books = site.books(seconds=150)
+    books = site.books(seconds=150 + wanted / 4)
     with capsys.disabled():
         print("\n" + report(books, fleet.kills, time.monotonic() - began, seed))
     assert books.wrongs() == []
