@@ -125,11 +125,11 @@ def test_a_number_of_the_account_is_taken_over_into_vapi_and_may_be_again(api: A
 
 
 def test_a_released_number_that_stayed_in_the_account_can_be_taken_over_again(api: Api) -> None:
-    created = api.create()
-    number = created["phone_number"]
+    number = api.create()["phone_number"]
     api.post(f"/api/numbers/{number}/release", {"force": True})
-    until(lambda: api.get(f"/api/numbers/{number}")["state"] == "released")
-    assert api.post(f"/api/numbers/{number}/import").json()["state"] == "idle"
+    until(lambda: api.get(f"/api/numbers/{number}")["state"] == "idle")
+    taken = api.post(f"/api/numbers/{number}/import").json()
+    assert (taken["state"], [row["id"] for row in in_vapi(api, number)]) == ("idle", [taken["voice_id"]])
 
 
 def test_a_number_in_service_is_not_taken_over(api: Api) -> None:

@@ -90,6 +90,20 @@ async def test_a_cancelled_batch_buys_nothing_more_and_goes_on_when_resumed(desk
         await resume_batch(desk.services, batch)
 
 
+async def test_a_resume_that_overtakes_the_cancellation_leaves_nobody_out(desk: Desk) -> None:
+    await restaurants(desk, 44)
+    desk.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="latency", seconds=0.2)
+    batch = await start_batch(desk.services, BatchRequest(NumberWish()))
+    for _ in range(3):
+        await asyncio.sleep(0.1)
+        await cancel_batch(desk.services, batch)
+        await asyncio.sleep(0.05)
+        await resume_batch(desk.services, batch)
+    desk.sandbox.control.delete("/faults")
+    assert await end_of(desk, batch) == {"assigned": 44}
+    assert len(desk.sandbox.held("twilio")) == len(await desk.mappings()) == 44
+
+
 async def test_each_item_says_why_it_has_no_number(desk: Desk) -> None:
     await restaurants(desk, 4)
     desk.sandbox.control.delete("/numbers")

@@ -75,12 +75,13 @@ async def unfinished(session: AsyncSession, batch_id: str) -> Sequence[BatchItem
 
 async def set_items(
     session: AsyncSession, batch_id: str, before: str, after: str, restaurant_id: str | None = None, **values: Any
-) -> None:
-    """Move items of one status to another; all of them, or one restaurant's."""
+) -> int:
+    """Move items of one status to another; all of them, or one restaurant's. How many were moved."""
     query = update(BatchItem).where(BatchItem.batch_id == batch_id, BatchItem.status == before)
     if restaurant_id is not None:
         query = query.where(BatchItem.restaurant_id == restaurant_id)
-    await session.execute(query.values(status=after, updated_at=utcnow(), **values))
+    changed = await session.execute(query.values(status=after, updated_at=utcnow(), **values))
+    return int(changed.rowcount)  # type: ignore[attr-defined]
 
 
 async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:
@@ -90,6 +91,8 @@ async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:
         raise Superseded(f"batch {batch_id} is run by another process now")
     if row.status != "running":
         return True
+    # Items that stopped for a cancellation only after the batch had been resumed.
+    await set_items(session, batch_id, "cancelled", "queued", reason=None, message=None)
     if await unfinished(session, batch_id):
         return False
     row.status, row.ended_at = "done", utcnow()

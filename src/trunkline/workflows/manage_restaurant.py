@@ -19,6 +19,7 @@ from trunkline.domain.ids import new_id
 from trunkline.errors import (
     AlreadyAssigned,
     AssignmentRunning,
+    Cancelled,
     Conflict,
     IdempotencyMismatch,
     InvalidInput,
@@ -126,10 +127,10 @@ async def request_number(
             if once is not None:
                 once.assignment_id = assignment.id
                 session.add(once)
-            if batch_id is not None:
-                await batches.set_items(
-                    session, batch_id, "queued", "running", restaurant_id, assignment_id=assignment.id
-                )
+            if batch_id is not None and not await batches.set_items(
+                session, batch_id, "queued", "running", restaurant_id, assignment_id=assignment.id
+            ):
+                raise Cancelled("the batch does not wait for this restaurant any more")
     except IntegrityError:
         raise AssignmentRunning("an assignment of this restaurant has just been started") from None
     await services.engine.start(assign_number.KIND, assignment.id)

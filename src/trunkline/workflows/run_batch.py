@@ -12,7 +12,7 @@ from trunkline.carriers.base import Carrier
 from trunkline.db import assignments, batches, numbers
 from trunkline.db.models import Batch, BatchItem
 from trunkline.domain.choosing import Criteria, affordable, in_order, is_ours_to_use
-from trunkline.errors import Conflict, InvalidInput, TrunklineError
+from trunkline.errors import Cancelled, Conflict, InvalidInput, TrunklineError
 from trunkline.workflows.inventory import BatchInventory, LiveInventory
 from trunkline.workflows.manage_restaurant import NumberWish, check_offered, request_number
 from trunkline.workflows.services import Services
@@ -167,6 +167,8 @@ class RunBatch:
             assignment_id = item.assignment_id if item.status == "running" else None
             if assignment_id is None:
                 assignment_id = await request_number(services, item.restaurant_id, wish, batch.id)
+        except Cancelled:
+            return  # cancelled since it was read; if it was queued again as well, the next round takes it
         except TrunklineError as error:
             async with services.database.write() as session:
                 await batches.set_items(

@@ -1,0 +1,265 @@
+"""An operator's commands: what they print for people and for programs, and their exit codes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.operator import Operator
+from tests.support.sandbox_server import SandboxServer
+from tests.support.server_process import ServerProcess
+from trunkline.sandbox import twilio
+
+
+@pytest.fixture(scope="module")
+def server(
+    sandbox_server: SandboxServer, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    sandbox_server.reset()
+    folder = tmp_path_factory.mktemp("server")
+    database = f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'trunkline.sqlite')}"
+    with ServerProcess(sandbox_server, database, folder / "log") as running:
+        yield running
+
+
+@pytest.fixture
+def operator(
+    server: ServerProcess, sandbox_server: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Operator]:
+    monkeypatch.chdir(tmp_path)  # where there is no .env
+    operator = Operator(server, sandbox_server)
+    account = {"trial": False, "balance": "100000"}
+    sandbox_server.control.put(f"/accounts/twilio/{twilio.DEFAULT_ACCOUNT}", json=account).raise_for_status()
+    yield operator
+    sandbox_server.control.delete("/faults")
+    operator.client.close()
+
+
+# --- restaurants -----------------------------------------------------------------------------------------------------
+
+
+def test_a_restaurant_is_created_shown_listed_and_deleted(operator: Operator) -> None:
+    said = operator.run("restaurants", "create", "Chez Panisse", "--area-code", "415")
+    assert "in_service" not in said
+    assert "came by" in said
+    assert "tlr_" in said
+    (listed,) = operator.json("restaurants", "list", "--search", "panisse")
+    shown = operator.json("restaurants", "show", listed["id"])
+    assert shown["phone_number"] == listed["phone_number"]
+    assert listed["phone_number"].startswith("+1415")
+    assert listed["phone_number"] in operator.run("restaurants", "list", "--with-number")
+    assert listed["phone_number"] in operator.run("restaurants", "show", listed["id"])
+    said = operator.run("restaurants", "delete", listed["id"], "--yes")
+    assert said == f"deleted Chez Panisse; {listed['phone_number']} cools down\n"
+    assert operator.run("restaurants", "list", "--search", "panisse") == "no restaurant\n"
+
+
+def test_created_without_getting_its_number_is_done_partly(operator: Operator) -> None:
+    created = operator.json("restaurants", "create", "Nowhere", "--contains", "0000000", code=3)
+    assert (created["phone_number"], created["assignment"]["reason"]) == (None, "no_numbers_found")
+    assert created["api_key"].startswith("tlr_")
+    assert operator.json("restaurants", "create", "None wanted", "--no-phone")["assignment"] is None
+
+
+def test_a_restaurant_gets_its_number_later(operator: Operator) -> None:
+    restaurant = operator.restaurant(assign_phone=False)
+    assert "no_numbers_found" in operator.run("assign", restaurant.id, "--contains", "0000000", code=1)
+    assert operator.json("assign", restaurant.id)["assignment"]["status"] == "assigned"
+    said = operator.refused("assign", restaurant.id, code=1)
+    assert said.startswith("Error: the restaurant has +1")
+
+
+def test_a_name_with_markup_is_shown_as_it_is(operator: Operator) -> None:
+    name = "[red]Rosso[/red] [bold"
+    operator.run("restaurants", "create", name, "--no-phone")
+    assert name in operator.run("restaurants", "list", "--search", "rosso")
+    assert f"{name}  " in operator.run("batch", "start", "--search", "Rosso", "--yes")
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_number_is_searched_bought_shown_and_given_back(operator: Operator) -> None:
+    (offer,) = operator.json("numbers", "search", "--area-code", "212", "--limit", "1")["items"]
+    number = offer["number"]
+    assert number in operator.run("numbers", "search", "--area-code", "212")
+    said = operator.run("numbers", "buy", number, "--yes")
+    assert said == f"bought {number} at twilio for 1.15 USD a month; it is idle\n"
+    operator.refused("numbers", "buy", number, "--yes", code=1)
+    assert f"{number} of twilio is in Vapi" in operator.run("numbers", "import", number)
+    assert number in [n["number"] for n in operator.json("numbers", "list", "--state", "idle")]
+    said = operator.run("numbers", "release", number, "--give-back", "--yes")
+    assert "deleted from Vapi, given back to twilio" in said
+    assert f"{number} given back to the carrier" in said
+    assert operator.json("numbers", "show", number)["state"] == "released"
+    assert "released" in operator.run("numbers", "show", number)
+    assert number not in [n["number"] for n in operator.sandbox.held("twilio")]
+
+
+def test_a_number_in_service_is_released_only_by_force(operator: Operator) -> None:
+    restaurant = operator.restaurant()
+    number = restaurant.phone_number
+    out = operator.run("numbers", "release", number, "--yes", code=1)
+    assert "left alone" in out
+    assert operator.client.number(number).state == "in_service"
+    both = operator.restaurant().phone_number
+    idle = operator.restaurant()
+    operator.client.delete_restaurant(idle.id)
+    operator.run("numbers", "release", both, idle.phone_number, "--yes", code=3)
+    assert operator.client.number(both).state == "in_service"
+    assert [r.status for r in operator.client.number(idle.phone_number).releases] == ["done"]
+    (done,) = operator.json("numbers", "release", number, "--force", "--yes")
+    assert done["status"] == "done"
+    assert operator.client.restaurant(restaurant.id).phone_number is None
+
+
+def test_a_release_whose_carrier_is_down_is_owed_and_shown(operator: Operator) -> None:
+    number = operator.restaurant().phone_number
+    operator.sandbox.fault(provider="twilio", operation="incoming_numbers.delete", kind="status", status=503)
+    said = operator.run("numbers", "release", number, "--give-back", "--force", "--yes", code=3)
+    assert f"{number} is still owed its release" in said
+    assert number in operator.run("debts")
+    (debt,) = operator.json("debts")
+    assert debt["kind"] == "release_owed"
+
+
+def test_a_carrier_that_refuses_a_search_is_named(operator: Operator) -> None:
+    operator.sandbox.fault(provider="twilio", operation="available_numbers.search", kind="status", status=401)
+    assert "check TWILIO_ACCOUNT_SID" in operator.refused("numbers", "search", code=1)
+
+
+# --- assignments -----------------------------------------------------------------------------------------------------
+
+
+def test_assignments_are_listed_shown_watched_and_tried_again(operator: Operator) -> None:
+    failed = operator.restaurant(contains="0000000").assignment
+    assert failed.id in [a["id"] for a in operator.json("assignments", "list", "--status", "unassigned")]
+    assert len(operator.json("assignments", "list", "--limit", "1")) == 1
+    said = operator.run("assignments", "show", failed.id)
+    assert "no_numbers_found" in said
+    assert "find_existing" in said
+    assert "unassigned: " in operator.run("assignments", "watch", failed.id, code=1)
+    assert operator.json("assignments", "retry", failed.id, code=1)["id"] != failed.id
+    running = operator.restaurant(wait=False).assignment
+    said = operator.run("assignments", "watch", running.id)
+    assert "create_mapping" in said
+    assert said.splitlines()[-1].startswith("assigned: +1")
+    operator.refused("assignments", "retry", running.id, code=1)
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_planned_started_and_summed_up(operator: Operator) -> None:
+    for n in range(3):
+        operator.restaurant(f"Trattoria {n}", assign_phone=False)
+    wanted = ("batch", "start", "--search", "trattoria", "--force-twilio")
+    said = operator.run(*wanted, "--dry-run")
+    assert said.startswith("3 restaurants to get a number:\n")
+    plan = operator.json(*wanted, "--dry-run", "--limit", "2")
+    assert (plan["restaurants"], plan["carrier"]) == (2, "twilio")
+    assert operator.client.plan_batch(search="trattoria").restaurants == 3
+    lines = operator.run(*wanted, "--yes").splitlines()
+    assert sum("Trattoria" in line and "+1" in line for line in lines) == 3
+    assert any(line.endswith("is done: 3 assigned") for line in lines)
+    assert any(line.startswith("bought for ") for line in lines)
+    (batch, *_) = operator.json("batch", "list")
+    assert batch["counts"]["assigned"] == 3
+    assert batch["id"] in operator.run("batch", "list")
+    assert "3 assigned" in operator.run("batch", "watch", batch["id"])
+    assert "every restaurant of the batch has its number" in operator.refused("batch", "resume", batch["id"], code=1)
+    assert "the batch is done" in operator.refused("batch", "cancel", batch["id"], code=1)
+
+
+def test_a_batch_that_serves_some_is_done_partly_and_one_that_serves_none_failed(operator: Operator) -> None:
+    import json
+
+    for n in range(2):
+        operator.restaurant(f"Locanda {n}", assign_phone=False)
+    operator.sandbox.control.post("/numbers", json={"carrier": "twilio", "number": "+14155569876"})
+    wanted = ("batch", "start", "--search", "locanda", "--yes")
+    said = operator.run(*wanted, "--contains", "0000000", code=1)
+    assert "no_numbers_found" in said
+    assert "2 restaurants without a number; go on with: trunkline batch resume bat_" in said
+    said = operator.run(*wanted, "--contains", "5569876", "--json", code=3)
+    *items, end = [json.loads(line) for line in said.splitlines()]
+    assert {item["item"]["status"] for item in items} == {"assigned", "unassigned"}
+    assert end["batch"]["counts"]["assigned"] == 1
+
+
+def test_a_batch_is_stopped_and_gone_on_with(operator: Operator) -> None:
+    for n in range(44):
+        operator.restaurant(f"Osteria {n}", assign_phone=False)
+    operator.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="latency", seconds=0.2)
+    started = operator.json("batch", "start", "--search", "osteria", "--force-twilio", "--yes", "--detach")
+    assert started["status"] == "running"
+    assert "the batch is running" in operator.refused("batch", "resume", started["id"], code=1)
+    said = operator.run("batch", "cancel", started["id"])
+    assert f"go on with: trunkline batch resume {started['id']}" in said
+    assert "the batch is cancelled" in operator.refused("batch", "cancel", started["id"], code=1)
+    operator.sandbox.control.delete("/faults")
+    assert "44 assigned" in operator.run("batch", "resume", started["id"])
+
+
+def test_nothing_to_do_is_done_and_a_filter_that_matches_none_is_wrong(operator: Operator) -> None:
+    operator.run("batch", "start", "--yes", code=0)
+    assert operator.run("batch", "start", "--yes") == "nothing to do: every restaurant has a number\n"
+    assert "no restaurant matches" in operator.refused("batch", "start", "--search", "nobody has it", code=2)
+
+
+# --- what cannot be --------------------------------------------------------------------------------------------------
+
+UNKNOWN = {
+    "restaurant": ("restaurants", "show", "rst_0000000000000000"),
+    "restaurant to delete": ("restaurants", "delete", "rst_0000000000000000", "--yes"),
+    "restaurant to serve": ("assign", "rst_0000000000000000"),
+    "number": ("numbers", "show", "+14155550000"),
+    "number to release": ("numbers", "release", "+14155550000", "--yes"),
+    "number to take over": ("numbers", "import", "+14155550000"),
+    "assignment": ("assignments", "watch", "asg_0000000000000000"),
+    "batch": ("batch", "watch", "bat_0000000000000000"),
+    "batch to resume": ("batch", "resume", "bat_0000000000000000"),
+}
+WRONG = {
+    "number": ("numbers", "show", "12"),
+    "number to release": ("numbers", "release", "hello", "--yes"),
+    "country": ("numbers", "search", "--country", "XX"),
+    "area code": ("batch", "start", "--area-code", "12"),
+    "question": ("batch", "start", "--limit", "1"),
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_what_is_not_known_fails_in_one_line(operator: Operator, what: str) -> None:
+    operator.refused(*UNKNOWN[what], code=1)
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_cannot_be_asked_is_wrong_usage(operator: Operator, what: str) -> None:
+    operator.restaurant(assign_phone=False)
+    if what == "question":  # the plan is shown before nobody can be asked
+        operator.run(*WRONG[what], code=2)
+    else:
+        operator.refused(*WRONG[what], code=2)
+
+
+def test_an_option_that_cannot_be_is_wrong_usage(operator: Operator) -> None:
+    operator.run("numbers", "search", "--carrier", "att", code=2)
+    operator.run("batch", "start", "--limit", "0", code=2)
+
+
+def test_no_server_says_how_to_start_one(operator: Operator) -> None:
+    said = operator.refused("debts", code=1, TRUNKLINE_URL="http://127.0.0.1:9")
+    assert "`trunkline serve` or `make run`" in said
+
+
+def test_a_wrong_secret_says_which_setting(operator: Operator) -> None:
+    assert "TRUNKLINE_SECRET" in operator.refused("debts", code=1, TRUNKLINE_SECRET="wrong")
+
+
+def test_the_servers_own_secret_is_used_where_no_other_is_set(operator: Operator) -> None:
+    secret = operator.settings.pop("TRUNKLINE_SECRET")
+    assert operator.run("debts", VAPI_SECRET_KEY=secret, code=0)
