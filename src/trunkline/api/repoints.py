@@ -94,7 +94,7 @@ VAPI_PROBLEMS = (
     "/api/numbers/repoint",
     operation_id="repointNumbers",
     summary="Point numbers at what is to answer them",
-    description="After a change of VAPI_ROUTING, PUBLIC_BACKEND_URL, VAPI_SECRET_KEY or the shared assistant: every "
+    description="After a change of VAPI_ROUTING, PUBLIC_BACKEND_URL or VAPI_SECRET_KEY: every "
     "number in service that something else of ours answers. Numbers that serve somebody else are left alone. Durable: "
     "after a crash it goes on by itself.",
     status_code=202,
