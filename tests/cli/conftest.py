@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+
+from tests.support.operator import Operator
+from tests.support.sandbox_server import SandboxServer
+from tests.support.server_process import ServerProcess
 
 
 class Program:
@@ -81,3 +86,27 @@ def trunkline(tmp_path: Path) -> Iterator[Start]:
     yield start
     for program in programs:
         program.close()
+
+
+@pytest.fixture(scope="module")
+def server(
+    sandbox_server: SandboxServer, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    sandbox_server.reset()
+    folder = tmp_path_factory.mktemp("server")
+    database = f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'trunkline.sqlite')}"
+    with ServerProcess(sandbox_server, database, folder / "log") as running:
+        yield running
+
+
+@pytest.fixture
+def operator(
+    server: ServerProcess, sandbox_server: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Operator]:
+    monkeypatch.chdir(tmp_path)  # where there is no .env
+    operator = Operator(server, sandbox_server)
+    account = {"trial": False, "balance": "100000"}
+    sandbox_server.control.put(f"/accounts/twilio/{operator.account}", json=account).raise_for_status()
+    yield operator
+    sandbox_server.control.delete("/faults")
+    operator.client.close()

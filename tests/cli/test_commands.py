@@ -2,41 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+import json
 
 import pytest
 
 from tests.support.operator import Operator
-from tests.support.sandbox_server import SandboxServer
-from tests.support.server_process import ServerProcess
-from trunkline.sandbox import twilio
-
-
-@pytest.fixture(scope="module")
-def server(
-    sandbox_server: SandboxServer, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServerProcess]:
-    sandbox_server.reset()
-    folder = tmp_path_factory.mktemp("server")
-    database = f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'trunkline.sqlite')}"
-    with ServerProcess(sandbox_server, database, folder / "log") as running:
-        yield running
-
-
-@pytest.fixture
-def operator(
-    server: ServerProcess, sandbox_server: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Operator]:
-    monkeypatch.chdir(tmp_path)  # where there is no .env
-    operator = Operator(server, sandbox_server)
-    account = {"trial": False, "balance": "100000"}
-    sandbox_server.control.put(f"/accounts/twilio/{twilio.DEFAULT_ACCOUNT}", json=account).raise_for_status()
-    yield operator
-    sandbox_server.control.delete("/faults")
-    operator.client.close()
-
 
 # --- restaurants -----------------------------------------------------------------------------------------------------
 
@@ -175,8 +145,6 @@ def test_a_batch_is_planned_started_and_summed_up(operator: Operator) -> None:
 
 
 def test_a_batch_that_serves_some_is_done_partly_and_one_that_serves_none_failed(operator: Operator) -> None:
-    import json
-
     for n in range(2):
         operator.restaurant(f"Locanda {n}", assign_phone=False)
     operator.sandbox.control.post("/numbers", json={"carrier": "twilio", "number": "+14155569876"})

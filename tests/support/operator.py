@@ -12,10 +12,13 @@ from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import SECRET, ServerProcess
 from trunkline.cli.app import app
 from trunkline.client import Trunkline
+from trunkline.sandbox import twilio
 
 
 class Operator:
-    """`run` is a command whose standard input is no terminal; `client` sees what it did."""
+    """`run` is a command whose standard input is no terminal; `client` sees what it did. `account` is Twilio's."""
+
+    account = twilio.DEFAULT_ACCOUNT
 
     def __init__(self, server: ServerProcess, sandbox: SandboxServer) -> None:
         self.sandbox = sandbox
