@@ -23,7 +23,9 @@ curl -X POST {url}/api/restaurants \\
     "name": "My Restaurant",
     "assign_phone": true,
     "force_twilio": false
-  }}'"""
+  }}'
+# the commands, in another terminal:
+export TRUNKLINE_URL={url} TRUNKLINE_SECRET={secret}"""
 
 
 def serve(

@@ -1,0 +1,22 @@
+"""The page of commands is the one that the commands make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trunkline.cli.reference import render
+
+PAGE = Path(__file__).parent.parent.parent / "docs/cli.md"
+
+
+def test_the_page_of_commands_says_what_the_commands_are() -> None:
+    assert PAGE.read_text() == render(), "run: python -m trunkline.cli.reference > docs/cli.md"
+
+
+def test_every_command_that_asks_the_server_prints_json_and_shows_an_example() -> None:
+    alone = ("serve", "sandbox", "demo", "db", "doctor", "setup-vapi", "call-test")
+    for section in render().split("\n## ")[1:]:
+        name = section.splitlines()[0].removeprefix("trunkline ")
+        if not name.startswith(alone):
+            assert "`--json`" in section, name
+            assert f"```bash\ntrunkline {name}" in section, name
