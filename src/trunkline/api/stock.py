@@ -34,6 +34,10 @@ PURCHASES: dict[str, Any] = {
     "price": {"summary": "Who sells it, at which price", "value": {"number": examples.NUMBER, "dry_run": True}},
     "buy": {"summary": "Buy it at Twilio", "value": {"number": examples.NUMBER, "carrier": "twilio"}},
 }
+IMPORTS: dict[str, Any] = {
+    "any": {"summary": "Whichever carrier holds it", "value": {}},
+    "twilio": {"summary": "From the Twilio account", "value": {"carrier": "twilio"}},
+}
 
 
 class Purchase(RequestBody):
@@ -108,7 +112,11 @@ async def buy(
         ),
     },
 )
-async def take_over(services: ServicesDep, number: NumberPath, body: Import | None = None) -> NumberDetail:
+async def take_over(
+    services: ServicesDep,
+    number: NumberPath,
+    body: Annotated[Import | None, Body(openapi_examples=IMPORTS)] = None,
+) -> NumberDetail:
     wanted = parse_number(number, services.settings.default_country)
     await adopt_number(services, wanted, body.carrier if body else None)
     return await _shown(services, wanted)
