@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
+from tests.cli.conftest import Start
 from tests.support.operator import Operator
 
 # --- restaurants -----------------------------------------------------------------------------------------------------
@@ -170,6 +172,20 @@ def test_a_batch_is_stopped_and_gone_on_with(operator: Operator) -> None:
     assert "the batch is cancelled" in operator.refused("batch", "cancel", started["id"], code=1)
     operator.sandbox.control.delete("/faults")
     assert "44 assigned" in operator.run("batch", "resume", started["id"])
+
+
+def test_ctrl_c_stops_the_watching_and_not_the_batch(operator: Operator, trunkline: Start) -> None:
+    for n in range(44):
+        operator.restaurant(f"Taverna {n}", assign_phone=False)
+    operator.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="latency", seconds=0.2)
+    batch = operator.client.start_batch(search="taverna", force_twilio=True)
+    watching = trunkline("batch", "watch", batch.id, **operator.settings)
+    watching.until("Taverna")
+    watching.process.send_signal(signal.SIGINT)
+    code, errors = watching.ends()
+    assert (code, f"{batch.id} goes on in the server" in errors) == (130, True)
+    assert [told for told in operator.client.watch_batch(batch.id)][-1] == operator.client.batch(batch.id)
+    assert operator.client.batch(batch.id).counts.assigned == 44
 
 
 def test_nothing_to_do_is_done_and_a_filter_that_matches_none_is_wrong(operator: Operator) -> None:
