@@ -125,7 +125,7 @@ def tail(name: str, rounds: list[Measured]) -> None:
 
 def sandbox(stack: ExitStack) -> str:
     """Its URL. It shares the core of the load, and stands back for it."""
-    command = ["nice", "-n", "19", sys.executable, "-m", "trunkline", "sandbox", "serve", "--port", "0"]
+    command = ["nice", "-n", "19", sys.executable, "-m", "trunkline", "sandbox", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     stack.callback(end, process)
     assert process.stdout

@@ -52,7 +52,6 @@ def database(folder: Path, numbers: int) -> str:
         ((f"map_{i:016d}", number_of(i), restaurant_of(i)[0], AT) for i in range(numbers)),
     )
     connection.commit()
-    connection.execute("ANALYZE")
     connection.close()
     return url
 

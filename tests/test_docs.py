@@ -67,7 +67,10 @@ def errors(kind: type[TrunklineError] = TrunklineError) -> Iterator[type[Trunkli
 
 def measured() -> set[str]:
     return {
-        f.name for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase) for f in metric.collect()
+        f.name
+        for metric in vars(metrics).values()
+        if isinstance(metric, MetricWrapperBase | metrics.Tally)
+        for f in metric.collect()
     }
 
 
