@@ -145,12 +145,13 @@ def amount(value: Any) -> Decimal | None:
 
 def moment(value: Any) -> datetime | None:
     """ISO text as of 2024, or epoch milliseconds as since 2025."""
+    if isinstance(value, str) and value[:20].isdecimal():
+        return moment(int(value[:20]))
     if isinstance(value, str):
         try:
             found = datetime.fromisoformat(value[:40])
         except ValueError:
-            number = amount(value)
-            return None if number is None else moment(float(number))
+            return None
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
         return found if EARLIEST <= found <= LATEST else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10**14:
