@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.db.models import Assignment, Step, utcnow
 from trunkline.errors import NotFound, Superseded
 
-
 STEP_COLUMNS = [column.name for column in Step.__table__.columns]
 
 

@@ -94,10 +94,10 @@ class Database:
 
 
 class DirectConnection(aiosqlite.Connection):
-    """Runs its statements at once, on the loop's thread. The driver hands each over to a thread of its own, four times a
-    statement, which costs more than the statement: an assignment took 20 ms more of CPU. There is one process and one
-    writer, so that nothing waits for a lock; a commit waits for the disk, which is short enough for the mode that is
-    meant for small installations."""
+    """Runs its statements at once, on the loop's thread. The driver hands each over to a thread of its own, four times
+    a statement, which costs more than the statement: an assignment took 20 ms more of CPU. There is one process and
+    one writer, so that nothing waits for a lock; a commit waits for the disk, which is short enough for the mode that
+    is meant for small installations."""
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         await asyncio.sleep(0)  # a call that rings meanwhile waits for one statement, not for a row of them
