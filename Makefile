@@ -19,8 +19,8 @@ demo: $(VENV)/.ready ## every path of the chart, on a sandbox: restaurants, numb
 run: $(VENV)/.ready ## the server on port 8000: for real with the keys in .env, on a sandbox without
 	@$(BIN)/trunkline serve --sandbox-without-keys
 
-test: $(VENV)/.ready-dev ## all tests
-	$(BIN)/pytest
+test: $(VENV)/.ready-dev ## all tests, a file of them on each core
+	$(BIN)/pytest -n auto --dist loadfile
 
 soak: export SOAK_ASSIGNMENTS ?= 2000
 soak: $(VENV)/.ready-dev ## seeded faults and kills over 2,000 assignments; SOAK_ASSIGNMENTS and SOAK_SEED change it
