@@ -37,7 +37,7 @@ class Shift:
         site.sandbox.control.delete(f"/faults/{fault}")
         self.server = self._start()
         result = ended(self.server, assignment)
-        assert result["status"] == "assigned", result
+        assert result["status"] == "assigned", (result["reason"], result["message"])
         self.expected_held[call.carrier] += call.scenario not in ("detached", "trial")
         self.expected_mapped += 1
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from trunkline.api import answers, examples
-from trunkline.api.dependencies import NOT_ALLOWED, Caller, Reader, RespondAsync, ServicesDep, after, operator
+from trunkline.api.dependencies import Caller, Reader, RespondAsync, ServicesDep, after, not_allowed, operator
 from trunkline.api.problems import documented
 from trunkline.api.schemas import Assignment, AssignmentPage, AssignmentQuery
 from trunkline.db import assignments
@@ -66,7 +66,7 @@ async def read(services: ServicesDep, caller: Reader, assignment_id: AssignmentI
         except NotFound:
             if caller.is_operator:
                 raise
-            raise NOT_ALLOWED from None  # which ids exist is nobody else's business
+            raise not_allowed() from None  # which ids exist is nobody else's business
         caller.may_read(row.restaurant_id)
         return await answers.assignment(session, row, caller)
 

@@ -28,9 +28,13 @@ KEY_SCHEME = HTTPBearer(
     description="a restaurant's api_key; reads its own data and nothing else",
     auto_error=False,
 )
-NOT_ALLOWED = Forbidden(
-    "a restaurant's key reads its own data and nothing else", hint=f"send the operator's secret as {SECRET_HEADER}"
-)
+
+
+def not_allowed() -> Forbidden:
+    """A new one for each refusal: a raised error keeps its traceback."""
+    return Forbidden(
+        "a restaurant's key reads its own data and nothing else", hint=f"send the operator's secret as {SECRET_HEADER}"
+    )
 
 
 async def services(request: Request) -> Services:
@@ -54,7 +58,7 @@ class Caller:
     def may_read(self, restaurant_id: str | None) -> None:
         """Forbidden unless it is the operator or this very restaurant."""
         if not self.is_operator and restaurant_id != self.restaurant_id:
-            raise NOT_ALLOWED
+            raise not_allowed()
 
 
 async def identify(request: Request, services: ServicesDep) -> Caller:
@@ -83,7 +87,7 @@ Identified = Annotated[Caller, Depends(identify)]
 async def operator(caller: Identified, _secret: Annotated[str | None, Security(SECRET_SCHEME)]) -> None:
     """Only the operator goes on."""
     if not caller.is_operator:
-        raise NOT_ALLOWED
+        raise not_allowed()
 
 
 async def reader(

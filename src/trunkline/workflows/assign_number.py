@@ -237,14 +237,12 @@ async def buy_number(run: AssignmentRun, carrier: Carrier) -> Number:
 
 async def get_credential(run: AssignmentRun, carrier: Carrier) -> None:
     async with run.step("get_credential", carrier.name) as step:
-        known = run.services.credentials
-        if carrier.name in known:
-            step.detail = "known" if known[carrier.name] else "not needed"
+        if carrier.name in run.services.credentials:
+            step.detail = "known" if run.services.credentials[carrier.name] else "not needed"
             return
-        source = carrier.import_source()
         await step.ask(run.services.target)  # what the import needs is missed here, not after a purchase
-        known[carrier.name] = await step.ask(lambda: run.services.voice.credential(source))
-        step.detail = f"credential {known[carrier.name]}" if known[carrier.name] else "not needed for the import"
+        credential = await step.ask(lambda: run.services.credential(carrier))
+        step.detail = f"credential {credential}" if credential else "not needed for the import"
 
 
 async def list_owned(run: AssignmentRun, carrier: Carrier) -> tuple[Number | None, str]:

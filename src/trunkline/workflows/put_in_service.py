@@ -13,7 +13,7 @@ from trunkline.db import debts, mappings, numbers
 from trunkline.db.models import Mapping, Number, utcnow
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.outcomes import Outcome, Reason, Source, Status, unassigned
-from trunkline.errors import ActionRequired, AlreadyThere, Foreign, OutcomeUnknown, RetryLater, TrialLimit
+from trunkline.errors import ActionRequired, AlreadyThere, Foreign, OutcomeUnknown, Rejected, RetryLater, TrialLimit
 from trunkline.settings import TrialSharing
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows.assignment_run import AssignmentRun
@@ -72,13 +72,17 @@ async def bring_in(run: AssignmentRun, step: RunStep, carrier: Carrier, number: 
             await refuse_foreign(run, found)
             return found
         try:
-            credential, target = run.services.credentials.get(carrier.name), await run.services.target()
+            # Known from get_credential, unless another process did that before it died.
+            credential, target = await run.services.credential(carrier), await run.services.target()
             return await run.services.voice.import_number(number, source, credential, target, str(run.mark))
         except (OutcomeUnknown, AlreadyThere) as error:
             absent, lag = False, run.settings.listing_lag_seconds
             await step.wait(error)
         except RetryLater as error:
             await step.wait(error)
+        except Rejected:
+            run.services.credentials.pop(carrier.name, None)  # it may be the credential that is gone
+            raise
 
 
 async def refuse_foreign(run: AssignmentRun, voice: VoiceNumber) -> None:

@@ -32,6 +32,12 @@ class Services:
         base = self.settings.public_backend_url
         return base.rstrip("/") + WEBHOOK_PATH if base else None
 
+    async def credential(self, carrier: Carrier) -> str | None:
+        """The carrier's credential in Vapi, asked once in the life of a process; None where the import needs none."""
+        if carrier.name not in self.credentials:
+            self.credentials[carrier.name] = await self.voice.credential(carrier.import_source())
+        return self.credentials[carrier.name]
+
     async def target(self) -> Target:
         """What answers a restaurant's number: the shared assistant, or our server, which each call then asks."""
         if self.settings.vapi_routing is Routing.ASSISTANT:
