@@ -21,7 +21,7 @@ LOSSES: dict[str, dict[str, Any]] = {
     "429": {"status": 429, "headers": {"Retry-After": "0"}},
     "503": {"status": 503},
     "500 after the work": {"status": 500, "when": "after"},
-    "timeout": {"kind": "latency", "seconds": 0.7},
+    "timeout": {"kind": "latency", "seconds": 1.3},
 }
 
 
@@ -37,7 +37,7 @@ async def detach_one(desk: Desk) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("call", CALLS, ids=str)
 async def test_lost(open_desk: Opener, database_url: str, call: Call, loss: str) -> None:
-    async with open_desk(provider_timeout_seconds=0.5, retry_for_seconds=5, carriers=list(ALL_CARRIERS)) as desk:
+    async with open_desk(provider_timeout_seconds=1, retry_for_seconds=20, carriers=list(ALL_CARRIERS)) as desk:
         if call.scenario == "trial":
             await desk.assign("Before")
         if call.scenario == "detached":
@@ -56,8 +56,8 @@ async def test_lost(open_desk: Opener, database_url: str, call: Call, loss: str)
 
 @pytest.mark.parametrize("loss", ["reply lost", "500 after the work", "timeout"])
 async def test_a_listing_that_lags_is_waited_for_before_a_second_purchase(open_desk: Opener, loss: str) -> None:
-    async with open_desk(listing_lag_seconds=3, provider_timeout_seconds=0.5, retry_for_seconds=8) as desk:
-        desk.sandbox.control.put("/switches", json={"twilio_listing_lag_seconds": 1.2}).raise_for_status()
+    async with open_desk(listing_lag_seconds=7, provider_timeout_seconds=1, retry_for_seconds=20) as desk:
+        desk.sandbox.control.put("/switches", json={"twilio_listing_lag_seconds": 2.0}).raise_for_status()
         desk.sandbox.fault(provider="twilio", operation="incoming_numbers.create", times=1, **LOSSES[loss])
         assignment = await desk.assign()
         assert assignment.status == "assigned"

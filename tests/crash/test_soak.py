@@ -28,7 +28,7 @@ TROUBLE: list[dict[str, Any]] = [
     {"kind": "status", "status": 503, "when": "before", "probability": 0.03},
     {"kind": "status", "status": 500, "when": "after", "probability": 0.04},
     {"kind": "status", "status": 429, "when": "before", "probability": 0.04, "headers": {"Retry-After": "0"}},
-    {"kind": "latency", "seconds": 1.3, "probability": 0.01},
+    {"kind": "latency", "seconds": 2.3, "probability": 0.01},
 ]
 
 

@@ -19,9 +19,9 @@ from trunkline.sandbox.server import environment
 SECRET = "a-secret-of-the-tests"
 QUICK = {
     "VAPI_SECRET_KEY": SECRET,
-    "RETRY_FOR_SECONDS": "6",
+    "RETRY_FOR_SECONDS": "20",
     "LISTING_LAG_SECONDS": "0.3",
-    "PROVIDER_TIMEOUT_SECONDS": "1",
+    "PROVIDER_TIMEOUT_SECONDS": "2",
     "PROVIDER_REQUESTS_PER_SECOND": "1000",
     "NUMBER_COOLDOWN_HOURS": "0",
     "TAKEOVER_SECONDS": "2.5",
