@@ -201,12 +201,10 @@ async def refuse_foreign(services: Services, owner: Carrier, owned: OwnedNumber,
 
 async def bring_in(services: Services, owner: Carrier, number: E164) -> VoiceNumber:
     """Import it, connected to nothing."""
-    source, known = owner.import_source(), services.credentials
-    if owner.name not in known:
-        known[owner.name] = await services.voice.credential(source)
+    source, credential = owner.import_source(), await services.credential(owner)
     name = str(OwnerMark(services.installation, new_id("imp")))
     try:
-        return await services.voice.import_number(number, source, known[owner.name], Target(), name)
+        return await services.voice.import_number(number, source, credential, Target(), name)
     except AlreadyThere:
         found = await services.voice.find(number)
         if found is None:
