@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import Assignment, Step, utcnow
+from trunkline.db.models import Assignment, Step, UtcDateTime, utcnow
 from trunkline.errors import NotFound, Superseded
 
-STEP_COLUMNS = [column.name for column in Step.__table__.columns]
+# Made once, on the tables themselves: these run with every write of a run, and making a statement costs more than
+# running it.
+RUNS, STEPS = cast(Table, Assignment.__table__), cast(Table, Step.__table__)
+STEP_COLUMNS = [column.name for column in STEPS.columns]
+FENCE = (
+    update(RUNS)
+    .where(RUNS.c.id == bindparam("this_run"), RUNS.c.epoch == bindparam("this_epoch"), RUNS.c.status == "running")
+    .values(epoch=RUNS.c.epoch)
+)
+RUNNING = select(Assignment).where(Assignment.restaurant_id == bindparam("restaurant"), Assignment.status == "running")
+BEGIN = (
+    update(Assignment)
+    .where(Assignment.id == bindparam("this_run"), Assignment.status == "running")
+    .values(
+        epoch=Assignment.epoch + 1, started_at=func.coalesce(Assignment.started_at, bindparam("now", type_=UtcDateTime))
+    )
+    .returning(Assignment)
+    .execution_options(synchronize_session=False)
+)
+
+
+def _upsert(upsert: Any) -> Any:
+    changed = {name: upsert.excluded[name] for name in ("status", "attempt", "ended_at", "detail")}
+    return upsert.on_conflict_do_update(index_elements=["run_id", "seq"], set_=changed)
+
+
+SAVE_STEPS = {"sqlite": _upsert(sqlite.insert(STEPS)), "postgresql": _upsert(postgresql.insert(STEPS))}
 
 
 async def get(session: AsyncSession, assignment_id: str) -> Assignment:
@@ -23,12 +49,13 @@ async def get(session: AsyncSession, assignment_id: str) -> Assignment:
 
 
 async def running(session: AsyncSession, restaurant_id: str) -> Assignment | None:
-    query = select(Assignment).where(Assignment.restaurant_id == restaurant_id, Assignment.status == "running")
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(RUNNING, {"restaurant": restaurant_id})).scalar_one_or_none()
 
 
-async def all_running(session: AsyncSession) -> Sequence[str]:
-    return (await session.execute(select(Assignment.id).where(Assignment.status == "running"))).scalars().all()
+async def all_running(session: AsyncSession) -> dict[str, str | None]:
+    """The batch, if any, of each."""
+    query = select(Assignment.id, Assignment.batch_id).where(Assignment.status == "running")
+    return {run_id: batch_id for run_id, batch_id in await session.execute(query)}
 
 
 async def latest(session: AsyncSession, restaurant_ids: Sequence[str]) -> dict[str, Assignment]:
@@ -63,21 +90,13 @@ async def page(
 
 async def begin(session: AsyncSession, assignment_id: str) -> Assignment | None:
     """Start an execution: the epoch goes up, which shuts out any earlier one. None if the assignment has ended."""
-    changed = await session.execute(
-        update(Assignment)
-        .where(Assignment.id == assignment_id, Assignment.status == "running")
-        .values(epoch=Assignment.epoch + 1, started_at=func.coalesce(Assignment.started_at, utcnow()))
-    )
-    return await get(session, assignment_id) if changed.rowcount else None  # type: ignore[attr-defined]
+    return (await session.execute(BEGIN, {"this_run": assignment_id, "now": utcnow()})).scalar_one_or_none()
 
 
 async def fence(session: AsyncSession, assignment_id: str, epoch: int, **values: Any) -> None:
     """Write to the running assignment as this epoch; Superseded if a later one has begun or it has ended."""
-    changed = await session.execute(
-        update(Assignment)
-        .where(Assignment.id == assignment_id, Assignment.epoch == epoch, Assignment.status == "running")
-        .values(**({"epoch": epoch} | values))
-    )
+    change = FENCE if not values else FENCE.values(**values)
+    changed = await session.execute(change, {"this_run": assignment_id, "this_epoch": epoch})
     if not changed.rowcount:  # type: ignore[attr-defined]
         raise Superseded(f"assignment {assignment_id} is run by another process now")
 
@@ -94,11 +113,8 @@ async def save_steps(session: AsyncSession, rows: Sequence[Step]) -> None:
     """Insert the steps, or bring those that are there up to date, in one statement."""
     if not rows:
         return
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    upsert = insert(Step)
-    changed = {name: upsert.excluded[name] for name in ("status", "attempt", "ended_at", "detail")}
     values = [{name: getattr(row, name) for name in STEP_COLUMNS} for row in rows]
-    await session.execute(upsert.on_conflict_do_update(index_elements=["run_id", "seq"], set_=changed), values)
+    await session.execute(SAVE_STEPS[session.get_bind().dialect.name], values)
 
 
 async def interrupt_steps(session: AsyncSession, run_id: str) -> None:

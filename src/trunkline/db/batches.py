@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Assignment, Batch, BatchItem, Mapping, Number, Restaurant, utcnow
 from trunkline.errors import NotFound, Superseded
+
+BATCHES, ITEMS = cast(Table, Batch.__table__), cast(Table, BatchItem.__table__)
+STATUS = select(BATCHES.c.status).where(BATCHES.c.id == bindparam("this_batch"))
 
 
 async def get(session: AsyncSession, batch_id: str) -> Batch:
@@ -19,6 +22,10 @@ async def get(session: AsyncSession, batch_id: str) -> Batch:
     if row is None:
         raise NotFound(f"there is no batch {batch_id}", hint="GET /api/batches lists them")
     return row
+
+
+async def is_cancelled(session: AsyncSession, batch_id: str) -> bool:
+    return bool((await session.execute(STATUS, {"this_batch": batch_id})).scalar_one() == "cancelled")
 
 
 async def page(session: AsyncSession, *, before: str | None = None, limit: int = 50) -> Sequence[Batch]:
@@ -77,9 +84,9 @@ async def set_items(
     session: AsyncSession, batch_id: str, before: str, after: str, restaurant_id: str | None = None, **values: Any
 ) -> int:
     """Move items of one status to another; all of them, or one restaurant's. How many were moved."""
-    query = update(BatchItem).where(BatchItem.batch_id == batch_id, BatchItem.status == before)
+    query = update(ITEMS).where(ITEMS.c.batch_id == batch_id, ITEMS.c.status == before)
     if restaurant_id is not None:
-        query = query.where(BatchItem.restaurant_id == restaurant_id)
+        query = query.where(ITEMS.c.restaurant_id == restaurant_id)
     changed = await session.execute(query.values(status=after, updated_at=utcnow(), **values))
     return int(changed.rowcount)  # type: ignore[attr-defined]
 

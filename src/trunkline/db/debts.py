@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
+from typing import cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Debt, utcnow
 
+DEBTS = cast(Table, Debt.__table__)
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 OVERDUE = timedelta(hours=1)
 
@@ -49,8 +51,8 @@ async def owe(
 
 
 async def settle(session: AsyncSession, subject: str, *kinds: DebtKind) -> None:
-    query = update(Debt).where(Debt.subject == subject, Debt.settled_at.is_(None)).values(settled_at=utcnow())
-    await session.execute(query.where(Debt.kind.in_(kinds)) if kinds else query)
+    query = update(DEBTS).where(DEBTS.c.subject == subject, DEBTS.c.settled_at.is_(None)).values(settled_at=utcnow())
+    await session.execute(query.where(DEBTS.c.kind.in_(kinds)) if kinds else query)
 
 
 async def take_due(session: AsyncSession) -> Debt | None:

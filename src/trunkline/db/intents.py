@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import PurchaseIntent, utcnow
 
+INTENTS = cast(Table, PurchaseIntent.__table__)
+OPEN_FOR = select(PurchaseIntent).where(
+    PurchaseIntent.restaurant_id == bindparam("restaurant"), PurchaseIntent.status == "open"
+)
+
 
 async def open_for(session: AsyncSession, restaurant_id: str) -> PurchaseIntent | None:
-    query = select(PurchaseIntent).where(PurchaseIntent.restaurant_id == restaurant_id, PurchaseIntent.status == "open")
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(OPEN_FOR, {"restaurant": restaurant_id})).scalar_one_or_none()
 
 
-async def tried_numbers(session: AsyncSession, assignment_id: str, carrier: str) -> Sequence[str | None]:
-    """The numbers that this assignment tried to buy at the carrier and could not."""
-    query = select(PurchaseIntent.number).where(
-        PurchaseIntent.assignment_id == assignment_id,
-        PurchaseIntent.carrier == carrier,
-        PurchaseIntent.status.in_(["gone", "refused"]),
+async def tried_numbers(session: AsyncSession, assignment_id: str) -> dict[str, list[str | None]]:
+    """The numbers that this assignment tried to buy and could not, by carrier."""
+    query = select(PurchaseIntent.carrier, PurchaseIntent.number).where(
+        PurchaseIntent.assignment_id == assignment_id, PurchaseIntent.status.in_(["gone", "refused"])
     )
-    return (await session.execute(query)).scalars().all()
+    tried: dict[str, list[str | None]] = {}
+    for carrier, number in await session.execute(query):
+        tried.setdefault(carrier, []).append(number)
+    return tried
 
 
 async def try_again(session: AsyncSession, intent_id: str) -> None:
@@ -36,8 +41,8 @@ async def try_again(session: AsyncSession, intent_id: str) -> None:
 async def close(session: AsyncSession, intent_id: str, status: str, reason: str | None = None) -> bool:
     """`status` is bought, gone or refused. False if it was closed before."""
     changed = await session.execute(
-        update(PurchaseIntent)
-        .where(PurchaseIntent.id == intent_id, PurchaseIntent.status == "open")
+        update(INTENTS)
+        .where(INTENTS.c.id == intent_id, INTENTS.c.status == "open")
         .values(status=status, reason=reason, closed_at=utcnow())
     )
     return bool(changed.rowcount)  # type: ignore[attr-defined]

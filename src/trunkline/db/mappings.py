@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.changes import note
 from trunkline.db.models import Mapping, Restaurant, utcnow
 
+CURRENT = select(Mapping).where(Mapping.restaurant_id == bindparam("restaurant"), Mapping.ended_at.is_(None))
+
 
 async def current(session: AsyncSession, restaurant_id: str) -> Mapping | None:
-    query = select(Mapping).where(Mapping.restaurant_id == restaurant_id, Mapping.ended_at.is_(None))
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(CURRENT, {"restaurant": restaurant_id})).scalar_one_or_none()
 
 
 async def currents(session: AsyncSession, restaurant_ids: Sequence[str]) -> dict[str, Mapping]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import Table, and_, bindparam, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,6 +17,14 @@ from trunkline.domain.numbers import NumberState, check_move
 from trunkline.errors import NotFound
 
 CHUNK = 500
+NUMBERS = cast(Table, Number.__table__)
+CLAIMED_FOR = (
+    select(Number)
+    .join(Assignment, Number.claimed_by == Assignment.id)
+    .where(Assignment.restaurant_id == bindparam("restaurant"), Number.state == NumberState.IDLE)
+    .order_by(Number.bought_at.desc())
+    .limit(1)
+)
 
 
 def claimable() -> Any:
@@ -33,12 +41,13 @@ async def get(session: AsyncSession, number: str) -> Number:
     return row
 
 
-async def ensure(session: AsyncSession, number: str, state: NumberState, **values: Any) -> None:
-    """Insert the row unless it exists; an existing one is left as it is."""
+async def ensure(session: AsyncSession, number: str, state: NumberState, **values: Any) -> bool:
+    """Insert the row unless it exists; an existing one is left as it is. Whether it was inserted."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     now = utcnow()
     row = {"number": number, "state": state.value, "created_at": now, "updated_at": now, **values}
-    await session.execute(insert(Number).values(**row).on_conflict_do_nothing(index_elements=["number"]))
+    unless_there = insert(NUMBERS).values(**row).on_conflict_do_nothing(index_elements=["number"])
+    return (await session.execute(unless_there.returning(NUMBERS.c.number))).first() is not None
 
 
 def move(row: Number, to: NumberState) -> None:
@@ -71,27 +80,22 @@ async def claim(session: AsyncSession, number: str, assignment_id: str, source: 
 async def reserve(session: AsyncSession, number: str, assignment_id: str | None, **values: Any) -> bool:
     """Choose an offered number for a purchase; False if we hold it already or another purchase chose it first. Of two
     purchases for stock (no assignment) the open intent decides."""
-    await ensure(session, number, NumberState.PURCHASING, claimed_by=assignment_id, claim_source="purchased", **values)
+    claim = {"claimed_by": assignment_id, "claim_source": "purchased", **values}
+    if await ensure(session, number, NumberState.PURCHASING, **claim):
+        return True
     free = Number.state.in_([NumberState.FOREIGN, NumberState.RELEASED])
     ours = and_(Number.state == NumberState.PURCHASING, Number.claimed_by == assignment_id)
     changed = await session.execute(
         update(Number)
         .where(Number.number == number, or_(free, ours))
-        .values(state=NumberState.PURCHASING.value, claimed_by=assignment_id, claim_source="purchased", **values)
+        .values(state=NumberState.PURCHASING.value, **claim)
     )
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 
 async def claimed_for(session: AsyncSession, restaurant_id: str) -> Number | None:
     """The number that some assignment of this restaurant claimed and never put in service."""
-    found = await session.execute(
-        select(Number)
-        .join(Assignment, Number.claimed_by == Assignment.id)
-        .where(Assignment.restaurant_id == restaurant_id, Number.state == NumberState.IDLE)
-        .order_by(Number.bought_at.desc())
-        .limit(1)
-    )
-    return found.scalar_one_or_none()
+    return (await session.execute(CLAIMED_FOR, {"restaurant": restaurant_id})).scalar_one_or_none()
 
 
 async def busy_among(session: AsyncSession, candidates: Sequence[str]) -> set[str]:

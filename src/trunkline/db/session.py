@@ -96,12 +96,26 @@ class Database:
 class DirectConnection(aiosqlite.Connection):
     """Runs its statements at once, on the loop's thread. The driver hands each over to a thread of its own, four times
     a statement, which costs more than the statement: an assignment took 20 ms more of CPU. There is one process and
-    one writer, so that nothing waits for a lock; a commit waits for the disk, which is short enough for the mode that
-    is meant for small installations."""
+    one writer, so that nothing waits for a lock. Only a commit waits, for the disk, and is left to the thread."""
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        await asyncio.sleep(0)  # a call that rings meanwhile waits for one statement, not for a row of them
+        if fn.__name__ == "execute":
+            await asyncio.sleep(0)  # a call that rings meanwhile waits for one statement, not for a row of them
         return fn(*args, **kwargs)
+
+    async def commit(self) -> None:
+        """Not given up halfway: a connection may not be used by two threads at once, and who is cancelled rolls back
+        on the loop's thread."""
+        commit = asyncio.ensure_future(super()._execute(self._conn.commit))  # type: ignore[no-untyped-call]
+        cancelled: asyncio.CancelledError | None = None
+        while not commit.done():
+            try:
+                await asyncio.wait([commit])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+        commit.result()
 
 
 def _connect_sqlite(file: str) -> DirectConnection:

@@ -107,6 +107,9 @@ async def find_existing(run: AssignmentRun) -> Number | None:
             for v in listing
             if v.ready and v.number and v.free_for(assistant, services.server_url) and wanted(run, v)
         }
+        if not free:
+            step.detail = f"none of {len(listing)} numbers in Vapi is idle"
+            return None
         async with run.write() as session:
             busy = await numbers.busy_among(session, list(free))
             for number, voice in free.items():

@@ -35,6 +35,7 @@ class AssignmentRun(Run):
         self.country = self.criteria.country or self.settings.default_country
         self.open_intent: PurchaseIntent | None = None
         self.claimed: Number | None = None
+        self.tried: dict[str, list[str | None]] = {}  # carrier -> the numbers that could not be bought there
         self.imported: dict[str, str] = {}  # number -> its id at the voice platform, seen in this execution
 
     @staticmethod
@@ -45,8 +46,10 @@ class AssignmentRun(Run):
             assignment = await assignments.begin(session, assignment_id)
             if assignment is None:
                 return None
-            rows = (await assignments.steps(session, [assignment_id]))[assignment_id] if assignment.epoch > 1 else []
+            again = assignment.epoch > 1
+            rows = (await assignments.steps(session, [assignment_id]))[assignment_id] if again else []
             run = AssignmentRun(services, inventory, assignment, rows)
+            run.tried = await intents.tried_numbers(session, assignment_id) if again else {}
             run.open_intent = await intents.open_for(session, assignment.restaurant_id)
             if run.open_intent is None:
                 run.claimed = await numbers.claimed_for(session, assignment.restaurant_id)
@@ -63,6 +66,7 @@ class AssignmentRun(Run):
         """The end without a number in service: what was only claimed is free again, what was paid for is owed."""
         async with self.write() as session:
             await self.record_voice_ids(session)
+            await session.flush()
             await numbers.drop_claims(session, self.id)
             if intent := await intents.open_for(session, self.restaurant_id):
                 await self._owe(session, DebtKind.INTENT_UNKNOWN, intent.id, outcome)
@@ -74,8 +78,8 @@ class AssignmentRun(Run):
 
     async def close(self, session: AsyncSession, outcome: Outcome) -> None:
         """Write the outcome, in the caller's transaction."""
-        await session.flush()
-        await assignments.interrupt_steps(session, self.id)
+        if self.unfinished:
+            await assignments.interrupt_steps(session, self.id)
         if self.assignment.batch_id is not None:
             reason = outcome.reason.value if outcome.reason else None
             status = "cancelled" if outcome.reason is Reason.CANCELLED else outcome.status.value
@@ -101,10 +105,12 @@ class AssignmentRun(Run):
             ended_at=utcnow(),
         )
 
-    async def record_voice_ids(self, session: AsyncSession) -> None:
-        for number, voice_id in self.imported.items():
-            (await numbers.get(session, number)).voice_id = voice_id
-        await session.flush()
+    async def record_voice_ids(self, session: AsyncSession) -> dict[str, Number]:
+        """The numbers that this execution has seen at the voice platform, with their ids there."""
+        rows = {number: await numbers.get(session, number) for number in self.imported}
+        for number, row in rows.items():
+            row.voice_id = self.imported[number]
+        return rows
 
     @staticmethod
     def count(outcome: Outcome) -> None:

@@ -43,6 +43,7 @@ class Engine:
         self._ttl = takeover_seconds * 0.6
         self._beat_seconds = min(2.0, takeover_seconds / 10)
         self.process_id = "single" if self._embedded else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._work: dict[str, Work] = {}
         self._workflows: dict[str, Any] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: dict[str, asyncio.Event] = {}
@@ -52,8 +53,9 @@ class Engine:
         """Before launch: `kind` names the work for ever, also in the records of unfinished runs."""
 
         async def workflow(run_id: str) -> None:
-            await self._execute(kind, run_id, work)
+            await self._execute(kind, run_id)
 
+        self._work[kind] = work
         workflow.__qualname__ = kind
         self._workflows[kind] = DBOS.workflow(name=kind, max_recovery_attempts=1_000_000)(workflow)
 
@@ -100,6 +102,21 @@ class Engine:
         if all(workflow.status in ENDED for workflow in known):
             await self.start(kind, run_id, len(known))
 
+    async def work(self, kind: str, run_id: str) -> None:
+        """Work on the run as a part of the run that calls this, which is the one that the engine resumes; until it ends
+        here, which it may also do unfinished."""
+        if run_id in self._ended:
+            await self._ended[run_id].wait()
+        else:
+            await self._execute(kind, run_id)
+
+    async def under_way(self, run_id: str) -> bool:
+        """Whether some process works on it, or one that died did and it will be resumed."""
+        if run_id in self._ended:
+            return True
+        known = await DBOS.list_workflows_async(workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False)
+        return any(workflow.status not in ENDED for workflow in known)
+
     async def wait(self, run_id: str, seconds: float) -> None:
         """Until the run ends in this process, or the time is over, or it is not running here."""
         event = self._ended.get(run_id)
@@ -125,14 +142,14 @@ class Engine:
         # DBOS had made its own pool the loop's default, and has shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
-    async def _execute(self, kind: str, run_id: str, work: Work) -> None:
+    async def _execute(self, kind: str, run_id: str) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         event = self._ended.setdefault(run_id, asyncio.Event())
         try:
             with structlog.contextvars.bound_contextvars(run=run_id):
-                await work(run_id)
+                await self._work[kind](run_id)
         except Superseded:
             log.info("run goes on in another process", kind=kind)
         except Exception:

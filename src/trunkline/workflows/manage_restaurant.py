@@ -106,7 +106,6 @@ async def request_number(
     services: Services,
     restaurant_id: str,
     wish: NumberWish,
-    batch_id: str | None = None,
     once: IdempotencyKey | None = None,
 ) -> str:
     """Start an assignment for a restaurant that has no number of its own; its id.
@@ -114,6 +113,20 @@ async def request_number(
     AssignmentRunning while one has not ended, AlreadyAssigned where it has its own number. A restaurant that shares a
     trial account's number may ask for its own. `once` is the caller's key, kept together with the assignment."""
     await check_offered(services, wish)
+    assignment_id = await open_assignment(services, restaurant_id, wish, once=once)
+    await services.engine.start(assign_number.KIND, assignment_id)
+    return assignment_id
+
+
+async def open_assignment(
+    services: Services,
+    restaurant_id: str,
+    wish: NumberWish,
+    batch_id: str | None = None,
+    once: IdempotencyKey | None = None,
+) -> str:
+    """Write the assignment, which somebody then has to work on. Raises as `request_number` does; Cancelled where the
+    item of the batch is not queued any more."""
     try:
         async with services.database.write() as session:
             await restaurants.get(session, restaurant_id)
@@ -133,7 +146,6 @@ async def request_number(
                 raise Cancelled("the batch does not wait for this restaurant any more")
     except IntegrityError:
         raise AssignmentRunning("an assignment of this restaurant has just been started") from None
-    await services.engine.start(assign_number.KIND, assignment.id)
     return assignment.id
 
 

@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import debts, intents, numbers
+from trunkline.db import batches, debts, intents, numbers
 from trunkline.db.debts import DebtKind
-from trunkline.db.models import Batch, Number, PurchaseIntent, utcnow
+from trunkline.db.models import Number, PurchaseIntent, utcnow
 from trunkline.domain.choosing import Offer, OwnedNumber, in_order, money, plain_offer
 from trunkline.domain.marks import OwnerMark, parse_mark
 from trunkline.domain.numbers import E164, NumberState, NumberType
@@ -45,8 +45,7 @@ async def purchase(run: AssignmentRun, carrier: Carrier, offers: list[Offer]) ->
     random.shuffle(offers)  # equal prices: simultaneous purchases should not all want the same number first
     async with run.step("purchase", carrier.name) as step:
         refused: Rejected | None = None
-        async with run.services.database.read() as session:
-            tried = await intents.tried_numbers(session, run.id, carrier.name)
+        tried = run.tried.setdefault(carrier.name, [])
         for offer in in_order(offers):
             if len(tried) >= OFFERS_TO_TRY:
                 break
@@ -60,7 +59,7 @@ async def purchase(run: AssignmentRun, carrier: Carrier, offers: list[Offer]) ->
             except TrialLimit:
                 raise
             except Rejected as error:
-                refused, tried = error, [*tried, offer.number]
+                refused = error
         if refused is not None and len(tried) >= OFFERS_TO_TRY:
             raise refused
         step.end("done", refused.detail if refused else "other purchases have chosen every offered number")
@@ -114,10 +113,8 @@ async def choose(run: AssignmentRun, step: RunStep, carrier: Carrier, offer: Off
 
 async def refuse_cancelled(session: AsyncSession, run: AssignmentRun) -> None:
     """The last moment before money: a cancelled batch buys nothing more."""
-    if run.assignment.batch_id is not None:
-        batch = await session.get(Batch, run.assignment.batch_id)
-        if batch is not None and batch.status == "cancelled":
-            raise Cancelled("the batch was cancelled before the purchase")
+    if run.assignment.batch_id is not None and await batches.is_cancelled(session, run.assignment.batch_id):
+        raise Cancelled("the batch was cancelled before the purchase")
 
 
 async def complete(
@@ -210,6 +207,7 @@ async def record_bought(
     """Close the intent and keep the number, claimed by this assignment, in one transaction."""
     price = money(intent.monthly_price, intent.currency)
     detail = f"bought {owned.number} for {price}" + (f" ({note})" if note else "")
+    run.announce("import_number", intent.carrier)
     async with step.finish("; ".join([detail, *owned.warnings])) as session:
         await intents.close(session, intent.id, "bought")
         row = await keep(session, intent, owned)
@@ -220,7 +218,8 @@ async def record_bought(
 async def keep(session: AsyncSession, intent: PurchaseIntent, owned: OwnedNumber) -> Number:
     """The number of a closed intent is ours: idle, and claimed by nobody."""
     await debts.settle(session, intent.id, DebtKind.INTENT_UNKNOWN)
-    await numbers.ensure(session, owned.number, NumberState.PURCHASING, carrier=intent.carrier)
+    if intent.number is None:
+        await numbers.ensure(session, owned.number, NumberState.PURCHASING, carrier=intent.carrier)
     row = await numbers.get(session, owned.number)
     if row.state != NumberState.IDLE:
         numbers.move(row, NumberState.IDLE)
@@ -238,6 +237,7 @@ async def close(run: AssignmentRun, step: RunStep, intent: PurchaseIntent, statu
     async with run.write() as session:
         await intents.close(session, intent.id, status, error.detail)
         await drop(session, intent)
+    run.tried.setdefault(intent.carrier, []).append(intent.number)
 
 
 async def drop(session: AsyncSession, intent: PurchaseIntent) -> None:

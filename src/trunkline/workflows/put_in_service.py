@@ -133,10 +133,10 @@ async def write_mapping(
 ) -> Outcome:
     """The number is in service and the assignment ends, in one transaction. A shared mapping that the restaurant had
     ends with it."""
-    await run.record_voice_ids(session)
     if old := await mappings.current(session, run.restaurant_id):
         await end_mapping(session, old, "replaced", run.settings.number_cooldown_hours)
-    row = await numbers.get(session, number)
+    seen = await run.record_voice_ids(session)
+    row = seen.get(number) or await numbers.get(session, number)
     numbers.move(row, NumberState.IN_SERVICE)
     row.claimed_by = row.claim_source = None
     row.former_restaurant_id = row.cooling_until = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 Effect = Callable[[AsyncSession], Awaitable[None]]
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+CURRENT_FOR = 1.0  # seconds; nobody takes over a run whose process was alive so short a time ago
 
 
 def backoff(attempt: int, retry_after: float | None = None) -> float:
@@ -42,6 +44,13 @@ class Run:
         self._left = [row for row in rows if row.status == "running"]
         self._next_seq = max((row.seq for row in rows), default=0) + 1
         self._unsaved: list[Step] = []
+        self._announced: list[Step] = []
+        self._written_at = -math.inf
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether an earlier execution left steps under way that this one has not taken up."""
+        return bool(self._left)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
@@ -51,13 +60,13 @@ class Run:
             yield session
             await assignments.save_steps(session, self._unsaved)
         self._unsaved.clear()
+        self._written_at = time.monotonic()
 
     @asynccontextmanager
     async def step(self, name: str, carrier: str | None = None) -> AsyncIterator[RunStep]:
         """One node of the chart. An error that leaves the block is the step's end as well."""
         row = self._row(name, carrier)
         step = RunStep(self, row)
-        self._keep(row)
         try:
             yield step
         except (Superseded, asyncio.CancelledError):
@@ -69,17 +78,28 @@ class Run:
             if row.status == "running":
                 step.end("done")
 
+    def announce(self, name: str, carrier: str | None = None) -> None:
+        """What follows at once: it is shown by the write that ends the step before it."""
+        self._announced.append(self._row(name, carrier))
+
     def _row(self, name: str, carrier: str | None) -> Step:
-        """The row that an earlier execution left unfinished, tried again; else a new one."""
+        """The row that was announced, or that an earlier execution left unfinished, tried again; else a new one."""
+        for row in self._announced:
+            if (row.name, row.carrier) == (name, carrier):
+                self._announced.remove(row)
+                return row
         for row in self._left:
             if (row.name, row.carrier) == (name, carrier):
                 self._left.remove(row)
                 row.attempt += 1
+                self._keep(row)
                 return row
         seq, self._next_seq = self._next_seq, self._next_seq + 1
-        return Step(
+        row = Step(
             run_id=self.id, seq=seq, name=name, carrier=carrier, status="running", attempt=1, started_at=utcnow()
         )
+        self._keep(row)
+        return row
 
     def _keep(self, row: Step) -> None:
         if row not in self._unsaved:
@@ -106,6 +126,7 @@ class RunStep:
     @detail.setter
     def detail(self, text: str) -> None:
         self._row.detail = text
+        self.run._keep(self._row)
 
     def end(self, status: str, detail: str | None = None) -> None:
         self._row.status, self._row.ended_at = status, utcnow()
@@ -114,10 +135,11 @@ class RunStep:
         log.info("step", step=self._row.name, status=status, attempt=self._row.attempt, detail=self._row.detail)
 
     async def show(self) -> None:
-        """Write the step as it stands, and make sure that this execution is still the current one."""
-        self.run._keep(self._row)
-        async with self.run.write():
-            pass
+        """Write the step as it stands, and make sure that this execution is still the current one; a write that has
+        just said both is enough."""
+        if self.run._unsaved or time.monotonic() - self.run._written_at > CURRENT_FOR:
+            async with self.run.write():
+                pass
 
     async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
         """Ask a provider; RetryLater is waited out and asked again, for a bounded time."""
@@ -142,8 +164,8 @@ class RunStep:
         wait = backoff(self._row.attempt, getattr(error, "retry_after", None))
         if time.monotonic() + wait > self._deadline:
             raise error
-        self.detail = f"{error.detail}; next attempt in {wait:.1f} s"
         self._row.attempt += 1
+        self.detail = f"{error.detail}; next attempt in {wait:.1f} s"
         await self.show()
         await asyncio.sleep(wait)
 

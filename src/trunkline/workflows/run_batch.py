@@ -9,16 +9,18 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import assignments, batches, numbers
+from trunkline.db import batches, numbers
 from trunkline.db.models import Batch, BatchItem
 from trunkline.domain.choosing import Criteria, affordable, in_order, is_ours_to_use
 from trunkline.errors import Cancelled, Conflict, InvalidInput, TrunklineError
+from trunkline.workflows import assign_number
 from trunkline.workflows.inventory import BatchInventory, LiveInventory
-from trunkline.workflows.manage_restaurant import NumberWish, check_offered, request_number
+from trunkline.workflows.manage_restaurant import NumberWish, check_offered, open_assignment
 from trunkline.workflows.services import Services
 
 KIND = "run_batch"
 T = TypeVar("T")
+PAUSE = 1.0
 ITEMS_PER_PLACE = 4  # an item waits for one provider while others wait for the other one
 
 
@@ -124,8 +126,8 @@ async def resume_batch(services: Services, batch_id: str) -> None:
 
 
 class RunBatch:
-    """The durable work of one batch. After a restart it goes on with what is queued; items that were running are
-    assignments of their own and end by themselves."""
+    """The durable work of one batch. Its items' assignments are worked on as part of it: after a restart it goes on
+    with those that were running and with what is queued."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -144,7 +146,7 @@ class RunBatch:
         self._inventories[batch_id] = BatchInventory(LiveInventory(services.voice))
         try:
             while not await self._round(batch):
-                pass  # a resume has queued items again meanwhile
+                pass  # a resume has queued items again meanwhile, or an error of ours has stopped one
         finally:
             del self._inventories[batch_id]
 
@@ -159,14 +161,17 @@ class RunBatch:
             [lambda item=item: self._item(batch, item, wish) for item in unfinished],  # type: ignore[misc]
         )
         async with services.database.write() as session:
-            return await batches.end(session, batch.id, batch.epoch)
+            over = await batches.end(session, batch.id, batch.epoch)
+        if not over:
+            await asyncio.sleep(PAUSE)
+        return over
 
     async def _item(self, batch: Batch, item: BatchItem, wish: NumberWish) -> None:
         services = self._services
         try:
             assignment_id = item.assignment_id if item.status == "running" else None
             if assignment_id is None:
-                assignment_id = await request_number(services, item.restaurant_id, wish, batch.id)
+                assignment_id = await open_assignment(services, item.restaurant_id, wish, batch.id)
         except Cancelled:
             return  # cancelled since it was read; if it was queued again as well, the next round takes it
         except TrunklineError as error:
@@ -175,12 +180,7 @@ class RunBatch:
                     session, batch.id, "queued", "failed", item.restaurant_id, reason=error.code, message=error.detail
                 )
             return
-        while True:
-            await services.engine.wait(assignment_id, 5)
-            async with services.database.read() as session:
-                if (await assignments.get(session, assignment_id)).status != "running":
-                    return
-            await asyncio.sleep(0.2)
+        await services.engine.work(assign_number.KIND, assignment_id)
 
 
 async def _side_by_side(places: int, jobs: list[Callable[[], Awaitable[T]]]) -> None:

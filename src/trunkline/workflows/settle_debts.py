@@ -166,10 +166,12 @@ async def start_stray_runs(services: Services) -> None:
         batching = await batches.all_running(session)
         releasing = await releases.all_running(session)
         repointing = await repoints.all_running(session)
-    for run_id in running:
-        await services.engine.ensure(assign_number.KIND, run_id)
     for run_id in batching:
         await services.engine.ensure(run_batch.KIND, run_id)
+    worked_on = {batch: await services.engine.under_way(batch) for batch in set(running.values()) if batch is not None}
+    for run_id, batch in running.items():
+        if batch is None or not worked_on[batch]:  # a cancelled batch may have left some behind
+            await services.engine.ensure(assign_number.KIND, run_id)
     for run_id in releasing:
         await services.engine.ensure(release_number.KIND, run_id)
     for run_id in repointing:
