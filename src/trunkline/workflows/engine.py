@@ -45,7 +45,7 @@ class Engine:
         self.process_id = "single" if self._embedded else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._work: dict[str, Work] = {}
         self._workflows: dict[str, Any] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: dict[str, asyncio.Event] = {}
         self._beating: asyncio.Task[None] | None = None
 
@@ -83,15 +83,17 @@ class Engine:
     async def start(self, kind: str, run_id: str, attempt: int = 0) -> None:
         """Start the run unless it was started before: one id and attempt runs once, however often it is started. A run
         that cannot be started now is started by whoever finds it unfinished (see `ensure`)."""
-        self._ended.setdefault(run_id, asyncio.Event())
+        if run_id in self._ended:
+            return
+        self._ended[run_id] = asyncio.Event()
         handle = None
         try:
             with SetWorkflowID(f"{run_id}.{attempt}"):
                 handle = await DBOS.start_workflow_async(self._workflows[kind], run_id)
         except Exception as error:
             log.warning("run is started later", run=run_id, error=type(error).__name__)
-        if not hasattr(handle, "task"):  # it was started before, and not by this call, or not at all
-            self._ended.pop(run_id, asyncio.Event()).set()
+        if not hasattr(handle, "task") and run_id not in self._tasks:
+            self._ended.pop(run_id, asyncio.Event()).set()  # it was started before, elsewhere, or not at all
 
     async def ensure(self, kind: str, run_id: str) -> None:
         """See to it that a run which our tables call unfinished is started: the process may have died before it told
@@ -129,12 +131,12 @@ class Engine:
 
     async def close(self, seconds: float) -> None:
         """Let running work end for `seconds`; leave the rest to the next process, which finds it unfinished."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=seconds)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=5)
+        tasks = set(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=5)
         if self._beating:
             self._beating.cancel()
             await self._forget_process()
@@ -145,7 +147,7 @@ class Engine:
     async def _execute(self, kind: str, run_id: str) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
+        self._tasks[run_id] = task
         event = self._ended.setdefault(run_id, asyncio.Event())
         try:
             with structlog.contextvars.bound_contextvars(run=run_id):
@@ -156,7 +158,7 @@ class Engine:
             # Nothing may leave the workflow: the engine would call it failed for good and never resume it.
             log.exception("run stopped by an error of ours", kind=kind)
         finally:
-            self._tasks.discard(task)
+            self._tasks.pop(run_id, None)
             self._ended.pop(run_id, None)
             event.set()
 

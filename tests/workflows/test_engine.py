@@ -1,0 +1,37 @@
+"""The engine starts a run once, and knows until when it is worked on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.support.desk import Desk
+from trunkline.workflows import assign_number
+from trunkline.workflows.settle_debts import start_stray_runs
+
+pytestmark = pytest.mark.anyio
+
+SLOW = {"provider": "vapi", "operation": "phone_numbers.list_v2", "kind": "latency", "seconds": 0.3}
+
+
+async def test_whoever_starts_a_run_again_does_not_end_the_wait_for_it(desk: Desk) -> None:
+    desk.sandbox.fault(**SLOW)
+    run = await desk.create()
+    again = desk.services.engine.start(assign_number.KIND, run)
+    await asyncio.gather(again, start_stray_runs(desk.services))
+    assignment = await desk.end_of(run)
+    assert (assignment.status, assignment.epoch) == ("assigned", 1)
+
+
+async def test_a_run_that_is_found_before_it_is_started_is_worked_on_once(desk: Desk) -> None:
+    """The assignment is written before the engine is told."""
+    desk.sandbox.fault(**SLOW)
+    run, _ = await asyncio.gather(desk.create(), look_for_strays(desk))
+    assignment = await desk.end_of(run)
+    assert (assignment.status, assignment.epoch) == ("assigned", 1)
+
+
+async def look_for_strays(desk: Desk) -> None:
+    for _ in range(20):
+        await start_stray_runs(desk.services)
