@@ -22,10 +22,10 @@ from trunkline.errors import (
     Foreign,
     OfferGone,
     OutcomeUnknown,
-    ProviderError,
     Rejected,
     RetryLater,
     TrialLimit,
+    TrunklineError,
 )
 from trunkline.workflows.assignment_run import AssignmentRun
 from trunkline.workflows.run import RunStep
@@ -125,7 +125,7 @@ async def complete(
     await step.show()
     try:
         owned, note = await obtain(run, step, carrier, intent, unknown)
-    except (RetryLater, Rejected, ActionRequired) as error:
+    except (RetryLater, Rejected, ActionRequired, Cancelled) as error:
         await close(run, step, intent, "gone" if isinstance(error, OfferGone) else "refused", error)
         raise
     return await record_bought(run, step, intent, owned, note)
@@ -135,7 +135,8 @@ async def obtain(
     run: AssignmentRun, step: RunStep, carrier: Carrier, intent: PurchaseIntent, unknown: bool
 ) -> tuple[OwnedNumber, str]:
     """The number of this intent and a note on how it came. While an earlier request may have succeeded (`unknown`),
-    the carrier is asked whether we hold it before each further request, and once more when one is refused."""
+    the carrier is asked whether we hold it before each further request, and once more when one is refused. Cancelled
+    where we do not hold it, and may not buy it any more."""
     offer = offer_of(intent)
     while True:
         if unknown:
@@ -231,7 +232,7 @@ async def keep(session: AsyncSession, intent: PurchaseIntent, owned: OwnedNumber
     return row
 
 
-async def close(run: AssignmentRun, step: RunStep, intent: PurchaseIntent, status: str, error: ProviderError) -> None:
+async def close(run: AssignmentRun, step: RunStep, intent: PurchaseIntent, status: str, error: TrunklineError) -> None:
     """The purchase came to nothing: the number is nobody's of ours."""
     step.detail = f"{intent.number or 'no number'} was not bought: {error.detail}"
     async with run.write() as session:

@@ -1,0 +1,98 @@
+"""Batches whose process dies: every restaurant has one number in the end, and nothing was bought twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.crash.conftest import Site, wait_until
+from tests.support.server_process import ServerProcess
+
+SIZE = 12
+SLOW = {"provider": "*", "kind": "latency", "seconds": 0.15}
+
+
+def begun(site: Site, server: ServerProcess) -> str:
+    """A batch that has bought some of its numbers and waits for others."""
+    headers = {"Prefer": "respond-async"}
+    for n in range(SIZE):
+        body = {"name": f"Restaurant {n}", "assign_phone": False}
+        server.client.post("/api/restaurants", json=body, headers=headers).raise_for_status()
+    site.sandbox.control.post("/faults", json=SLOW).raise_for_status()
+    batch_id = server.client.post("/api/batches", json={}).raise_for_status().json()["id"]
+    wait_until(lambda: len(site.sandbox.held("twilio")) >= 3)
+    return str(batch_id)
+
+
+def batch(server: ServerProcess, batch_id: str) -> dict[str, Any]:
+    return dict(server.get(f"/api/batches/{batch_id}"))
+
+
+def wait_for(server: ServerProcess, batch_id: str) -> dict[str, Any]:
+    wait_until(lambda: batch(server, batch_id)["status"] == "done", 60)
+    return batch(server, batch_id)
+
+
+def assert_one_number_each(site: Site) -> None:
+    books = site.books()
+    assert books.wrongs() == []
+    assert len(books.held["twilio"]) == len(books.mappings) == SIZE
+
+
+def test_a_batch_that_was_killed_goes_on(site: Site) -> None:
+    first = site.start()
+    batch_id = begun(site, first)
+    first.kill()
+    assert wait_for(site.start(), batch_id)["counts"]["assigned"] == SIZE
+    assert_one_number_each(site)
+
+
+def test_what_a_cancelled_and_killed_batch_had_begun_is_ended(site: Site) -> None:
+    first = site.start(PROVIDER_CONCURRENCY="1")
+    batch_id = begun(site, first)
+    assert first.client.post(f"/api/batches/{batch_id}/cancel").status_code == 200
+    first.kill()
+    second = site.start()
+    wait_until(lambda: batch(second, batch_id)["counts"]["running"] == 0, 60)
+    counts = batch(second, batch_id)["counts"]
+    assert counts["assigned"] + counts["cancelled"] == SIZE
+    assert counts["cancelled"] > 0
+    books = site.books()
+    assert books.wrongs() == []
+    assert len(books.mappings) == counts["assigned"] == len(books.held["twilio"])
+    assert second.client.post(f"/api/batches/{batch_id}/resume").status_code == 202
+    assert wait_for(second, batch_id)["counts"]["assigned"] == SIZE
+    assert_one_number_each(site)
+
+
+def test_another_process_takes_a_batch_over(postgres_site: Site) -> None:
+    doomed, survivor = postgres_site.start(), postgres_site.start()
+    assert survivor.get("/healthz")
+    batch_id = begun(postgres_site, doomed)
+    doomed.kill()
+    assert wait_for(survivor, batch_id)["counts"]["assigned"] == SIZE
+    assert_one_number_each(postgres_site)
+
+
+def test_a_frozen_batch_that_wakes_leaves_the_rest_to_its_heir(postgres_site: Site) -> None:
+    frozen, heir = postgres_site.start(), postgres_site.start()
+    assert heir.get("/healthz")
+    batch_id = begun(postgres_site, frozen)
+    frozen.freeze()
+    assert wait_for(heir, batch_id)["counts"]["assigned"] == SIZE
+    frozen.resume()
+    wait_until(lambda: "goes on in another process" in frozen.log.read_text())
+    assert batch(frozen, batch_id)["counts"]["assigned"] == SIZE
+    assert_one_number_each(postgres_site)
+
+
+def test_nobody_else_works_on_the_items_of_a_running_batch(postgres_site: Site) -> None:
+    """The other process looks for runs that nobody works on every ten seconds."""
+    worker, other = postgres_site.start(PROVIDER_TIMEOUT_SECONDS="20"), postgres_site.start()
+    assert other.get("/healthz")
+    slow = {"provider": "twilio", "operation": "incoming_numbers.create", "kind": "latency", "seconds": 11}
+    postgres_site.sandbox.control.post("/faults", json=slow).raise_for_status()
+    worker.client.post("/api/restaurants", json={"name": "Roma", "assign_phone": False}).raise_for_status()
+    batch_id = worker.client.post("/api/batches", json={}).raise_for_status().json()["id"]
+    assert wait_for(worker, batch_id)["counts"]["assigned"] == 1
+    (assignment,) = postgres_site.books().assignments
+    assert assignment.epoch == 1
