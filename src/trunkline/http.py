@@ -17,6 +17,7 @@ from trunkline import __version__
 from trunkline.errors import ActionRequired, OutcomeUnknown, ProviderError, Rejected, RetryLater
 from trunkline.logs import REDACTOR
 from trunkline.metrics import PROVIDER_REQUESTS, PROVIDER_SECONDS
+from trunkline.settings import Settings
 
 log = structlog.get_logger()
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
@@ -31,6 +32,12 @@ class Limits:
     per_second: float = 20.0
     at_once: int = 10
     timeout: float = 20.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        return cls(
+            settings.provider_requests_per_second, settings.provider_concurrency, settings.provider_timeout_seconds
+        )
 
 
 @dataclass(frozen=True)

@@ -91,9 +91,7 @@ class TelnyxCarrier:
         self._client = ProviderClient(
             self.name,
             settings.telnyx_base_url,
-            Limits(
-                settings.provider_requests_per_second, settings.provider_concurrency, settings.provider_timeout_seconds
-            ),
+            Limits.of(settings),
             headers={"Authorization": f"Bearer {self._key.get_secret_value()}"},
             classify=refusal,
         )

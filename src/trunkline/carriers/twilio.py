@@ -78,10 +78,7 @@ class TwilioCarrier:
         self._settings = settings
         self._sid = settings.twilio_account_sid or ""
         self._base = f"/2010-04-01/Accounts/{self._sid}"
-        limits = Limits(
-            settings.provider_requests_per_second, settings.provider_concurrency, settings.provider_timeout_seconds
-        )
-        login = self._login()
+        limits, login = Limits.of(settings), self._login()
         self._api = ProviderClient("twilio", settings.twilio_base_url, limits, auth=login, classify=refusal)
         self._pricing = ProviderClient("twilio", settings.twilio_pricing_base_url, limits, auth=login, classify=refusal)
         self._prices: Memo[dict[str, tuple[Decimal, str]]] = Memo(lambda prices: DAY if prices else PRICES_AGAIN)

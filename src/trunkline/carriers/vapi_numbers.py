@@ -69,9 +69,7 @@ class VapiCarrier:
         self._client = ProviderClient(
             self.name,
             settings.vapi_base_url,
-            Limits(
-                settings.provider_requests_per_second, settings.provider_concurrency, settings.provider_timeout_seconds
-            ),
+            Limits.of(settings),
             headers={"Authorization": f"Bearer {settings.vapi_api_key.get_secret_value()}"},
             classify=refusal,
         )

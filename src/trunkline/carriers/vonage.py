@@ -69,9 +69,7 @@ class VonageCarrier:
         self._client = ProviderClient(
             self.name,
             settings.vonage_base_url,
-            Limits(
-                settings.provider_requests_per_second, settings.provider_concurrency, settings.provider_timeout_seconds
-            ),
+            Limits.of(settings),
             auth=(self._key, self._secret.get_secret_value()),
             classify=refusal,
         )

@@ -58,9 +58,7 @@ class VapiPlatform:
         self._api = ProviderClient(
             "vapi",
             settings.vapi_base_url,
-            Limits(
-                settings.provider_requests_per_second, settings.provider_concurrency, settings.provider_timeout_seconds
-            ),
+            Limits.of(settings),
             headers={"Authorization": f"Bearer {key}"},
             classify=refusal,
         )
