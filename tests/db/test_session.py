@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -126,6 +129,40 @@ async def test_a_cancelled_write_leaves_nothing_behind_and_does_not_block_the_ne
         await owe(database)
     async with database.read() as session:
         assert await session.scalar(select(func.count()).select_from(Number)) == 0
+
+
+class SlowDisk(sqlite3.Connection):
+    """`waits` is set while a commit waits for the disk."""
+
+    waits = threading.Event()
+
+    def commit(self) -> None:
+        self.waits.set()
+        time.sleep(0.2)
+        super().commit()
+
+
+@only_sqlite
+@pytest.mark.parametrize("cancels", [0, 1, 2])
+async def test_a_commit_is_waited_for_without_the_loop_and_not_given_up_halfway(
+    database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch, cancels: int
+) -> None:
+    monkeypatch.setattr("trunkline.db.session.sqlite3.connect", partial(sqlite3.connect, factory=SlowDisk))
+    SlowDisk.waits.clear()
+    slow = Database(database_url)
+    task = asyncio.create_task(owe(slow))
+    while not SlowDisk.waits.is_set():
+        await asyncio.sleep(0.001)
+    for _ in range(cancels):
+        assert not task.done()
+        task.cancel()
+        await asyncio.sleep(0.01)
+    ends = await asyncio.gather(task, return_exceptions=True)
+    assert [type(end) for end in ends] == [asyncio.CancelledError if cancels else type(None)]
+    assert await tries(database) == 0
+    await count_up(slow, 1)
+    assert await tries(database) == 1
+    await slow.close()
 
 
 async def test_a_read_does_not_see_what_is_not_committed_and_does_not_wait_for_it(database: Database) -> None:

@@ -7,12 +7,15 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import cast
 
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, bindparam, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import Debt, utcnow
+from trunkline.db.models import Debt, UtcDateTime, utcnow
 
 DEBTS = cast(Table, Debt.__table__)
+ANY_DUE = select(
+    exists().where(DEBTS.c.settled_at.is_(None), DEBTS.c.next_try_at <= bindparam("now", type_=UtcDateTime))
+)
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 OVERDUE = timedelta(hours=1)
 
@@ -53,6 +56,11 @@ async def owe(
 async def settle(session: AsyncSession, subject: str, *kinds: DebtKind) -> None:
     query = update(DEBTS).where(DEBTS.c.subject == subject, DEBTS.c.settled_at.is_(None)).values(settled_at=utcnow())
     await session.execute(query.where(DEBTS.c.kind.in_(kinds)) if kinds else query)
+
+
+async def any_due(session: AsyncSession) -> bool:
+    """Whether the turn of any debt has come."""
+    return bool((await session.execute(ANY_DUE, {"now": utcnow()})).scalar_one())
 
 
 async def take_due(session: AsyncSession) -> Debt | None:

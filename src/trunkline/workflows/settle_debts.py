@@ -31,7 +31,7 @@ async def settle_debts(services: Services) -> None:
             await work_off(services)
             if beat % int(STRAY_SECONDS / PAUSE) == 0:
                 await start_stray_runs(services)
-            await tidy(services)
+                await tidy(services)
         except Exception as error:
             log.warning("debts cannot be worked off now", error=type(error).__name__)
         beat += 1
@@ -41,6 +41,9 @@ async def settle_debts(services: Services) -> None:
 async def work_off(services: Services) -> None:
     """Try every debt that is due, once."""
     while True:
+        async with services.database.read() as session:
+            if not await debts.any_due(session):  # nearly always: calls are answered meanwhile
+                return
         async with services.database.write() as session:
             debt = await debts.take_due(session)
         if debt is None:
