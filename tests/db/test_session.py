@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 from sqlalchemy import func, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InternalError
 
 from trunkline.db.models import Debt, Number, Restaurant
 from trunkline.db.session import BUSY_SECONDS, Database
@@ -163,6 +163,26 @@ async def test_a_commit_is_waited_for_without_the_loop_and_not_given_up_halfway(
     await count_up(slow, 1)
     assert await tries(database) == 1
     await slow.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_what_a_frozen_process_has_locked_is_free_after_a_while(
+    database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owe(database)
+    monkeypatch.setattr("trunkline.db.session.FROZEN_SECONDS", 1)
+    frozen = Database(database_url)
+
+    async def stop_halfway() -> None:
+        async with frozen.write() as session:
+            await session.execute(update(Debt).values(tries=100))
+            async with asyncio.timeout(10):
+                await count_up(database, 1)
+
+    with pytest.raises(InternalError, match="idle-in-transaction"):
+        await stop_halfway()
+    assert await tries(database) == 1
+    await frozen.close()
 
 
 async def test_a_read_does_not_see_what_is_not_committed_and_does_not_wait_for_it(database: Database) -> None:

@@ -19,6 +19,7 @@ from trunkline.db import changes
 
 log = structlog.get_logger()
 BUSY_SECONDS = 30
+FROZEN_SECONDS = 5  # no transaction waits for anything but the database
 
 
 def driver_url(url: str, asynchronous: bool = True) -> str:
@@ -47,8 +48,8 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url), pool_size=pool_size, max_overflow=0, pool_timeout=60, **options
         )
+        event.listen(self.engine.sync_engine, "connect", prepare_sqlite if self.embedded else prepare_postgresql)
         if self.embedded:
-            event.listen(self.engine.sync_engine, "connect", prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", begin_sqlite)
         self._sessions = async_sessionmaker(
             self.engine, expire_on_commit=False, sync_session_class=changes.NotingSession
@@ -130,6 +131,15 @@ def prepare_sqlite(connection: Any, _: Any) -> None:
     for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def prepare_postgresql(connection: Any, _: Any) -> None:
+    """A process that is frozen within a transaction keeps what it locked from those who take its work over, until the
+    server ends it."""
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
+    cursor.close()
+    connection.commit()
 
 
 def begin_sqlite(connection: Any) -> None:

@@ -18,7 +18,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy.engine import make_url
 
 from trunkline.db.models import Process, utcnow
-from trunkline.db.session import Database, driver_url, prepare_sqlite
+from trunkline.db.session import Database, driver_url, prepare_postgresql, prepare_sqlite
 from trunkline.errors import Superseded
 
 log = structlog.get_logger()
@@ -214,7 +214,9 @@ def _engine_url(url: str) -> str:
 def _engine(url: str) -> sa.Engine:
     target = driver_url(_engine_url(url), asynchronous=False)
     if not url.startswith("sqlite"):
-        return sa.create_engine(target, pool_size=THREADS + 2, max_overflow=0, pool_pre_ping=True)
+        engine = sa.create_engine(target, pool_size=THREADS + 2, max_overflow=0, pool_pre_ping=True)
+        sa.event.listen(engine, "connect", prepare_postgresql)
+        return engine
     engine = sa.create_engine(target, pool_size=THREADS + 2, max_overflow=0)
 
     @sa.event.listens_for(engine, "connect")
