@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.crash.books import read_books
 from tests.crash.conftest import Site, wait_until
 from tests.support.server_process import ServerProcess
 
@@ -61,6 +62,18 @@ def test_what_a_cancelled_and_killed_batch_had_begun_is_ended(site: Site) -> Non
     assert len(books.mappings) == counts["assigned"] == len(books.held["twilio"])
     assert second.client.post(f"/api/batches/{batch_id}/resume").status_code == 202
     assert wait_for(second, batch_id)["counts"]["assigned"] == SIZE
+    assert_one_number_each(site)
+
+
+def test_sigterm_ends_what_has_begun_and_begins_no_more(site: Site) -> None:
+    first = site.start(PROVIDER_CONCURRENCY="1", SHUTDOWN_SECONDS="20")
+    batch_id = begun(site, first)
+    assert first.stop() == 0
+    left = read_books(site.sandbox, site.database_url)
+    assert left.settled()
+    assert left.wrongs() == []
+    assert len(left.mappings) < SIZE
+    assert wait_for(site.start(), batch_id)["counts"]["assigned"] == SIZE
     assert_one_number_each(site)
 
 

@@ -48,6 +48,7 @@ class Engine:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: dict[str, asyncio.Event] = {}
         self._beating: asyncio.Task[None] | None = None
+        self.closing = False
 
     def register(self, kind: str, work: Work) -> None:
         """Before launch: `kind` names the work for ever, also in the records of unfinished runs."""
@@ -130,7 +131,9 @@ class Engine:
         return len(self._tasks)
 
     async def close(self, seconds: float) -> None:
-        """Let running work end for `seconds`; leave the rest to the next process, which finds it unfinished."""
+        """Let running work end for `seconds`, and begin no more; leave the rest to the next process, which finds it
+        unfinished."""
+        self.closing = True
         tasks = set(self._tasks.values())
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)

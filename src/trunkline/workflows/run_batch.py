@@ -151,7 +151,7 @@ class RunBatch:
             del self._inventories[batch_id]
 
     async def _round(self, batch: Batch) -> bool:
-        """Work on all that is unfinished; whether the batch is over."""
+        """Work on all that is unfinished; whether there is nothing more to do here."""
         services = self._services
         async with services.database.read() as session:
             unfinished = await batches.unfinished(session, batch.id)
@@ -160,6 +160,8 @@ class RunBatch:
             services.settings.provider_concurrency * ITEMS_PER_PLACE,
             [lambda item=item: self._item(batch, item, wish) for item in unfinished],  # type: ignore[misc]
         )
+        if services.engine.closing:
+            return True  # what has not begun is for the next process
         async with services.database.write() as session:
             over = await batches.end(session, batch.id, batch.epoch)
         if not over:
@@ -168,6 +170,8 @@ class RunBatch:
 
     async def _item(self, batch: Batch, item: BatchItem, wish: NumberWish) -> None:
         services = self._services
+        if services.engine.closing:
+            return
         try:
             assignment_id = item.assignment_id if item.status == "running" else None
             if assignment_id is None:
