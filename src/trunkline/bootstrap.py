@@ -79,7 +79,7 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
 def register_work(services: Services) -> None:
     """What the engine is to resume, by kind."""
     batch = run_batch.RunBatch(services)
-    services.engine.register(assign_number.KIND, assign_number.AssignNumber(services, batch.inventory))
+    services.engine.register(assign_number.KIND, batch.assign)
     services.engine.register(run_batch.KIND, batch)
     services.engine.register(release_number.KIND, release_number.ReleaseNumber(services))
     services.engine.register(repoint_numbers.KIND, repoint_numbers.RepointNumbers(services))

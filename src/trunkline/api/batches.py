@@ -183,8 +183,8 @@ async def events(
         batch = await _shown(services, batch_id)
         async with services.database.read() as session:
             found = await batches.ended_since(session, batch_id, since and since - LATE)
-            fresh = [row for row in found if (row[0].restaurant_id, row[0].updated_at) not in sent]
-            items = await batch_answers.items_of(session, fresh)
+            fresh = [restaurant_id for restaurant_id, at in found if (restaurant_id, at) not in sent]
+            items = await batch_answers.items_of(session, await batches.items_of(session, batch_id, fresh))
         for item in items:
             sent.add((item.restaurant_id, item.updated_at))
             since = max(since or item.updated_at, item.updated_at)

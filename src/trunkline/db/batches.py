@@ -14,6 +14,7 @@ from trunkline.db.models import Assignment, Batch, BatchItem, Mapping, Number, R
 from trunkline.errors import NotFound, Superseded
 
 BATCHES, ITEMS = cast(Table, Batch.__table__), cast(Table, BatchItem.__table__)
+CHUNK = 500
 STATUS = select(BATCHES.c.status).where(BATCHES.c.id == bindparam("this_batch"))
 
 
@@ -119,37 +120,46 @@ async def counts(session: AsyncSession, batch_ids: Sequence[str]) -> dict[str, d
     return found
 
 
+SHOWN = (
+    select(BatchItem, Restaurant.name, Assignment)
+    .join(Restaurant, Restaurant.id == BatchItem.restaurant_id)
+    .outerjoin(Assignment, Assignment.id == BatchItem.assignment_id)
+)
+
+
 async def items(
     session: AsyncSession, batch_id: str, *, after: int = -1, limit: int = 200, status: str | None = None
 ) -> Sequence[tuple[BatchItem, str, Assignment | None]]:
     """(item, restaurant's name, its assignment) in the batch's order."""
-    query = (
-        select(BatchItem, Restaurant.name, Assignment)
-        .join(Restaurant, Restaurant.id == BatchItem.restaurant_id)
-        .outerjoin(Assignment, Assignment.id == BatchItem.assignment_id)
-        .where(BatchItem.batch_id == batch_id, BatchItem.seq > after)
-        .order_by(BatchItem.seq)
-        .limit(limit)
-    )
+    query = SHOWN.where(BatchItem.batch_id == batch_id, BatchItem.seq > after).order_by(BatchItem.seq).limit(limit)
     if status:
         query = query.where(BatchItem.status == status)
     return [(item, name, assignment) for item, name, assignment in await session.execute(query)]
 
 
-async def ended_since(
-    session: AsyncSession, batch_id: str, since: datetime | None
-) -> Sequence[tuple[BatchItem, str, Assignment | None]]:
-    """The items that ended at that time or later, in the order in which they did; all that ended where it is None."""
+async def ended_since(session: AsyncSession, batch_id: str, since: datetime | None) -> Sequence[tuple[str, datetime]]:
+    """(restaurant, when) of the items that ended at that time or later, in the order in which they did; of all that
+    ended where it is None."""
     query = (
-        select(BatchItem, Restaurant.name, Assignment)
-        .join(Restaurant, Restaurant.id == BatchItem.restaurant_id)
-        .outerjoin(Assignment, Assignment.id == BatchItem.assignment_id)
-        .where(BatchItem.batch_id == batch_id, BatchItem.status.not_in(["queued", "running"]))
-        .order_by(BatchItem.updated_at, BatchItem.seq)
+        select(ITEMS.c.restaurant_id, ITEMS.c.updated_at)
+        .where(ITEMS.c.batch_id == batch_id, ITEMS.c.status.not_in(["queued", "running"]))
+        .order_by(ITEMS.c.updated_at, ITEMS.c.seq)
     )
     if since is not None:
-        query = query.where(BatchItem.updated_at >= since)
-    return [(item, name, assignment) for item, name, assignment in await session.execute(query)]
+        query = query.where(ITEMS.c.updated_at >= since)
+    return [(restaurant_id, at) for restaurant_id, at in await session.execute(query)]
+
+
+async def items_of(
+    session: AsyncSession, batch_id: str, restaurant_ids: Sequence[str]
+) -> Sequence[tuple[BatchItem, str, Assignment | None]]:
+    """The same as `items`, of these restaurants, in the order in which they ended."""
+    found: list[tuple[BatchItem, str, Assignment | None]] = []
+    for start in range(0, len(restaurant_ids), CHUNK):
+        part = BatchItem.restaurant_id.in_(restaurant_ids[start : start + CHUNK])
+        rows = await session.execute(SHOWN.where(BatchItem.batch_id == batch_id, part))
+        found += [(item, name, assignment) for item, name, assignment in rows]
+    return sorted(found, key=lambda row: (row[0].updated_at, row[0].seq))
 
 
 async def pace(session: AsyncSession, batch_id: str, since: datetime) -> tuple[int, datetime | None]:

@@ -16,6 +16,11 @@ DEBTS = cast(Table, Debt.__table__)
 ANY_DUE = select(
     exists().where(DEBTS.c.settled_at.is_(None), DEBTS.c.next_try_at <= bindparam("now", type_=UtcDateTime))
 )
+SETTLE = (
+    update(DEBTS)
+    .where(DEBTS.c.subject == bindparam("this_subject"), DEBTS.c.settled_at.is_(None))
+    .values(settled_at=bindparam("now"))
+)
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 OVERDUE = timedelta(hours=1)
 
@@ -54,8 +59,11 @@ async def owe(
 
 
 async def settle(session: AsyncSession, subject: str, *kinds: DebtKind) -> None:
-    query = update(DEBTS).where(DEBTS.c.subject == subject, DEBTS.c.settled_at.is_(None)).values(settled_at=utcnow())
-    await session.execute(query.where(DEBTS.c.kind.in_(kinds)) if kinds else query)
+    known = {"this_subject": subject, "now": utcnow()}
+    if kinds:
+        await session.execute(SETTLE.where(DEBTS.c.kind.in_(kinds)), known)
+    else:
+        await session.execute(SETTLE, known)
 
 
 async def any_due(session: AsyncSession) -> bool:

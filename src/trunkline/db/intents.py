@@ -10,6 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.db.models import PurchaseIntent, utcnow
 
 INTENTS = cast(Table, PurchaseIntent.__table__)
+CLOSE = (
+    update(INTENTS)
+    .where(INTENTS.c.id == bindparam("this_intent"), INTENTS.c.status == "open")
+    .values(status=bindparam("status"), reason=bindparam("reason"), closed_at=bindparam("closed_at"))
+)
 OPEN_FOR = select(PurchaseIntent).where(
     PurchaseIntent.restaurant_id == bindparam("restaurant"), PurchaseIntent.status == "open"
 )
@@ -40,11 +45,8 @@ async def try_again(session: AsyncSession, intent_id: str) -> None:
 
 async def close(session: AsyncSession, intent_id: str, status: str, reason: str | None = None) -> bool:
     """`status` is bought, gone or refused. False if it was closed before."""
-    changed = await session.execute(
-        update(INTENTS)
-        .where(INTENTS.c.id == intent_id, INTENTS.c.status == "open")
-        .values(status=status, reason=reason, closed_at=utcnow())
-    )
+    outcome = {"status": status, "reason": reason, "closed_at": utcnow()}
+    changed = await session.execute(CLOSE, {"this_intent": intent_id} | outcome)
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 

@@ -18,6 +18,10 @@ from trunkline.errors import NotFound
 
 CHUNK = 500
 NUMBERS = cast(Table, Number.__table__)
+ENSURE = {
+    name: dialect.insert(NUMBERS).on_conflict_do_nothing(index_elements=["number"]).returning(NUMBERS.c.number)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 CLAIMED_FOR = (
     select(Number)
     .join(Assignment, Number.claimed_by == Assignment.id)
@@ -43,11 +47,9 @@ async def get(session: AsyncSession, number: str) -> Number:
 
 async def ensure(session: AsyncSession, number: str, state: NumberState, **values: Any) -> bool:
     """Insert the row unless it exists; an existing one is left as it is. Whether it was inserted."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     now = utcnow()
     row = {"number": number, "state": state.value, "created_at": now, "updated_at": now, **values}
-    unless_there = insert(NUMBERS).values(**row).on_conflict_do_nothing(index_elements=["number"])
-    return (await session.execute(unless_there.returning(NUMBERS.c.number))).first() is not None
+    return (await session.execute(ENSURE[session.get_bind().dialect.name], row)).first() is not None
 
 
 def move(row: Number, to: NumberState) -> None:

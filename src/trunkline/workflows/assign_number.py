@@ -52,6 +52,10 @@ class AssignNumber:
             return
         if run.assignment.batch_id is not None:
             run.inventory = self._inventories(run.assignment.batch_id) or live
+        await self.work(run)
+
+    async def work(self, run: AssignmentRun) -> None:
+        """From where the run is to its end."""
         try:
             outcome = await assign_number(run)
         except Superseded:

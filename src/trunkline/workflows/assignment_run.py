@@ -44,17 +44,22 @@ class AssignmentRun(Run):
         purchase whose outcome is open, a number that is claimed. None if the assignment has ended."""
         async with services.database.write() as session:
             assignment = await assignments.begin(session, assignment_id)
-            if assignment is None:
-                return None
-            again = assignment.epoch > 1
-            rows = (await assignments.steps(session, [assignment_id]))[assignment_id] if again else []
-            run = AssignmentRun(services, inventory, assignment, rows)
-            run.tried = await intents.tried_numbers(session, assignment_id) if again else {}
-            run.open_intent = await intents.open_for(session, assignment.restaurant_id)
-            if run.open_intent is None:
-                run.claimed = await numbers.claimed_for(session, assignment.restaurant_id)
-            if run.claimed is not None:
-                run.claimed.claimed_by = assignment_id
+            return None if assignment is None else await AssignmentRun.found(session, services, inventory, assignment)
+
+    @staticmethod
+    async def found(
+        session: AsyncSession, services: Services, inventory: Inventory, assignment: Assignment
+    ) -> AssignmentRun:
+        """The run of an assignment that this execution has begun, with what there is of it."""
+        again = assignment.epoch > 1
+        rows = (await assignments.steps(session, [assignment.id]))[assignment.id] if again else []
+        run = AssignmentRun(services, inventory, assignment, rows)
+        run.tried = await intents.tried_numbers(session, assignment.id) if again else {}
+        run.open_intent = await intents.open_for(session, assignment.restaurant_id)
+        if run.open_intent is None:
+            run.claimed = await numbers.claimed_for(session, assignment.restaurant_id)
+        if run.claimed is not None:
+            run.claimed.claimed_by = assignment.id
         return run
 
     @property

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,7 +44,6 @@ class Engine:
         self._ttl = takeover_seconds * 0.6
         self._beat_seconds = min(2.0, takeover_seconds / 10)
         self.process_id = "single" if self._embedded else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        self._work: dict[str, Work] = {}
         self._workflows: dict[str, Any] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: dict[str, asyncio.Event] = {}
@@ -54,9 +54,8 @@ class Engine:
         """Before launch: `kind` names the work for ever, also in the records of unfinished runs."""
 
         async def workflow(run_id: str) -> None:
-            await self._execute(kind, run_id)
+            await self._execute(run_id, partial(work, run_id))
 
-        self._work[kind] = work
         workflow.__qualname__ = kind
         self._workflows[kind] = DBOS.workflow(name=kind, max_recovery_attempts=1_000_000)(workflow)
 
@@ -105,13 +104,13 @@ class Engine:
         if all(workflow.status in ENDED for workflow in known):
             await self.start(kind, run_id, len(known))
 
-    async def work(self, kind: str, run_id: str) -> None:
+    async def work(self, run_id: str, work: Callable[[], Awaitable[None]]) -> None:
         """Work on the run as a part of the run that calls this, which is the one that the engine resumes; until it ends
         here, which it may also do unfinished."""
         if run_id in self._ended:
             await self._ended[run_id].wait()
         else:
-            await self._execute(kind, run_id)
+            await self._execute(run_id, work)
 
     async def under_way(self, run_id: str) -> bool:
         """Whether some process works on it, or one that died did and it will be resumed."""
@@ -147,19 +146,19 @@ class Engine:
         # DBOS had made its own pool the loop's default, and has shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
-    async def _execute(self, kind: str, run_id: str) -> None:
+    async def _execute(self, run_id: str, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks[run_id] = task
         event = self._ended.setdefault(run_id, asyncio.Event())
         try:
             with structlog.contextvars.bound_contextvars(run=run_id):
-                await self._work[kind](run_id)
+                await work()
         except Superseded:
-            log.info("run goes on in another process", kind=kind)
+            log.info("run goes on in another process", run=run_id)
         except Exception:
             # Nothing may leave the workflow: the engine would call it failed for good and never resume it.
-            log.exception("run stopped by an error of ours", kind=kind)
+            log.exception("run stopped by an error of ours", run=run_id)
         finally:
             self._tasks.pop(run_id, None)
             self._ended.pop(run_id, None)

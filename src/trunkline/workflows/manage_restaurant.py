@@ -12,14 +12,13 @@ from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import assignments, batches, mappings, restaurants
+from trunkline.db import assignments, mappings, restaurants
 from trunkline.db.models import Assignment, IdempotencyKey, Restaurant, utcnow
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.ids import new_id
 from trunkline.errors import (
     AlreadyAssigned,
     AssignmentRunning,
-    Cancelled,
     Conflict,
     IdempotencyMismatch,
     InvalidInput,
@@ -30,6 +29,7 @@ from trunkline.workflows.end_mapping import end_mapping
 from trunkline.workflows.services import Services
 
 MAX_NAME = 200
+JUST_STARTED = "an assignment of this restaurant has just been started"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ async def create_restaurant(
             restaurant.api_key_hash = hash_key(api_key_of(secret, restaurant.id))
             session.add(restaurant)
             await session.flush()
-            assignment = await _add_assignment(session, restaurant.id, wish) if wish.assign_phone else None
+            assignment = await _write_assignment(session, restaurant.id, wish) if wish.assign_phone else None
             created = Created(restaurant.id, assignment.id if assignment else None)
             if idempotency_key:
                 session.add(
@@ -113,40 +113,29 @@ async def request_number(
     AssignmentRunning while one has not ended, AlreadyAssigned where it has its own number. A restaurant that shares a
     trial account's number may ask for its own. `once` is the caller's key, kept together with the assignment."""
     await check_offered(services, wish)
-    assignment_id = await open_assignment(services, restaurant_id, wish, once=once)
-    await services.engine.start(assign_number.KIND, assignment_id)
-    return assignment_id
-
-
-async def open_assignment(
-    services: Services,
-    restaurant_id: str,
-    wish: NumberWish,
-    batch_id: str | None = None,
-    once: IdempotencyKey | None = None,
-) -> str:
-    """Write the assignment, which somebody then has to work on. Raises as `request_number` does; Cancelled where the
-    item of the batch is not queued any more."""
     try:
         async with services.database.write() as session:
-            await restaurants.get(session, restaurant_id)
-            await refuse_running(session, restaurant_id)
-            current = await mappings.current(session, restaurant_id)
-            if current is not None and not await _shared(session, current.number):
-                raise AlreadyAssigned(
-                    f"the restaurant has {current.number}", hint="release the number first if it should get another"
-                )
-            assignment = await _add_assignment(session, restaurant_id, wish, batch_id)
+            assignment = await add_assignment(session, restaurant_id, wish)
             if once is not None:
                 once.assignment_id = assignment.id
                 session.add(once)
-            if batch_id is not None and not await batches.set_items(
-                session, batch_id, "queued", "running", restaurant_id, assignment_id=assignment.id
-            ):
-                raise Cancelled("the batch does not wait for this restaurant any more")
     except IntegrityError:
-        raise AssignmentRunning("an assignment of this restaurant has just been started") from None
+        raise AssignmentRunning(JUST_STARTED) from None
+    await services.engine.start(assign_number.KIND, assignment.id)
     return assignment.id
+
+
+async def add_assignment(session: AsyncSession, restaurant_id: str, wish: NumberWish, **columns: Any) -> Assignment:
+    """Write the assignment of a restaurant that may have one, which somebody then has to work on. Raises as
+    `request_number` does, IntegrityError where another one was written at the same time."""
+    await restaurants.get(session, restaurant_id)
+    await refuse_running(session, restaurant_id)
+    current = await mappings.current(session, restaurant_id)
+    if current is not None and not await _shared(session, current.number):
+        raise AlreadyAssigned(
+            f"the restaurant has {current.number}", hint="release the number first if it should get another"
+        )
+    return await _write_assignment(session, restaurant_id, wish, **columns)
 
 
 async def request_number_once(services: Services, restaurant_id: str, wish: NumberWish, key: str) -> Created:
@@ -235,14 +224,9 @@ async def _shared(session: AsyncSession, number: str) -> bool:
     return len(await mappings.of_number(session, number)) > 1
 
 
-async def _add_assignment(
-    session: AsyncSession, restaurant_id: str, wish: NumberWish, batch_id: str | None = None
-) -> Assignment:
+async def _write_assignment(session: AsyncSession, restaurant_id: str, wish: NumberWish, **columns: Any) -> Assignment:
     assignment = Assignment(
-        restaurant_id=restaurant_id,
-        criteria=wish.criteria.plain(),
-        force_twilio=wish.force_twilio,
-        batch_id=batch_id,
+        restaurant_id=restaurant_id, criteria=wish.criteria.plain(), force_twilio=wish.force_twilio, **columns
     )
     session.add(assignment)
     await session.flush()

@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
+
+from sqlalchemy.exc import IntegrityError
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import batches, numbers
-from trunkline.db.models import Batch, BatchItem
+from trunkline.db.models import Batch, BatchItem, utcnow
 from trunkline.domain.choosing import Criteria, affordable, in_order, is_ours_to_use
-from trunkline.errors import Cancelled, Conflict, InvalidInput, TrunklineError
-from trunkline.workflows import assign_number
+from trunkline.errors import AssignmentRunning, Cancelled, Conflict, InvalidInput, TrunklineError
+from trunkline.workflows.assign_number import AssignNumber
+from trunkline.workflows.assignment_run import AssignmentRun
 from trunkline.workflows.inventory import BatchInventory, LiveInventory
-from trunkline.workflows.manage_restaurant import NumberWish, check_offered, open_assignment
+from trunkline.workflows.manage_restaurant import JUST_STARTED, NumberWish, add_assignment, check_offered
 from trunkline.workflows.services import Services
 
 KIND = "run_batch"
@@ -132,6 +136,7 @@ class RunBatch:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._inventories: dict[str, BatchInventory] = {}
+        self.assign = AssignNumber(services, self.inventory)
 
     def inventory(self, batch_id: str) -> BatchInventory | None:
         """The lists that the items of a batch share while it runs in this process."""
@@ -172,10 +177,11 @@ class RunBatch:
         services = self._services
         if services.engine.closing:
             return
+        if item.status == "running" and item.assignment_id is not None:
+            await services.engine.work(item.assignment_id, partial(self.assign, item.assignment_id))
+            return
         try:
-            assignment_id = item.assignment_id if item.status == "running" else None
-            if assignment_id is None:
-                assignment_id = await open_assignment(services, item.restaurant_id, wish, batch.id)
+            run = await self._begin(batch.id, item.restaurant_id, wish)
         except Cancelled:
             return  # cancelled since it was read; if it was queued again as well, the next round takes it
         except TrunklineError as error:
@@ -184,7 +190,22 @@ class RunBatch:
                     session, batch.id, "queued", "failed", item.restaurant_id, reason=error.code, message=error.detail
                 )
             return
-        await services.engine.work(assign_number.KIND, assignment_id)
+        await services.engine.work(run.id, partial(self.assign.work, run))
+
+    async def _begin(self, batch_id: str, restaurant_id: str, wish: NumberWish) -> AssignmentRun:
+        """Write the assignment of a queued item and begin it. Cancelled where the item is not queued any more."""
+        services = self._services
+        try:
+            async with services.database.write() as session:
+                begun = {"batch_id": batch_id, "epoch": 1, "started_at": utcnow()}
+                assignment = await add_assignment(session, restaurant_id, wish, **begun)
+                if not await batches.set_items(
+                    session, batch_id, "queued", "running", restaurant_id, assignment_id=assignment.id
+                ):
+                    raise Cancelled("the batch does not wait for this restaurant any more")
+                return await AssignmentRun.found(session, services, self._inventories[batch_id], assignment)
+        except IntegrityError:
+            raise AssignmentRunning(JUST_STARTED) from None
 
 
 async def _side_by_side(places: int, jobs: list[Callable[[], Awaitable[T]]]) -> None:
