@@ -41,7 +41,7 @@ SEARCHES = 8
 class AssignNumber:
     """The durable work of one assignment. `inventories` gives a batch's shared lists to its items, by batch id."""
 
-    def __init__(self, services: Services, inventories: Callable[[str], Inventory | None] = lambda batch: None) -> None:
+    def __init__(self, services: Services, inventories: Callable[[str], Inventory | None]) -> None:
         self._services = services
         self._inventories = inventories
 
