@@ -90,6 +90,24 @@ async def test_a_cancelled_batch_buys_nothing_more_and_goes_on_when_resumed(desk
         await resume_batch(desk.services, batch)
 
 
+async def test_a_number_that_shows_late_is_found_although_the_batch_was_cancelled_meanwhile(
+    open_desk: Opener,
+) -> None:
+    """The reply to the purchase is lost, and the purchase shows in the carrier's list after the usual time, counted
+    from its beginning."""
+    async with open_desk(listing_lag_seconds=1) as desk:
+        await restaurants(desk, 1)
+        desk.sandbox.control.put("/switches", json={"twilio_listing_lag_seconds": 1.3}).raise_for_status()
+        desk.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="drop", when="after", times=1)
+        batch = await start_batch(desk.services, BatchRequest(NumberWish()))
+        while not desk.sandbox.held("twilio"):
+            await asyncio.sleep(0.02)
+        await cancel_batch(desk.services, batch)
+        assert await end_of(desk, batch) == {"assigned": 1}
+        assert [h["number"] for h in desk.sandbox.held("twilio")] == [m.number for m in await desk.mappings()]
+        assert desk.operations().count("twilio incoming_numbers.create") == 1
+
+
 async def test_a_resume_that_overtakes_the_cancellation_leaves_nobody_out(desk: Desk) -> None:
     await restaurants(desk, 44)
     desk.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="latency", seconds=0.2)

@@ -135,14 +135,21 @@ async def obtain(
     run: AssignmentRun, step: RunStep, carrier: Carrier, intent: PurchaseIntent, unknown: bool
 ) -> tuple[OwnedNumber, str]:
     """The number of this intent and a note on how it came. While an earlier request may have succeeded (`unknown`),
-    the carrier is asked whether we hold it before each further request, and once more when one is refused. Cancelled
-    where we do not hold it, and may not buy it any more."""
-    offer = offer_of(intent)
+    the carrier is asked whether we hold it before each further request, and once more when one is refused or may not be
+    sent any more (Cancelled)."""
+    offer, again = offer_of(intent), unknown
     while True:
-        if unknown:
-            if found := await look(run, step, carrier, intent):
+        if unknown and (found := await look(run, step, carrier, intent)):
+            return found, FOUND
+        try:
+            if again:
+                await count_attempt(run, intent)
+        except Cancelled:
+            intent.tried_at = utcnow()  # nothing is bought any more, so this look has to be the last word
+            if unknown and (found := await look(run, step, carrier, intent)):
                 return found, FOUND
-            await count_attempt(run, intent)
+            raise
+        again = True
         try:
             return await carrier.buy(offer, mark_of(intent)), ""
         except OutcomeUnknown as error:

@@ -8,7 +8,7 @@ import structlog
 
 from trunkline.db import assignments, batches, debts, intents, mappings, numbers, releases, repoints
 from trunkline.db.debts import DebtKind
-from trunkline.db.models import Debt, PurchaseIntent, Restaurant
+from trunkline.db.models import Debt, PurchaseIntent, Restaurant, utcnow
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.errors import Conflict, Foreign, ProviderError, TrunklineError
@@ -17,6 +17,7 @@ from trunkline.workflows import assign_number, release_number, repoint_numbers, 
 from trunkline.workflows.manage_restaurant import NumberWish, request_number
 from trunkline.workflows.purchase import drop, keep, mark_of, refuse_other
 from trunkline.workflows.services import Services
+from trunkline.workflows.stock_number import look_after
 
 log = structlog.get_logger()
 PAUSE = 1.0
@@ -110,6 +111,8 @@ async def settle_intent(services: Services, debt: Debt) -> None:
     carrier = services.carriers.get(intent.carrier)
     if carrier is None:
         raise Conflict(f"{intent.carrier} is not configured any more")
+    if (utcnow() - intent.tried_at).total_seconds() < look_after(services):
+        raise Conflict("the purchase may not show in the carrier's list yet")
     try:
         found = await carrier.find(E164(intent.number) if intent.number else None, mark_of(intent))
         if found is not None:
