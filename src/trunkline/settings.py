@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     activation_seconds: float = Field(180.0, ge=0, description="how long a new number may take to become active")
 
     database_url: str = Field("sqlite:///trunkline.sqlite", description="sqlite:///FILE or postgresql://...")
-    takeover_seconds: float = Field(30.0, gt=0, description="after which a silent process's work is taken over")
+    takeover_seconds: float = Field(30.0, ge=2, description="after which a silent process's work is taken over")
     shutdown_seconds: float = Field(5.0, ge=0, description="how long SIGTERM lets running assignments finish")
     log_level: str = Field("info", description="debug, info, warning or error")
     log_format: str = Field("json", description="json or console")

@@ -15,6 +15,7 @@ from trunkline.errors import NotFound, Superseded
 
 BATCHES, ITEMS = cast(Table, Batch.__table__), cast(Table, BatchItem.__table__)
 CHUNK = 500
+EPOCH = select(BATCHES.c.epoch).where(BATCHES.c.id == bindparam("this_batch"))
 STATUS = select(BATCHES.c.status).where(BATCHES.c.id == bindparam("this_batch"))
 
 
@@ -27,6 +28,11 @@ async def get(session: AsyncSession, batch_id: str) -> Batch:
 
 async def is_cancelled(session: AsyncSession, batch_id: str) -> bool:
     return bool((await session.execute(STATUS, {"this_batch": batch_id})).scalar_one() == "cancelled")
+
+
+async def is_current(session: AsyncSession, batch_id: str, epoch: int) -> bool:
+    """Whether no later execution has begun."""
+    return bool((await session.execute(EPOCH, {"this_batch": batch_id})).scalar_one() == epoch)
 
 
 async def page(session: AsyncSession, *, before: str | None = None, limit: int = 50) -> Sequence[Batch]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy.exc import InternalError, OperationalError
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import numbers
@@ -58,8 +59,8 @@ class AssignNumber:
         """From where the run is to its end."""
         try:
             outcome = await assign_number(run)
-        except Superseded:
-            raise
+        except (Superseded, OperationalError, InternalError):
+            raise  # another process goes on, or this one when the database is back
         except TrunklineError as error:
             outcome = from_error(error)
         except Exception:

@@ -147,6 +147,10 @@ class Engine:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     async def _execute(self, run_id: str, work: Callable[[], Awaitable[None]]) -> None:
+        while run_id in self._tasks:  # begun here before, and resumed
+            await self._ended[run_id].wait()
+        if self.closing:
+            return
         task = asyncio.current_task()
         assert task is not None
         self._tasks[run_id] = task
@@ -168,7 +172,8 @@ class Engine:
         while True:
             try:
                 alive = await self._beat()
-                await asyncio.to_thread(_take_over, alive)
+                if not self.closing:
+                    await asyncio.to_thread(_take_over, alive)
             except Exception as error:
                 log.warning("heartbeat failed", error=type(error).__name__)
             await asyncio.sleep(self._beat_seconds)

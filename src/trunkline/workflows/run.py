@@ -55,12 +55,13 @@ class Run:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A transaction that also saves the steps so far, and commits only while this execution is the current one."""
+        asked = time.monotonic()  # not after the commit, at which this process may have been frozen
         async with self.services.database.write() as session:
             await self._fence(session)
             yield session
             await assignments.save_steps(session, self._unsaved)
         self._unsaved.clear()
-        self._written_at = time.monotonic()
+        self._written_at = asked
 
     @asynccontextmanager
     async def step(self, name: str, carrier: str | None = None) -> AsyncIterator[RunStep]:

@@ -9,7 +9,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import IntegrityError
+import structlog
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import batches, numbers
@@ -22,6 +23,7 @@ from trunkline.workflows.inventory import BatchInventory, LiveInventory
 from trunkline.workflows.manage_restaurant import JUST_STARTED, NumberWish, add_assignment, check_offered
 from trunkline.workflows.services import Services
 
+log = structlog.get_logger()
 KIND = "run_batch"
 T = TypeVar("T")
 PAUSE = 1.0
@@ -153,7 +155,7 @@ class RunBatch:
             while not await self._round(batch):
                 pass  # a resume has queued items again meanwhile, or an error of ours has stopped one
         finally:
-            del self._inventories[batch_id]
+            self._inventories.pop(batch_id, None)
 
     async def _round(self, batch: Batch) -> bool:
         """Work on all that is unfinished; whether there is nothing more to do here."""
@@ -181,9 +183,12 @@ class RunBatch:
             await services.engine.work(item.assignment_id, partial(self.assign, item.assignment_id))
             return
         try:
-            run = await self._begin(batch.id, item.restaurant_id, wish)
+            run = await self._begin(batch, item.restaurant_id, wish)
         except Cancelled:
             return  # cancelled since it was read; if it was queued again as well, the next round takes it
+        except DBAPIError as error:
+            log.warning("an item is begun later", restaurant=item.restaurant_id, error=type(error).__name__)
+            return
         except TrunklineError as error:
             async with services.database.write() as session:
                 await batches.set_items(
@@ -192,18 +197,20 @@ class RunBatch:
             return
         await services.engine.work(run.id, partial(self.assign.work, run))
 
-    async def _begin(self, batch_id: str, restaurant_id: str, wish: NumberWish) -> AssignmentRun:
-        """Write the assignment of a queued item and begin it. Cancelled where the item is not queued any more."""
+    async def _begin(self, batch: Batch, restaurant_id: str, wish: NumberWish) -> AssignmentRun:
+        """Write the assignment of a queued item and begin it. Cancelled where the item is not queued any more, or
+        another execution has taken the batch over."""
         services = self._services
         try:
             async with services.database.write() as session:
-                begun = {"batch_id": batch_id, "epoch": 1, "started_at": utcnow()}
+                begun = {"batch_id": batch.id, "epoch": 1, "started_at": utcnow()}
                 assignment = await add_assignment(session, restaurant_id, wish, **begun)
-                if not await batches.set_items(
-                    session, batch_id, "queued", "running", restaurant_id, assignment_id=assignment.id
-                ):
+                waits = await batches.is_current(session, batch.id, batch.epoch) and await batches.set_items(
+                    session, batch.id, "queued", "running", restaurant_id, assignment_id=assignment.id
+                )
+                if not waits:
                     raise Cancelled("the batch does not wait for this restaurant any more")
-                return await AssignmentRun.found(session, services, self._inventories[batch_id], assignment)
+                return await AssignmentRun.found(session, services, self._inventories[batch.id], assignment)
         except IntegrityError:
             raise AssignmentRunning(JUST_STARTED) from None
 
