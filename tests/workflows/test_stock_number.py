@@ -29,7 +29,7 @@ async def settled(desk: Desk) -> Number:
 async def test_a_purchase_whose_sender_died_is_settled_by_asking_the_carrier(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, when: str, state: str, status: str
 ) -> None:
-    monkeypatch.setattr(stock_number, "SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr(stock_number, "SETTLE_SECONDS", 1.4)
     desk.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="hold", when=when)
     buying = asyncio.create_task(buy_number(desk.services, NUMBER))
     while "twilio incoming_numbers.create" not in desk.operations():
@@ -56,7 +56,7 @@ async def test_a_reply_that_comes_after_the_carrier_said_no_is_kept_all_the_same
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process was frozen between the intent and the request for longer than anyone waits."""
-    monkeypatch.setattr(stock_number, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(stock_number, "SETTLE_SECONDS", 1.4)
     chosen = await find_offer(desk.services, NUMBER)
     buy = chosen.carrier.buy
 
@@ -73,7 +73,7 @@ async def test_a_reply_that_comes_after_the_carrier_said_no_is_kept_all_the_same
 async def test_a_reply_that_comes_after_the_number_is_in_service_changes_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stock_number, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(stock_number, "SETTLE_SECONDS", 1.4)
     chosen = await find_offer(desk.services, NUMBER)
     buy = chosen.carrier.buy
 
