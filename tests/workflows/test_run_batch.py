@@ -122,6 +122,20 @@ async def test_a_resume_that_overtakes_the_cancellation_leaves_nobody_out(desk: 
     assert len(desk.sandbox.held("twilio")) == len(await desk.mappings()) == 44
 
 
+async def test_an_execution_that_was_overtaken_begins_no_more_items(open_desk: Opener) -> None:
+    async with open_desk(provider_concurrency=1) as desk:
+        await restaurants(desk, 12)
+        desk.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="latency", seconds=0.1)
+        batch = await start_batch(desk.services, BatchRequest(NumberWish()))
+        while not desk.sandbox.held("twilio"):
+            await asyncio.sleep(0.02)
+        async with desk.services.database.write() as session:
+            assert await batches.begin(session, batch)
+        left = await end_of(desk, batch)
+        assert left["queued"] >= 6
+        assert left["assigned"] + left["queued"] == 12
+
+
 async def test_each_item_says_why_it_has_no_number(desk: Desk) -> None:
     await restaurants(desk, 4)
     desk.sandbox.control.delete("/numbers")
