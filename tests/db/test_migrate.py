@@ -172,7 +172,11 @@ def test_a_table_that_others_refer_to_can_be_rebuilt(database_url: str) -> None:
     """SQLite drops and renames for this; neither the rows nor the conditions of the indexes may go with it."""
     with transaction(database_url) as connection:
         before = index_definitions(connection)
-        connection.execute(text("INSERT INTO restaurants VALUES ('rst_a', 'A', 'hash', '2026-01-01', NULL)"))
+        connection.execute(
+            text(
+                "INSERT INTO restaurants (id, name, api_key_hash, created_at) VALUES ('rst_a', 'A', 'h', '2026-01-01')"
+            )
+        )
         connection.execute(text("INSERT INTO callers VALUES ('rst_a', '+12025550101')"))
     with transaction(database_url) as connection:
         operations = Operations(MigrationContext.configure(connection))

@@ -19,6 +19,7 @@ from trunkline.db.models import (
     Release,
     Repoint,
     Restaurant,
+    StockPurchase,
     utcnow,
 )
 from trunkline.db.session import Database
@@ -108,6 +109,13 @@ INVARIANTS = {
     ),
     "uq_repoints_running": Invariant(
         Repoint, first={}, clash={}, end={"status": "done"}, beside=[{"status": "done"}, {"status": "failed"}]
+    ),
+    "uq_stock_purchases_running_number": Invariant(
+        StockPurchase,
+        first={"number": ONE, "carrier": "twilio"},
+        clash={"number": ONE, "carrier": "telnyx"},
+        end={"status": "done"},
+        beside=[{"number": ONE, "carrier": "twilio", "status": "failed"}, {"number": TWO, "carrier": "twilio"}],
     ),
 }
 

@@ -13,7 +13,7 @@ from trunkline.db.models import Installation, utcnow
 async def name(session: AsyncSession) -> str:
     """The name; two processes that start at once agree on one."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    row = {"id": 1, "name": secrets.token_hex(4), "created_at": utcnow()}
+    row = {"id": 1, "name": secrets.token_hex(4), "key_salt": secrets.token_hex(32), "created_at": utcnow()}
     await session.execute(insert(Installation).values(**row).on_conflict_do_nothing(index_elements=["id"]))
     found = await session.get(Installation, 1)
     assert found is not None

@@ -1,0 +1,33 @@
+"""Every table. What must be unique is a unique index; times are UTC; money is a decimal with its currency."""
+
+from __future__ import annotations
+
+from trunkline.db.models.base import Base, UtcDateTime, utcnow
+from trunkline.db.models.numbers import Debt, Mapping, Number, NumberChange, PurchaseIntent
+from trunkline.db.models.runs import Assignment, Batch, BatchItem, Release, Repoint, Step, StockPurchase
+from trunkline.db.models.tenants import Call, Caller, IdempotencyKey, Installation, Process, ProviderAccount, Restaurant
+
+__all__ = [
+    "Assignment",
+    "Base",
+    "Batch",
+    "BatchItem",
+    "Call",
+    "Caller",
+    "Debt",
+    "IdempotencyKey",
+    "Installation",
+    "Mapping",
+    "Number",
+    "NumberChange",
+    "Process",
+    "ProviderAccount",
+    "PurchaseIntent",
+    "Release",
+    "Repoint",
+    "Restaurant",
+    "Step",
+    "StockPurchase",
+    "UtcDateTime",
+    "utcnow",
+]

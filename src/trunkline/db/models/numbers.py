@@ -1,0 +1,162 @@
+"""Numbers, whose they are, how they were bought, and what is owed for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from trunkline.db.models.base import Base, key, utcnow
+
+
+class Number(Base):
+    """A telephone number that we hold or know: one row for ever, whatever its state.
+
+    `claimed_by` is the assignment that may use it now (None: nobody); `claim_source` says how that assignment came by
+    it: existing, owned or purchased. `account` is the one at the carrier that holds it and `carrier_ref` its id there,
+    `voice_org` and `voice_id` the same at the voice platform; `target` is what we set to answer it there, None where we
+    set nothing. `saved_urls` are the carrier's settings from before our import. `put_aside_*` stand while it is left
+    out because something refused it: why, until when, and how often that happened.
+    """
+
+    __tablename__ = "numbers"
+    number: Mapped[str] = mapped_column(String(20), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    carrier: Mapped[str | None] = mapped_column(String(16))
+    account: Mapped[str | None] = mapped_column(String(64))
+    carrier_ref: Mapped[str | None] = mapped_column(String(64))
+    voice_org: Mapped[str | None] = mapped_column(String(64))
+    voice_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    target: Mapped[dict[str, Any] | None]
+    country: Mapped[str | None] = mapped_column(String(2))
+    number_type: Mapped[str | None] = mapped_column(String(16))
+    monthly_price: Mapped[Decimal | None]
+    upfront_price: Mapped[Decimal | None]
+    currency: Mapped[str | None] = mapped_column(String(3))
+    claimed_by: Mapped[str | None] = mapped_column(ForeignKey("assignments.id"), index=True)
+    claim_source: Mapped[str | None] = mapped_column(String(16))
+    cooling_until: Mapped[datetime | None]
+    former_restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"))
+    saved_urls: Mapped[dict[str, Any] | None]
+    put_aside_until: Mapped[datetime | None]
+    put_aside_reason: Mapped[str | None] = mapped_column(Text)
+    put_aside_times: Mapped[int] = mapped_column(default=0)
+    bought_at: Mapped[datetime | None]
+    released_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+
+
+class Mapping(Base):
+    """Number -> restaurant; ended rows are the history. At most one active per number, one current per restaurant."""
+
+    __tablename__ = "mappings"
+    id: Mapped[str] = key("map")
+    number: Mapped[str] = mapped_column(ForeignKey("numbers.number"), index=True)
+    restaurant_id: Mapped[str] = mapped_column(ForeignKey("restaurants.id"), index=True)
+    assignment_id: Mapped[str | None] = mapped_column(ForeignKey("assignments.id"))
+    active: Mapped[bool]
+    source: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None] = mapped_column(String(40))
+    __table_args__ = (
+        Index(
+            "uq_mappings_active_number",
+            "number",
+            unique=True,
+            sqlite_where=text("active AND ended_at IS NULL"),
+            postgresql_where=text("active AND ended_at IS NULL"),
+        ),
+        Index(
+            "uq_mappings_current_restaurant",
+            "restaurant_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+
+class PurchaseIntent(Base):
+    """Committed before money: which exact number, at which carrier, under which mark, at what price seen, for which
+    restaurant (None: for stock).
+
+    `status` open (the request may be under way, or its outcome is not known), bought, gone or refused. At most one
+    open per number and one per restaurant. `number` is None where the carrier chooses it.
+    """
+
+    __tablename__ = "purchase_intents"
+    id: Mapped[str] = key("int")
+    assignment_id: Mapped[str | None] = mapped_column(ForeignKey("assignments.id"), index=True)
+    restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"))
+    carrier: Mapped[str] = mapped_column(String(16))
+    number: Mapped[str | None] = mapped_column(String(20))
+    mark: Mapped[str] = mapped_column(String(64))
+    offer: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    monthly_price: Mapped[Decimal | None]
+    upfront_price: Mapped[Decimal | None]
+    currency: Mapped[str | None] = mapped_column(String(3))
+    status: Mapped[str] = mapped_column(String(16), default="open")
+    attempts: Mapped[int] = mapped_column(default=1)
+    reason: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    tried_at: Mapped[datetime] = mapped_column(default=utcnow)
+    closed_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_purchase_intents_open_number",
+            "number",
+            unique=True,
+            sqlite_where=text("status = 'open'"),
+            postgresql_where=text("status = 'open'"),
+        ),
+        Index(
+            "uq_purchase_intents_open_restaurant",
+            "restaurant_id",
+            unique=True,
+            sqlite_where=text("status = 'open'"),
+            postgresql_where=text("status = 'open'"),
+        ),
+    )
+
+
+class Debt(Base):
+    """Something owed to the outside world; stays visible until settled. `subject` is the number, or the intent's id;
+    `provider` is who has to answer before it can be settled."""
+
+    __tablename__ = "debts"
+    id: Mapped[str] = key("dbt")
+    kind: Mapped[str] = mapped_column(String(24))
+    subject: Mapped[str] = mapped_column(String(40))
+    provider: Mapped[str | None] = mapped_column(String(16))
+    restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"))
+    run_id: Mapped[str | None] = mapped_column(String(40))
+    tries: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    next_try_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
+    settled_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_debts_open",
+            "kind",
+            "subject",
+            unique=True,
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+    )
+
+
+class NumberChange(Base):
+    """The feed of numbers that calls may reach otherwise since then; kept for a day, for who missed a notification."""
+
+    __tablename__ = "number_changes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(index=True)
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - an id is never given out twice

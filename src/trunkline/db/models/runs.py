@@ -1,0 +1,169 @@
+"""Durable runs: assignments, releases, batches, repoints and purchases for stock, and their steps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from trunkline.db.models.base import Base, key, utcnow
+
+
+class Assignment(Base):
+    """One durable run of the flow for one restaurant. `epoch` counts its executions: a write with an older epoch is
+    from a process that was overtaken, and changes nothing. At most one runs per restaurant; `nth` counts those of a
+    restaurant, so that which is the latest does not hang on a clock."""
+
+    __tablename__ = "assignments"
+    id: Mapped[str] = key("asg")
+    restaurant_id: Mapped[str] = mapped_column(ForeignKey("restaurants.id"), index=True)
+    status: Mapped[str] = mapped_column(String(16), default="running", index=True)
+    source: Mapped[str | None] = mapped_column(String(16))
+    number: Mapped[str | None] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(String(40))
+    message: Mapped[str | None] = mapped_column(Text)
+    hint: Mapped[str | None] = mapped_column(Text)
+    criteria: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    force_twilio: Mapped[bool] = mapped_column(default=False)
+    batch_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    nth: Mapped[int] = mapped_column(default=1)
+    epoch: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_assignments_running_restaurant",
+            "restaurant_id",
+            unique=True,
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
+
+
+class Step(Base):
+    """What a run (an assignment or a release) did: running, done or failed; `attempt` counts its tries."""
+
+    __tablename__ = "steps"
+    run_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(32))
+    carrier: Mapped[str | None] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int] = mapped_column(default=1)
+    started_at: Mapped[datetime] = mapped_column(default=utcnow)
+    ended_at: Mapped[datetime | None]
+    detail: Mapped[str | None] = mapped_column(Text)
+
+
+class Release(Base):
+    """One durable release of a number. `give_back` ends it at the carrier too; else it stays in the account with its
+    old URLs. At most one runs per number."""
+
+    __tablename__ = "releases"
+    id: Mapped[str] = key("rel")
+    number: Mapped[str] = mapped_column(ForeignKey("numbers.number"), index=True)
+    give_back: Mapped[bool]
+    status: Mapped[str] = mapped_column(String(16), default="running")
+    message: Mapped[str | None] = mapped_column(Text)
+    epoch: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_releases_running_number",
+            "number",
+            unique=True,
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
+
+
+class Batch(Base):
+    """One durable run over many restaurants. `status` running, paused (a whole account refuses: `message` and `hint`
+    say why and what to do), cancelled, done."""
+
+    __tablename__ = "batches"
+    id: Mapped[str] = key("bat")
+    status: Mapped[str] = mapped_column(String(16), default="running")
+    request: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    message: Mapped[str | None] = mapped_column(Text)
+    hint: Mapped[str | None] = mapped_column(Text)
+    epoch: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    ended_at: Mapped[datetime | None]
+
+
+class BatchItem(Base):
+    """One restaurant of a batch: queued, running, assigned, unassigned, failed or cancelled, and why."""
+
+    __tablename__ = "batch_items"
+    batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    restaurant_id: Mapped[str] = mapped_column(ForeignKey("restaurants.id"), primary_key=True)
+    seq: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16), default="queued", index=True)
+    assignment_id: Mapped[str | None] = mapped_column(String(40))
+    reason: Mapped[str | None] = mapped_column(String(40))
+    message: Mapped[str | None] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+
+
+class Repoint(Base):
+    """One durable run that points the numbers in service at what is to answer them now. At most one runs.
+
+    `status` running, done, or failed where it had to stop. Of `total` numbers that something else answered, `moved`
+    have been pointed right, `left_alone` serve somebody else or are gone from the voice platform, `failed` could not be
+    changed; `message` says why.
+    """
+
+    __tablename__ = "repoints"
+    id: Mapped[str] = key("rpt")
+    status: Mapped[str] = mapped_column(String(16), default="running")
+    total: Mapped[int] = mapped_column(default=0)
+    moved: Mapped[int] = mapped_column(default=0)
+    left_alone: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    message: Mapped[str | None] = mapped_column(Text)
+    epoch: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_repoints_running",
+            "status",
+            unique=True,
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
+
+
+class StockPurchase(Base):
+    """One durable purchase of an exact number for no restaurant. `status` running, done or failed; `reason` is the code
+    of the error that ended it."""
+
+    __tablename__ = "stock_purchases"
+    id: Mapped[str] = key("buy")
+    number: Mapped[str] = mapped_column(String(20))
+    carrier: Mapped[str] = mapped_column(String(16))
+    offer: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    status: Mapped[str] = mapped_column(String(16), default="running")
+    reason: Mapped[str | None] = mapped_column(String(40))
+    message: Mapped[str | None] = mapped_column(Text)
+    hint: Mapped[str | None] = mapped_column(Text)
+    epoch: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_stock_purchases_running_number",
+            "number",
+            unique=True,
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
