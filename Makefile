@@ -1,6 +1,6 @@
 # Every target sets up .venv by itself: Python 3.11 or later, make and git are all that a machine needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test soak check format lock clean
+.PHONY: help demo run test smoke soak check format lock clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -21,6 +21,9 @@ run: $(VENV)/.ready ## the server on port 8000: for real with the keys in .env, 
 
 test: $(VENV)/.ready-dev ## all tests, a file of them on each core
 	$(BIN)/pytest -n auto --dist loadfile
+
+smoke: $(VENV)/.ready-dev ## what another Python may break: make smoke VENV=.venv-other PYTHON=python3.13
+	$(BIN)/pytest tests/e2e tests/db tests/routing tests/workflows/test_engine.py tests/cli/test_serve.py
 
 soak: export SOAK_ASSIGNMENTS ?= 2000
 soak: $(VENV)/.ready-dev ## seeded faults and kills over 2,000 assignments; SOAK_ASSIGNMENTS and SOAK_SEED change it
@@ -44,7 +47,7 @@ lock: $(VENV)/.tools ## pin the dependencies again; UPGRADE=--upgrade takes the 
 	$(COMPILE) --group pyproject.toml:build -o requirements-build.lock
 
 clean: ## remove the environment and everything that was made by tools
-	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-newest build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
