@@ -13,6 +13,7 @@ from trunkline.db.migrate import ensure_current
 from trunkline.db.session import Database
 from trunkline.errors import SettingsError
 from trunkline.logs import REDACTOR
+from trunkline.providers.account import Accounts
 from trunkline.settings import Routing, Settings
 from trunkline.voice.vapi import VapiPlatform
 from trunkline.workflows import assign_number, release_number, repoint_numbers, run_batch
@@ -46,7 +47,9 @@ async def idle_services(settings: Settings) -> AsyncIterator[Services]:
     REDACTOR.know(*settings.secrets())
     database = Database(settings.database_url)
     engine = Engine(settings.database_url, database, settings.takeover_seconds)
-    services = Services(settings, database, engine, build_carriers(settings), VapiPlatform(settings), installation="")
+    accounts = Accounts(settings)
+    carriers, voice = build_carriers(settings, accounts), VapiPlatform(settings, accounts.of("vapi"))
+    services = Services(settings, database, engine, carriers, voice, installation="")
     try:
         yield services
     finally:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from enum import StrEnum
+from typing import Any, ClassVar
 
 
 class TrunklineError(Exception):
@@ -121,10 +122,20 @@ class Superseded(TrunklineError):
     code = "superseded"
 
 
-class ProviderError(TrunklineError):
-    """A provider did not do what was asked. The class says what to do next; `provider`, `operation`: who and what.
+class Role(StrEnum):
+    """What a provider is asked as. Vapi is both: the voice platform, and a seller of numbers."""
 
-    `vendor_code` is the provider's own error code as text, where it gave one.
+    CARRIER = "carrier"
+    VOICE = "voice"
+
+
+class ProviderError(TrunklineError):
+    """A provider did not do what was asked. The class says what to do next; `provider`, `role`, `operation`: who, as
+    what, and what.
+
+    `vendor_code` is the provider's own error code as text, where it gave one. `account_wide` tells a refusal that
+    concerns the whole account (keys, credit, plan, suspension), so that nothing else will go through there, from one
+    that concerns this number or request.
     """
 
     code = "provider_error"
@@ -135,14 +146,18 @@ class ProviderError(TrunklineError):
         detail: str,
         *,
         provider: str = "",
+        role: Role = Role.CARRIER,
         operation: str = "",
         vendor_code: str | None = None,
         hint: str | None = None,
+        account_wide: bool = False,
     ) -> None:
         super().__init__(detail, hint=hint)
         self.provider = provider
+        self.role = role
         self.operation = operation
         self.vendor_code = vendor_code
+        self.account_wide = account_wide
 
 
 class RetryLater(ProviderError):
@@ -151,8 +166,8 @@ class RetryLater(ProviderError):
     code = "carrier_unavailable"
     status = 503
 
-    def __init__(self, detail: str, *, retry_after: float | None = None, **context: str | None) -> None:
-        super().__init__(detail, **context)  # type: ignore[arg-type]
+    def __init__(self, detail: str, *, retry_after: float | None = None, **context: Any) -> None:
+        super().__init__(detail, **context)
         self.retry_after = retry_after
 
 

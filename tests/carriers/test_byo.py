@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from tests.support.sandbox_server import SandboxServer
+from trunkline.carriers.base import Carrier
 from trunkline.carriers.byo import ByoCarrier
 from trunkline.carriers.registry import build_carriers
 from trunkline.domain.choosing import Criteria, Offer
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164
 from trunkline.errors import Rejected, SettingsError
+from trunkline.providers.account import Accounts
 from trunkline.sandbox.server import environment
 from trunkline.settings import Settings, load_settings
 from trunkline.voice.base import Target
@@ -27,6 +29,11 @@ FIRST, SECOND = E164("+14155550101"), E164("+442079460102")
 def settings(**changes: Any) -> Settings:
     own = {"byo_numbers": f"{FIRST}, +44 20 7946 0102, {FIRST}", "byo_gateway_ips": "192.0.2.2,192.0.2.1"}
     return load_settings(_env_file=None, **own | changes)
+
+
+def build(**changes: Any) -> dict[str, Carrier]:
+    configured = settings(carriers="byo", **changes)
+    return build_carriers(configured, Accounts(configured))
 
 
 async def test_it_owns_the_configured_numbers_each_once() -> None:
@@ -72,12 +79,12 @@ async def test_a_number_that_is_given_up_stays_yours() -> None:
 )
 def test_unusable_settings_are_named_at_the_start(changes: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
-        build_carriers(settings(carriers="byo", **changes))
+        build(**changes)
 
 
 def test_it_is_configured_by_its_numbers() -> None:
-    assert list(build_carriers(settings(carriers="byo"))) == ["byo"]
-    assert build_carriers(settings(carriers="byo", byo_numbers="")) == {}
+    assert list(build()) == ["byo"]
+    assert build(byo_numbers="") == {}
 
 
 async def test_the_trunk_is_recognised_by_its_gateways_in_any_order() -> None:

@@ -35,7 +35,7 @@ from trunkline.errors import (
     RetryLater,
     TrialLimit,
 )
-from trunkline.http import Reply
+from trunkline.providers.http import Reply
 
 pytestmark = pytest.mark.anyio
 

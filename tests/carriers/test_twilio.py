@@ -34,6 +34,7 @@ from trunkline.errors import (
     RetryLater,
     SettingsError,
 )
+from trunkline.providers.account import Accounts
 from trunkline.sandbox import twilio as wire
 from trunkline.settings import load_settings
 
@@ -45,10 +46,11 @@ pytestmark = pytest.mark.anyio
 async def test_it_is_configured_by_an_auth_token_or_an_api_key(sandbox: SandboxServer) -> None:
     bare = load_settings(_env_file=None, twilio_account_sid=wire.DEFAULT_ACCOUNT, twilio_api_key="SK1")
     assert not TwilioCarrier.configured(bare)
-    assert build_carriers(bare) == {}
+    assert build_carriers(bare, Accounts(bare)) == {}
     with pytest.raises(SettingsError, match="TWILIO_AUTH_TOKEN"):
         TwilioCarrier(bare)
-    carriers = build_carriers(settings_for(sandbox))
+    settings = settings_for(sandbox)
+    carriers = build_carriers(settings, Accounts(settings))
     assert list(carriers) == ["twilio"]
     await carriers["twilio"].close()
 

@@ -25,7 +25,7 @@ from trunkline.errors import (
     SettingsError,
     TrialLimit,
 )
-from trunkline.http import Reply
+from trunkline.providers.http import Reply
 from trunkline.sandbox.server import environment
 from trunkline.sandbox.vapi import DEFAULT_ACCOUNT
 from trunkline.settings import load_settings

@@ -30,7 +30,7 @@ from trunkline.errors import (
     Rejected,
     RetryLater,
 )
-from trunkline.http import Reply
+from trunkline.providers.http import Reply
 
 pytestmark = pytest.mark.anyio
 

@@ -12,6 +12,7 @@ from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType, parse_number
 from trunkline.errors import InvalidInput, Rejected, SettingsError
+from trunkline.providers.account import Account
 from trunkline.settings import Settings
 
 NOTHING_FOR_SALE = "numbers on your own SIP trunk are not bought: list them in BYO_NUMBERS"
@@ -27,7 +28,7 @@ class ByoCarrier:
     name: ClassVar[str] = "byo"
     capabilities: ClassVar[Capabilities] = Capabilities(owner_mark=False, credential="needed")
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, account: Account | None = None) -> None:
         self._numbers = configured_numbers(settings.byo_numbers)
         self._gateways = gateways(settings.byo_gateway_ips)
         self._credential_id = settings.byo_vapi_credential_id

@@ -10,13 +10,15 @@ from trunkline.carriers.telnyx import TelnyxCarrier
 from trunkline.carriers.twilio import TwilioCarrier
 from trunkline.carriers.vapi_numbers import VapiCarrier
 from trunkline.carriers.vonage import VonageCarrier
+from trunkline.providers.account import Account, Accounts
 from trunkline.settings import Settings
 
 
 class CarrierClass(Protocol):
     """What a carrier's class offers besides the port."""
 
-    def __call__(self, settings: Settings) -> Carrier: ...
+    def __call__(self, settings: Settings, account: Account | None = None) -> Carrier:
+        """`account` is what its clients share with others; None: nobody else asks it."""
 
     def configured(self, settings: Settings) -> bool:
         """Whether the settings hold what the carrier needs."""
@@ -31,6 +33,7 @@ CARRIERS: dict[str, CarrierClass] = {
 }
 
 
-def build_carriers(settings: Settings) -> dict[str, Carrier]:
+def build_carriers(settings: Settings, accounts: Accounts) -> dict[str, Carrier]:
     """The configured carriers, in the order in which the settings want them tried."""
-    return {name: CARRIERS[name](settings) for name in settings.carriers if CARRIERS[name].configured(settings)}
+    configured = [name for name in settings.carriers if CARRIERS[name].configured(settings)]
+    return {name: CARRIERS[name](settings, accounts.of(name)) for name in configured}

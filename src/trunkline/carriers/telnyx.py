@@ -29,8 +29,9 @@ from trunkline.errors import (
     SettingsError,
     TrialLimit,
 )
-from trunkline.http import Limits, ProviderClient, Reply
 from trunkline.logs import REDACTOR
+from trunkline.providers.account import Account
+from trunkline.providers.http import ProviderClient, Reply
 from trunkline.settings import Settings, by_country
 
 PAGE = 250
@@ -80,7 +81,7 @@ class TelnyxCarrier:
     name: ClassVar[str] = "telnyx"
     capabilities: ClassVar[Capabilities] = Capabilities(types=frozenset(NumberType), credential="needed")
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, account: Account | None = None) -> None:
         if settings.telnyx_api_key is None:
             raise SettingsError("Telnyx needs TELNYX_API_KEY")
         self._key = settings.telnyx_api_key
@@ -89,9 +90,8 @@ class TelnyxCarrier:
         self._patience = settings.provider_timeout_seconds
         self._listing_lag = settings.listing_lag_seconds
         self._client = ProviderClient(
-            self.name,
+            account or Account.of(self.name, settings),
             settings.telnyx_base_url,
-            Limits.of(settings),
             headers={"Authorization": f"Bearer {self._key.get_secret_value()}"},
             classify=refusal,
         )

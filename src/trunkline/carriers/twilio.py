@@ -24,8 +24,9 @@ from trunkline.errors import (
     SettingsError,
     TrialLimit,
 )
-from trunkline.http import Limits, ProviderClient, Reply, short_text
 from trunkline.memo import Memo
+from trunkline.providers.account import Account
+from trunkline.providers.http import ProviderClient, Reply, short_text
 from trunkline.settings import Settings, by_country
 
 # In the order in which they are tried where the type does not matter and the country sells no local numbers.
@@ -72,15 +73,15 @@ class TwilioCarrier:
     name: ClassVar[str] = "twilio"
     capabilities: ClassVar[Capabilities] = Capabilities(types=frozenset(TYPES))
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, account: Account | None = None) -> None:
         if not self.configured(settings):
             raise SettingsError("Twilio needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or an API key with its secret")
         self._settings = settings
         self._sid = settings.twilio_account_sid or ""
         self._base = f"/2010-04-01/Accounts/{self._sid}"
-        limits, login = Limits.of(settings), self._login()
-        self._api = ProviderClient("twilio", settings.twilio_base_url, limits, auth=login, classify=refusal)
-        self._pricing = ProviderClient("twilio", settings.twilio_pricing_base_url, limits, auth=login, classify=refusal)
+        account, login = account or Account.of(self.name, settings), self._login()
+        self._api = ProviderClient(account, settings.twilio_base_url, auth=login, classify=refusal)
+        self._pricing = ProviderClient(account, settings.twilio_pricing_base_url, auth=login, classify=refusal)
         self._prices: Memo[dict[str, tuple[Decimal, str]]] = Memo(lambda prices: DAY if prices else PRICES_AGAIN)
         self._types: Memo[frozenset[NumberType]] = Memo(lambda types: DAY)
         self._bundle_wanted: set[tuple[str, NumberType]] = set()

@@ -26,7 +26,8 @@ from trunkline.errors import (
     RetryLater,
     SettingsError,
 )
-from trunkline.http import Limits, ProviderClient, Reply, short_text
+from trunkline.providers.account import Account
+from trunkline.providers.http import ProviderClient, Reply, short_text
 from trunkline.settings import Settings
 
 PAGE = 1000
@@ -62,14 +63,13 @@ class VapiCarrier:
         exact_number=False, countries=frozenset({"US"}), types=frozenset({NumberType.LOCAL})
     )
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, account: Account | None = None) -> None:
         if settings.vapi_api_key is None:
             raise SettingsError("Vapi's own numbers need VAPI_API_KEY")
         self._activation = settings.activation_seconds
         self._client = ProviderClient(
-            self.name,
+            account or Account.of(self.name, settings),
             settings.vapi_base_url,
-            Limits.of(settings),
             headers={"Authorization": f"Bearer {settings.vapi_api_key.get_secret_value()}"},
             classify=refusal,
         )

@@ -21,7 +21,8 @@ from trunkline.errors import (
     RetryLater,
     SettingsError,
 )
-from trunkline.http import Limits, ProviderClient, Reply, short_text
+from trunkline.providers.account import Account
+from trunkline.providers.http import ProviderClient, Reply, short_text
 from trunkline.settings import Settings
 
 PAGE = 100
@@ -61,15 +62,14 @@ class VonageCarrier:
     name: ClassVar[str] = "vonage"
     capabilities: ClassVar[Capabilities] = Capabilities(owner_mark=False, types=frozenset(TYPES), credential="needed")
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, account: Account | None = None) -> None:
         if settings.vonage_api_key is None or settings.vonage_api_secret is None:
             raise SettingsError("Vonage needs VONAGE_API_KEY and VONAGE_API_SECRET")
         self._key, self._secret = settings.vonage_api_key, settings.vonage_api_secret
         self._credential_id = settings.vonage_vapi_credential_id
         self._client = ProviderClient(
-            self.name,
+            account or Account.of(self.name, settings),
             settings.vonage_base_url,
-            Limits.of(settings),
             auth=(self._key, self._secret.get_secret_value()),
             classify=refusal,
         )
@@ -183,7 +183,7 @@ class VonageCarrier:
     async def _why(self, failed: Failed, offer: Offer) -> ProviderError:
         """The reason for a purchase that failed and left us without the number."""
         balance = await self._balance()
-        where = {"provider": self.name, "operation": "number.buy", "vendor_code": "420"}
+        where: dict[str, Any] = {"provider": self.name, "operation": "number.buy", "vendor_code": "420"}
         if balance is not None and balance < (offer.monthly_price or Decimal("0.01")):
             return ActionRequired(f"the Vonage account holds {balance} {CURRENCY}", hint=CREDIT, **where)
         return OfferGone(f"Vonage no longer sells {offer.number}: {failed.detail}", **where)

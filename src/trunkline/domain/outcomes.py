@@ -12,6 +12,7 @@ from trunkline.errors import (
     OutcomeUnknown,
     ProviderError,
     RetryLater,
+    Role,
     TrialLimit,
     TrunklineError,
 )
@@ -85,7 +86,7 @@ def unassigned(reason: Reason, message: str, hint: str | None = TRY_AGAIN) -> Ou
 
 def from_error(error: TrunklineError) -> Outcome:
     """The end that an error of a provider means."""
-    voice = isinstance(error, ProviderError) and error.provider == "vapi"
+    voice = isinstance(error, ProviderError) and error.role is Role.VOICE
     if isinstance(error, Cancelled):
         return unassigned(Reason.CANCELLED, error.detail, "resume the batch")
     if isinstance(error, OutcomeUnknown):

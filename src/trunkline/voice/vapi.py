@@ -21,11 +21,13 @@ from trunkline.errors import (
     OutcomeUnknown,
     Rejected,
     RetryLater,
+    Role,
     SettingsError,
 )
-from trunkline.http import Limits, ProviderClient, Reply
 from trunkline.logs import REDACTOR
 from trunkline.memo import Memo
+from trunkline.providers.account import Account
+from trunkline.providers.http import ProviderClient, Reply
 from trunkline.settings import Settings
 from trunkline.voice.base import Assistant, Target, VoiceNumber
 from trunkline.voice.vapi_assistant import assistant_fields, assistant_of
@@ -48,7 +50,7 @@ class VapiPlatform:
     further than the reply.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, account: Account | None = None) -> None:
         if settings.vapi_api_key is None:
             raise SettingsError("Vapi needs VAPI_API_KEY")
         self._assistant_id, self._assistant_name = settings.vapi_assistant_id, settings.vapi_assistant_name
@@ -56,9 +58,9 @@ class VapiPlatform:
         self._webhook_credential_id = settings.vapi_webhook_credential_id
         key = settings.vapi_api_key.get_secret_value()
         self._api = ProviderClient(
-            "vapi",
+            account or Account.of("vapi", settings),
             settings.vapi_base_url,
-            Limits.of(settings),
+            role=Role.VOICE,
             headers={"Authorization": f"Bearer {key}"},
             classify=refusal,
         )
@@ -72,7 +74,7 @@ class VapiPlatform:
 
     @property
     def clock_skew(self) -> float | None:
-        return self._api.clock_skew
+        return self._api.account.clock_skew
 
     async def numbers(self) -> list[VoiceNumber]:
         return [voice_number(row) async for row in self._rows("numbers", {})]
@@ -93,7 +95,7 @@ class VapiPlatform:
     ) -> VoiceNumber:
         """Vapi's own numbers are in Vapi from the start: they are found and connected, never imported."""
         if source.provider == "vapi":
-            raise AlreadyThere(f"Vapi has {number} of its own", provider="vapi", operation="import")
+            raise AlreadyThere(f"Vapi has {number} of its own", provider="vapi", role=Role.VOICE, operation="import")
         body: dict[str, Any] = {"provider": source.provider, "number": number, "name": name[:LONGEST_NAME]}
         if source.provider == CARRIES_KEYS:
             body |= {"twilioAccountSid": source.account, "smsEnabled": source.sms_enabled} | plain(source.secrets)
@@ -102,7 +104,7 @@ class VapiPlatform:
         reply = await self._changed("import", "POST", "/phone-number", body | target_fields(target), creates=True)
         row = reply.body
         if not isinstance(row, dict) or not row.get("id") or row.get("number") != number:
-            raise OutcomeUnknown("Vapi's reply cannot be read", provider="vapi", operation="import")
+            raise OutcomeUnknown("Vapi's reply cannot be read", provider="vapi", role=Role.VOICE, operation="import")
         return voice_number(row)
 
     async def connect(self, voice: VoiceNumber, target: Target | None, name: str | None = None) -> VoiceNumber:
@@ -121,7 +123,10 @@ class VapiPlatform:
         detached = (now.assistant_id, now.server_url) == (None, None)
         if not (detached if target is None else now.answered_by(target)):
             raise RetryLater(
-                f"Vapi has not changed what answers {voice.number or voice.id}", provider="vapi", operation="connect"
+                f"Vapi has not changed what answers {voice.number or voice.id}",
+                provider="vapi",
+                role=Role.VOICE,
+                operation="connect",
             )
         return now
 
@@ -299,7 +304,7 @@ class VapiPlatform:
             return str(row_of(reply, "credential")["id"])
         except OutcomeUnknown as error:
             # Asked again, the list shows whether the lost request made one.
-            raise RetryLater(error.detail, provider="vapi", operation="credential") from None
+            raise RetryLater(error.detail, provider="vapi", role=Role.VOICE, operation="credential") from None
 
 
 def target_fields(target: Target) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from trunkline.errors import ActionRequired, AlreadyThere, Missing, ProviderError, Rejected, RetryLater
-from trunkline.http import Reply, short_text
+from trunkline.errors import ActionRequired, AlreadyThere, Missing, ProviderError, Rejected, RetryLater, Role
+from trunkline.providers.http import Reply, short_text
 
 WRONG_KEY = "401"
 SETTINGS = {
@@ -32,16 +32,24 @@ def by_hand(kind: str, error: ProviderError) -> ActionRequired:
     if BAD_TRUNK.search(error.detail):
         hint = "check that BYO_GATEWAY_IPS are the public IPv4 addresses of your SIP trunk's gateways"
     return ActionRequired(
-        f"Vapi gives no {kind} credential: {error.detail}", provider="vapi", operation="credential", hint=hint
+        f"Vapi gives no {kind} credential: {error.detail}",
+        provider="vapi",
+        role=Role.VOICE,
+        operation="credential",
+        hint=hint,
     )
 
 
 def no_assistant(which: str, hint: str) -> ActionRequired:
-    return ActionRequired(f"Vapi has no assistant {which}", provider="vapi", operation="assistant", hint=hint)
+    return ActionRequired(
+        f"Vapi has no assistant {which}", provider="vapi", role=Role.VOICE, operation="assistant", hint=hint
+    )
 
 
 def unreadable(operation: str) -> RetryLater:
-    return RetryLater("Vapi's answer cannot be read or is incomplete", provider="vapi", operation=operation)
+    return RetryLater(
+        "Vapi's answer cannot be read or is incomplete", provider="vapi", role=Role.VOICE, operation=operation
+    )
 
 
 def refusal(reply: Reply) -> ProviderError | None:

@@ -14,7 +14,8 @@ from trunkline.carriers.base import AccountState, Carrier
 from trunkline.db import migrate
 from trunkline.db.lock import database_file
 from trunkline.errors import ActionRequired, TrunklineError
-from trunkline.http import Limits, ProviderClient, Reply
+from trunkline.providers.account import Account, Limits
+from trunkline.providers.http import ProviderClient, Reply
 from trunkline.settings import Routing
 from trunkline.voice.base import Assistant
 from trunkline.workflows.repoint_numbers import Drift, find_drift
@@ -252,7 +253,7 @@ async def unhealthy(services: Services, base: str) -> str | None:
 async def asked(services: Services, base: str, method: str, path: str, body: Any = None) -> Reply:
     secret = services.settings.vapi_secret_key
     headers = {"X-Vapi-Secret": secret.get_secret_value()} if secret and method == "POST" else None
-    client = ProviderClient("the server", base.rstrip("/"), Limits(timeout=ANSWER_SECONDS), headers=headers)
+    client = ProviderClient(Account("the server", Limits(timeout=ANSWER_SECONDS)), base.rstrip("/"), headers=headers)
     try:
         return await client.request(path.rsplit("/", 1)[-1], method, path, json=body)
     finally:

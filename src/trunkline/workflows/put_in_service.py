@@ -13,7 +13,16 @@ from trunkline.db import debts, mappings, numbers
 from trunkline.db.models import Mapping, Number, utcnow
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.outcomes import Outcome, Reason, Source, Status, unassigned
-from trunkline.errors import ActionRequired, AlreadyThere, Foreign, OutcomeUnknown, Rejected, RetryLater, TrialLimit
+from trunkline.errors import (
+    ActionRequired,
+    AlreadyThere,
+    Foreign,
+    OutcomeUnknown,
+    Rejected,
+    RetryLater,
+    Role,
+    TrialLimit,
+)
 from trunkline.settings import TrialSharing
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows.assignment_run import AssignmentRun
@@ -87,7 +96,9 @@ async def bring_in(run: AssignmentRun, step: RunStep, carrier: Carrier, number: 
 
 async def refuse_foreign(run: AssignmentRun, voice: VoiceNumber) -> None:
     if not voice.free_for(await run.services.voice.shared_assistant(), run.services.server_url):
-        raise Foreign(f"{voice.number} serves another assistant in Vapi and is not touched", provider="vapi")
+        raise Foreign(
+            f"{voice.number} serves another assistant in Vapi and is not touched", provider="vapi", role=Role.VOICE
+        )
 
 
 async def until_ready(run: AssignmentRun, step: RunStep, voice: VoiceNumber) -> VoiceNumber:
@@ -95,9 +106,11 @@ async def until_ready(run: AssignmentRun, step: RunStep, voice: VoiceNumber) -> 
     end, pause = time.monotonic() + run.settings.activation_seconds, 0.1
     while not voice.ready:
         if voice.status == "blocked":
-            raise ActionRequired(f"Vapi has blocked {voice.number}", provider="vapi", hint="ask Vapi why")
+            raise ActionRequired(
+                f"Vapi has blocked {voice.number}", provider="vapi", role=Role.VOICE, hint="ask Vapi why"
+            )
         if time.monotonic() > end:
-            raise RetryLater(f"Vapi has not activated {voice.number} yet", provider="vapi")
+            raise RetryLater(f"Vapi has not activated {voice.number} yet", provider="vapi", role=Role.VOICE)
         step.detail = f"{voice.number} is {voice.status}"
         await asyncio.sleep(pause)
         pause = min(pause * 2, 5.0)

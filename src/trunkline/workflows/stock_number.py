@@ -27,6 +27,7 @@ from trunkline.errors import (
     OutcomeUnknown,
     Rejected,
     RetryLater,
+    Role,
 )
 from trunkline.voice.base import Target, VoiceNumber
 from trunkline.workflows.purchase import drop, keep
@@ -194,7 +195,9 @@ async def refuse_foreign(services: Services, owner: Carrier, owned: OwnedNumber,
         hint = f"take that off it at {owner.name} first"
         raise Foreign(f"{owned.number} is used by {by}", provider=owner.name, hint=hint)
     if found is not None and not found.free_for(await services.voice.shared_assistant(), services.server_url):
-        raise Foreign(f"{owned.number} serves another assistant in Vapi and is not touched", provider="vapi")
+        raise Foreign(
+            f"{owned.number} serves another assistant in Vapi and is not touched", provider="vapi", role=Role.VOICE
+        )
     if not owned.voice:
         raise Rejected(f"{owned.number} takes no calls", provider=owner.name)
 

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import structlog
-from aiolimiter import AsyncLimiter
 
 from trunkline import __version__
-from trunkline.errors import ActionRequired, OutcomeUnknown, ProviderError, Rejected, RetryLater
+from trunkline.errors import ActionRequired, OutcomeUnknown, ProviderError, Rejected, RetryLater, Role
 from trunkline.logs import REDACTOR
 from trunkline.metrics import PROVIDER_REQUESTS, PROVIDER_SECONDS
-from trunkline.settings import Settings
+from trunkline.providers.account import Account
 
 log = structlog.get_logger()
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 LONGEST_WAIT = 300.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Pacing of one provider account, shared by all work in the process: requests per second, requests at once, and
-    seconds to wait for an answer."""
-
-    per_second: float = 20.0
-    at_once: int = 10
-    timeout: float = 20.0
-
-    @classmethod
-    def of(cls, settings: Settings) -> Limits:
-        return cls(
-            settings.provider_requests_per_second, settings.provider_concurrency, settings.provider_timeout_seconds
-        )
 
 
 @dataclass(frozen=True)
@@ -50,29 +33,49 @@ class Reply:
 
 
 Classify = Callable[[Reply], ProviderError | None]
+Check = Callable[[], Awaitable[None]]
+E = TypeVar("E", bound=ProviderError)
+_checks: ContextVar[tuple[Check, ...]] = ContextVar("checks before sending", default=())
+
+
+@contextmanager
+def before_sending(check: Check) -> Iterator[None]:
+    """Inside, `check` is awaited before every request that changes something at a provider (anything but a GET), when
+    the request has got its turn and its place: between the check and the bytes there is no more waiting. What it
+    raises is raised by the request, of which nothing is sent. Within another one, both are awaited, the outer first.
+
+    The check holds a place at the account, so it must ask nothing of the same account.
+    """
+    token = _checks.set((*_checks.get(), check))
+    try:
+        yield
+    finally:
+        _checks.reset(token)
 
 
 class ProviderClient:
-    """A client of one provider account.
+    """One address at which an account is asked; several clients of an account share its pace.
 
     A reply below 300 is returned; anything else raises the ProviderError class that says what to do next. Redirects
     are not followed: they would take the keys, or a purchase, elsewhere. `classify` is the vendor's reading of its own
-    refusals (4xx): it returns the error, or None for the general rule. The error gets its provider and operation here.
-    `clock_skew` is by how many seconds our clock was ahead of the provider's at its last answer.
+    refusals (4xx): it returns the error, or None for the general rule. The error gets its provider, role and operation
+    here.
     """
 
     def __init__(
         self,
-        provider: str,
+        account: Account,
         base_url: str,
-        limits: Limits,
         *,
+        role: Role = Role.CARRIER,
         auth: tuple[str, str] | None = None,
         headers: dict[str, str] | None = None,
         classify: Classify = lambda reply: None,
     ) -> None:
-        self.provider = provider
+        self.account = account
+        self.provider, self.role = account.provider, role
         self._classify = classify
+        limits = account.limits
         REDACTOR.know(*(auth or ())[1:], (headers or {}).get("Authorization", "").removeprefix("Bearer "))
         self._client = httpx2.AsyncClient(
             base_url=base_url,
@@ -81,11 +84,6 @@ class ProviderClient:
             timeout=httpx2.Timeout(limits.timeout, connect=min(5.0, limits.timeout), pool=None),
             limits=httpx2.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once),
         )
-        self._bucket = AsyncLimiter(max(limits.per_second, 1.0), 1.0)
-        self._places = asyncio.Semaphore(limits.at_once)
-        self._patience = limits.timeout
-        self.clock_skew: float | None = None
-        self._not_before = 0.0
 
     async def request(
         self,
@@ -101,8 +99,10 @@ class ProviderClient:
     ) -> Reply:
         """Send once. `creates` marks a request that must not happen twice: if its reply is lost, the outcome is
         unknown instead of "try again"."""
-        await self._pace(operation)
-        async with self._places:
+        async with self.account.turn(self.role, operation):
+            if method != "GET":
+                for check in _checks.get():
+                    await check()
             started = time.monotonic()
             try:
                 response = await self._client.request(
@@ -118,7 +118,7 @@ class ProviderClient:
                 self._record(operation, method, path, started, type(error).__name__)
                 raise self._no_answer(operation, error, lost) from None
         reply = Reply(response.status_code, _body_of(response), response.headers)
-        self.clock_skew = skew_of(reply.headers)
+        self.account.answered(reply.headers)
         self._record(operation, method, path, started, str(reply.status))
         if reply.status >= 300:
             raise self._error(operation, reply, creates)
@@ -127,16 +127,10 @@ class ProviderClient:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _pace(self, operation: str) -> None:
-        """Wait for our turn. A pause longer than we wait for an answer is the caller's to sit out: it can free what it
-        holds meanwhile."""
-        wait = self._not_before - time.monotonic()
-        if wait > self._patience:
-            detail = f"{self.provider} has asked us to pause"
-            raise RetryLater(detail, retry_after=wait, provider=self.provider, operation=operation)
-        if wait > 0:
-            await asyncio.sleep(wait)
-        await self._bucket.acquire()
+    def named(self, error: E, operation: str) -> E:
+        """The error, with who was asked and for what."""
+        error.provider, error.role, error.operation = self.provider, self.role, operation
+        return error
 
     def _record(self, operation: str, method: str, path: str, started: float, outcome: str) -> None:
         seconds = time.monotonic() - started
@@ -157,18 +151,16 @@ class ProviderClient:
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             what = "cannot be reached"
         kind = OutcomeUnknown if lost else RetryLater
-        return kind(f"{self.provider} {what} ({operation})", provider=self.provider, operation=operation)
+        return self.named(kind(f"{self.provider} {what} ({operation})"), operation)
 
     def _error(self, operation: str, reply: Reply, creates: bool) -> ProviderError:
         error = self._general(reply, creates) if reply.status in (408, 429) or reply.status >= 500 else None
-        error = error or self._classify(reply) or self._general(reply, creates)
-        error.provider, error.operation = self.provider, operation
-        return error
+        return self.named(error or self._classify(reply) or self._general(reply, creates), operation)
 
     def _general(self, reply: Reply, creates: bool) -> ProviderError:
         if reply.status == 429:
             wait = retry_after(reply.headers)
-            self._not_before = max(self._not_before, time.monotonic() + (wait or 0))
+            self.account.pause(wait or 0)
             return RetryLater(f"{self.provider} asks us to slow down", retry_after=wait)
         if reply.status == 408 or reply.status >= 500:
             if creates:
@@ -178,6 +170,7 @@ class ProviderClient:
             return ActionRequired(
                 f"{self.provider} refused our credentials ({reply.status})",
                 hint=f"check the {self.provider} keys in the settings; they must belong to an active account",
+                account_wide=True,
             )
         return Rejected(f"{self.provider} refused the request ({reply.status}): {short_text(reply.body)}")
 
@@ -190,13 +183,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         except (KeyError, ValueError):
             continue
     return None
-
-
-def skew_of(headers: Mapping[str, str]) -> float | None:
-    try:
-        return time.time() - parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, ValueError):
-        return None
 
 
 def short_text(body: Any) -> str:

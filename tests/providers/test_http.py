@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from tests.support.sandbox_server import SandboxServer
 from trunkline import __version__
 from trunkline.errors import ActionRequired, OfferGone, OutcomeUnknown, ProviderError, Rejected, RetryLater
-from trunkline.http import Limits, ProviderClient, Reply, retry_after, short_text
+from trunkline.providers.account import Account, Limits
+from trunkline.providers.http import ProviderClient, Reply, retry_after, short_text
 from trunkline.sandbox.vapi import DEFAULT_SECRET
 
 pytestmark = pytest.mark.anyio
@@ -26,9 +27,12 @@ async def build(sandbox: SandboxServer) -> AsyncIterator[Build]:
     """Clients of the sandbox's Vapi, or of another address."""
     clients: list[ProviderClient] = []
 
-    def new(limits: Limits | None = None, base_url: str = sandbox.url, **options: Any) -> ProviderClient:
+    def new(
+        limits: Limits | None = None, base_url: str = sandbox.url, account: Account | None = None, **options: Any
+    ) -> ProviderClient:
         headers = {"Authorization": f"Bearer {DEFAULT_SECRET}"}
-        client = ProviderClient("vapi", base_url, limits or Limits(), headers=headers, **options)
+        account = account or Account("vapi", limits or Limits())
+        client = ProviderClient(account, base_url, headers=headers, **options)
         clients.append(client)
         return client
 

@@ -1,0 +1,78 @@
+"""What a complete list is: one pager with one rule, for every list of every provider."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from trunkline.errors import Rejected, RetryLater
+from trunkline.providers.http import ProviderClient
+
+P = TypeVar("P")
+Row = dict[str, Any]
+# More than any account holds at a provider's full page, and few enough to be read within a minute.
+MOST_PAGES = 200
+
+
+@dataclass(frozen=True)
+class Page(Generic[P]):
+    """One answer of a list, its form checked. `following` is what to read next, None for the last page; `total` is how
+    many rows there are on all pages, where the provider says it."""
+
+    rows: list[Row]
+    following: P | None
+    total: int | None = None
+
+
+async def every(
+    client: ProviderClient, operation: str, read: Callable[[P], Awaitable[Page[P]]], first: P, key: str
+) -> AsyncIterator[Row]:
+    """The rows of all pages, each once by the value of its field `key`, from the page `first` on; or RetryLater, in
+    the name of the client and the operation.
+
+    A list is complete, or it failed: it is never cut short in silence. It failed where
+    - a page brings nothing new although it has rows (it repeats), or is empty although more is to follow,
+    - fewer rows came than any of the pages had announced (something went away meanwhile, and what followed it may
+      have moved past us), or pages go on after more rows than were announced,
+    - there are more than MOST_PAGES pages,
+    - a page is refused (Rejected, Missing too): what the account holds can be listed, so the refusal of a page, be it
+      the first one, says nothing about what is on it. ActionRequired stays what it is: a person must act.
+
+    Rows are given as their page comes; whoever acts before the end acts on a list that may yet fail. This is for lists
+    of what exists: a search among what is for sale may stop when it has enough, and reads its refusals itself.
+    """
+    place: P | None = first
+    seen: set[Any] = set()
+    announced = pages = 0
+    while place is not None:
+        try:
+            page = await read(place)
+        except Rejected as error:
+            raise client.named(failed(error.detail), operation) from error
+        pages += 1
+        new = {row[key]: row for row in page.rows if row[key] not in seen}
+        seen |= new.keys()
+        announced = max(announced, page.total or 0)
+        if why := flaw(page, len(new), len(seen), announced, pages):
+            raise client.named(failed(why), operation)
+        for row in new.values():
+            yield row
+        place = page.following
+
+
+def flaw(page: Page[Any], new: int, seen: int, announced: int, pages: int) -> str | None:
+    """What is wrong with a page that brought so many new rows, after which so many have been seen."""
+    if page.rows and not new:
+        return "a page repeats another"
+    if page.following is None:
+        return f"it ended after {seen} of {announced} entries" if seen < announced else None
+    if not page.rows:
+        return "a page is empty although more are to follow"
+    if page.total is not None and seen > announced:
+        return f"it goes on after {announced} entries, which was to be all"
+    return f"it has more than {MOST_PAGES} pages" if pages >= MOST_PAGES else None
+
+
+def failed(why: str) -> RetryLater:
+    return RetryLater(f"the list cannot be read whole: {why}")

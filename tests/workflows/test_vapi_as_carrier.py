@@ -1,0 +1,28 @@
+"""Vapi is two providers in one: what fails where it sells a number is no failure of the voice platform."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.desk import Opener
+from trunkline.errors import RetryLater
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_purchase_at_vapi_whose_outcome_stays_open_is_called_unsettled(open_desk: Opener) -> None:
+    async with open_desk(carriers="vapi", activation_seconds=0.1, retry_for_seconds=0.5) as desk:
+        desk.sandbox.control.put("/switches", json={"vapi_seconds_until_active": {"vapi": 3600}})
+        assignment = await desk.assign()
+        assert (assignment.status, assignment.reason) == ("failed", "purchase_unsettled")
+        assert len(await desk.open_intents()) == 1
+
+
+async def test_a_pause_that_the_voice_platform_was_asked_for_holds_for_the_seller(open_desk: Opener) -> None:
+    async with open_desk(carriers="vapi") as desk:
+        voice, seller = desk.services.voice, desk.services.carriers["vapi"]
+        desk.sandbox.fault(provider="vapi", kind="status", status=429, headers={"Retry-After": "60"})
+        for ask in (voice.numbers, lambda: anext(seller.owned()), voice.assistant):
+            with pytest.raises(RetryLater):
+                await ask()
+        assert len(desk.sandbox.requests(provider="vapi")) == 1
