@@ -131,6 +131,18 @@ def test_on_a_shared_number_the_active_restaurant_answers_and_can_be_switched(ap
     assert answered() == "Roma"
 
 
+def test_a_caller_is_taken_and_known_in_either_form_of_its_number(api: Api) -> None:
+    first, second = sharing(api)
+    path = f"/api/restaurants/{first['id']}/callers"
+    put = api.client.put(path, json={"callers": ["+52 1 55 1234 5678", "+541123456789"]})
+    assert (put.status_code, put.json()) == (200, {"callers": ["+525512345678", "+541123456789"]})
+    for caller in ("+5215512345678", "+525512345678", "+5491123456789"):
+        answer = post(api, to(second, customer={"number": caller}))
+        assert answer["assistantOverrides"]["variableValues"]["restaurant_name"] == "Roma"
+        taken = api.client.put(f"/api/restaurants/{second['id']}/callers", json={"callers": [caller]})
+        assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
+
+
 @pytest.mark.parametrize("callers", [["12"], ["anonymous"], ["4155550142"], [""], [7], "x", None, ["+1415555014" * 9]])
 def test_callers_that_are_no_numbers_are_refused_and_change_nothing(api: Api, roma: Json, callers: Any) -> None:
     path = f"/api/restaurants/{roma['id']}/callers"

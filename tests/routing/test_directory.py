@@ -9,7 +9,8 @@ import uuid
 import pytest
 
 from trunkline.db.routes import Route, User
-from trunkline.routing.directory import Directory, Former, answer_of, plain_number, voice_key
+from trunkline.domain.callers import full_number
+from trunkline.routing.directory import Directory, Former, answer_of, voice_key
 
 NUMBER, VOICE_ID = "+14155550123", "88d8d3f6-5d0f-4c55-9b0f-1f0f3e7d2a11"
 ROMA, MILANO = User("rst_roma", "Roma"), User("rst_milano", "Milano")
@@ -132,14 +133,57 @@ def test_a_garbage_collection_has_nothing_to_visit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "plain"),
+    ("registered", "calling"),
     [
-        ("+1 (415) 555-0123", NUMBER),
-        ("14155550123", NUMBER),
-        ("tel:+1.415.555.0123", NUMBER),
-        (None, None),
-        ("anonymous", "+anonymous"),
+        ("+525512345678", "+5215512345678"),
+        ("+5215512345678", "+525512345678"),
+        ("+525512345678", "5215512345678"),
+        ("+541123456789", "+5491123456789"),
+        ("+5491123456789", "+54 11 2345-6789"),
     ],
 )
-def test_a_number_is_compared_without_what_people_put_between_digits(written: str | None, plain: str | None) -> None:
-    assert plain_number(written) == plain
+def test_a_caller_is_known_in_either_form_of_its_number(registered: str, calling: str) -> None:
+    tester = User("rst_milano", "Milano", (registered,))
+    route = Route(NUMBER, VOICE_ID, ROMA, (tester,))
+    assert name(directory_of(route), VOICE_ID, caller=calling) == "Milano"
+    assert answer_of(route, calling) == directory_of(route).find(VOICE_ID, None, None, calling)
+    active = Route(NUMBER, VOICE_ID, tester, (User("rst_napoli", "Napoli", (registered,)),))
+    assert name(directory_of(active), VOICE_ID, caller=calling) == "Milano"
+
+
+@pytest.mark.parametrize(
+    ("called", "registered", "calling"),
+    [
+        (NUMBER, "+4792345678", "4792345678"),  # Connecticut's 479, not Norway
+        (NUMBER, "+6562345678", "6562345678"),  # Florida's 656, not Singapore
+        ("+861012345678", "+15512345678", "15512345678"),  # a mobile of China, not of New Jersey
+        (NUMBER, "+4155550142", "4155550142"),
+    ],
+)
+def test_a_number_without_its_country_is_nobodys_in_another_country(called: str, registered: str, calling: str) -> None:
+    tester = User("rst_milano", "Milano", (registered,))
+    directory = directory_of(Route(called, VOICE_ID, ROMA, (tester,)))
+    assert name(directory, VOICE_ID, caller=calling) == "Roma"
+    assert name(directory, VOICE_ID, caller=registered) == "Milano"
+
+
+@pytest.mark.parametrize(
+    ("written", "near", "full"),
+    [
+        ("+1 (415) 555-0123", None, NUMBER),
+        ("14155550123", None, NUMBER),
+        ("tel:+1.415.555.0123", None, NUMBER),
+        ("0014155550123", "+442079460124", NUMBER),
+        ("442079460123", "+442079460124", "+442079460123"),
+        ("4792345678", "+4721234567", "+4792345678"),
+        ("4792345678", None, None),
+        ("4155550123", NUMBER, None),
+        ("02079460123", "+442079460124", None),
+        ("anonymous", NUMBER, None),
+        ("", NUMBER, None),
+        (None, NUMBER, None),
+        ("14155550123", "of no country", NUMBER),
+    ],
+)
+def test_a_number_is_full_only_where_its_country_is_sure(written: str | None, near: str | None, full: str) -> None:
+    assert full_number(written, near) == full

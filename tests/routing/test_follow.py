@@ -59,8 +59,11 @@ async def test_a_claimed_number_is_no_longer_its_former_restaurants(town: Town, 
     await town.served(NUMBER, "Roma")
     await town.out_of_service(NUMBER, hours=0)
     async with town.database.write() as session:
-        await session.execute(text("INSERT INTO assignments (id, restaurant_id, status, criteria, force_twilio, epoch,"
-            " nth, created_at) SELECT 'asg_1', id, 'done', '{}', false, 0, 1, created_at FROM restaurants"))  # fmt: skip
+        claimer = (
+            "INSERT INTO assignments (id, restaurant_id, status, criteria, force_twilio, epoch, nth, created_at)"
+            " SELECT 'asg_1', id, 'done', '{}', false, 0, 1, created_at FROM restaurants"
+        )
+        await session.execute(text(claimer))
         assert await numbers.claim(session, NUMBER, "asg_1", "existing")
     assert guide.find(number=NUMBER) is None
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Caller, Mapping, Restaurant
+from trunkline.domain.callers import forms
 
 
 async def of_restaurant(session: AsyncSession, restaurant_id: str) -> Sequence[str]:
@@ -30,13 +31,14 @@ async def replace(session: AsyncSession, restaurant_id: str, callers: Collection
 async def registered_elsewhere(
     session: AsyncSession, number: str, restaurant_id: str, callers: Collection[str]
 ) -> tuple[str, str] | None:
-    """One of these callers and another restaurant of the same number that has registered it."""
+    """One of these callers and another restaurant of the same number that has registered it, in whatever form."""
+    numbers = {form for caller in callers for form in forms(caller)}
     query = (
         select(Caller.caller, Restaurant.name)
         .join(Mapping, Mapping.restaurant_id == Caller.restaurant_id)
         .join(Restaurant, Restaurant.id == Caller.restaurant_id)
         .where(Mapping.number == number, Mapping.ended_at.is_(None))
-        .where(Caller.restaurant_id != restaurant_id, Caller.caller.in_(callers))
+        .where(Caller.restaurant_id != restaurant_id, Caller.caller.in_(numbers))
     )
     found = (await session.execute(query.order_by(Caller.caller).limit(1))).first()
     return (found[0], found[1]) if found else None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
 
 from trunkline.db.routes import Route, User
+from trunkline.domain.callers import forms, full_number
 
 encode = msgspec.json.encode
-NOT_DIALLED = re.compile(r"[\s().-]|^tel:")
 
 
 class Values(msgspec.Struct, frozen=True):
@@ -76,7 +75,7 @@ class Directory:
             return answer
         special = self._special.get(number)
         if isinstance(special, Shared):
-            return special.callers.get(plain_number(caller) or "", special.answers)
+            return special.callers.get(full_number(caller, number) or "", special.answers)
         return special
 
     def update(self, routes: Iterable[Route]) -> None:
@@ -100,7 +99,9 @@ class Directory:
 def answer_of(route: Route, caller: str | None) -> Answer | None:
     """What the directory would answer if it knew this route."""
     found = resolve(route)
-    return found.callers.get(plain_number(caller) or "", found.answers) if isinstance(found, Shared) else found
+    if isinstance(found, Shared):
+        return found.callers.get(full_number(caller, route.number) or "", found.answers)
+    return found
 
 
 def resolve(route: Route) -> bytes | Shared | Former | None:
@@ -114,11 +115,11 @@ def resolve(route: Route) -> bytes | Shared | Former | None:
         return Former(values(route.former))
     callers: dict[str, bytes] = {}
     for user in reversed(route.others):
-        callers |= dict.fromkeys(user.callers, encode(values(user)))
+        callers |= dict.fromkeys(known_by(user), encode(values(user)))
     if not callers:
         return answers
     if route.active and answers:
-        callers |= dict.fromkeys(route.active.callers, answers)
+        callers |= dict.fromkeys(known_by(route.active), answers)
     return Shared(answers, callers)
 
 
@@ -132,9 +133,6 @@ def voice_key(voice_id: str) -> int | str:
     return voice_id
 
 
-def plain_number(text: str | None) -> str | None:
-    """Without what people put between digits; the country code must be there."""
-    if text is None:
-        return None
-    digits = NOT_DIALLED.sub("", text)
-    return digits if digits.startswith("+") else f"+{digits}"
+def known_by(user: User) -> list[str]:
+    """Its callers' numbers, in every form in which they may call."""
+    return [form for caller in user.callers for form in forms(caller)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from trunkline.domain.callers import full_number
 from trunkline.domain.calls import CallReport
-from trunkline.routing.directory import Answer, Directory, plain_number
+from trunkline.routing.directory import Answer, Directory
 from trunkline.routing.follow import Follower
 
 Ids = tuple[str | None, str | None]
@@ -17,12 +18,12 @@ class Resolver:
         self._follower = follower
 
     def at_once(self, ids: Ids, number: str | None, caller: str | None) -> Answer | None:
-        return self._directory.find(*ids, plain_number(number), caller)
+        return self._directory.find(*ids, full_number(number), caller)
 
     async def find(self, ids: Ids, number: str | None, caller: str | None) -> Answer | None:
         """None where nobody answers. A driver's error or TimeoutError only where memory does not know and the database
         is away."""
-        return self.at_once(ids, number, caller) or await self._follower.look_up(ids, plain_number(number), caller)
+        return self.at_once(ids, number, caller) or await self._follower.look_up(ids, full_number(number), caller)
 
     async def of_report(self, report: CallReport) -> Answer | None:
         return await self.find(report.number_ids, report.number, report.caller)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trunkline.db import callers, mappings, restaurants
+from trunkline.domain.callers import current_form
 from trunkline.domain.numbers import parse_number
 from trunkline.errors import Conflict
 from trunkline.workflows.services import Services
@@ -15,7 +16,7 @@ async def register_callers(services: Services, restaurant_id: str, numbers: Sequ
 
     InvalidInput for what is not a number with its country code. Conflict where another restaurant that shares the
     number has registered one of them: a call cannot go to two."""
-    wanted = sorted({parse_number(number, field="callers") for number in numbers})
+    wanted = sorted({parse_number(current_form(number), field="callers") for number in numbers})
     async with services.database.write() as session:
         await restaurants.get(session, restaurant_id)
         mapping = await mappings.current(session, restaurant_id)
