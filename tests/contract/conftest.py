@@ -141,7 +141,7 @@ class VapiHarness(Harness):
     release = "phone_numbers.delete"
     page = 1000
     second_page = "page=2"
-    refusal = {"message": "Free phone number limit reached.", "error": "Bad Request", "statusCode": 400}  # noqa: RUF012
+    refusal = {"message": ["name must be a string"], "error": "Bad Request", "statusCode": 400}  # noqa: RUF012
     account = vapi.DEFAULT_ACCOUNT
     wrong_keys = {"vapi_api_key": "the-public-key"}  # noqa: RUF012
     switches: ClassVar[dict[str, Any]] = {"vapi_seconds_until_active": {"vapi": 0}}

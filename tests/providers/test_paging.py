@@ -88,10 +88,14 @@ async def test_pages_that_never_end_are_an_error_within_a_bound() -> None:
 
 
 @pytest.mark.parametrize("refusal", [Missing("no such page"), Rejected("no")], ids=["404", "400"])
-@pytest.mark.parametrize("before", [[], [page(1, more=True)]], ids=["first page", "second page"])
-async def test_a_page_that_is_refused_is_a_list_that_failed(before: list[Any], refusal: ProviderError) -> None:
+async def test_a_page_that_is_refused_is_a_list_that_failed(refusal: ProviderError) -> None:
     with pytest.raises(RetryLater, match="no"):
-        await Listing(*before, refusal).ids()
+        await Listing(page(1, more=True), refusal).ids()
+
+
+async def test_a_list_that_is_refused_as_a_whole_stays_refused() -> None:
+    with pytest.raises(Missing):
+        await Listing(Missing("there is no such list")).ids()
 
 
 async def test_a_refusal_that_needs_a_person_stays_one() -> None:

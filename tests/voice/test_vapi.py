@@ -75,7 +75,6 @@ def page(ids: list[str], **meta: Any) -> dict[str, Any]:
         {"results": []},
         {"results": [{"provider": "twilio"}], "metadata": {"totalItems": 1, "currentPage": 1}},
         page(["a"], totalItems=2),
-        page(["a", "b"], totalItems=1),
         page(["a", "a"]),
         page(["a"], currentPage=2),
         page([], totalItems=5, hasNextPage=True),
@@ -85,7 +84,7 @@ def page(ids: list[str], **meta: Any) -> dict[str, Any]:
 )
 async def test_a_page_that_does_not_add_up_is_an_error(sandbox: SandboxServer, vapi: VapiPlatform, body: Any) -> None:
     fault(sandbox, "phone_numbers.list_v2", kind="status", status=200, body=body)
-    with pytest.raises(RetryLater, match="cannot be read or is incomplete"):
+    with pytest.raises(RetryLater, match="cannot be read"):
         await vapi.numbers()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -19,37 +18,21 @@ from trunkline.domain.numbers import E164, NumberType
 from trunkline.errors import (
     ActionRequired,
     Missing,
-    OfferGone,
     OutcomeUnknown,
     ProviderError,
     Rejected,
     RetryLater,
-    SettingsError,
+    Role,
 )
 from trunkline.providers.account import Account
-from trunkline.providers.http import ProviderClient, Reply, short_text
+from trunkline.providers.vapi import NoStock, VapiClient
 from trunkline.settings import Settings
 
-PAGE = 1000
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 # Without an area code Vapi has made records that never got a number (observed), so one is always asked for. Vapi's
 # own hint corrects it where that code has no stock.
 ANY_AREA_CODE = "716"
-# Observed: `This area code is currently not available. Hint: Try one of 562, 662, 716.`
-NO_STOCK = re.compile(r"area code is currently not available", re.IGNORECASE)
-HINT = re.compile(r"try one of\D*(\d{3})", re.IGNORECASE)
-# The wording of these two is not published.
-PAYMENT = re.compile(r"payment|credit card|billing", re.IGNORECASE)
-LIMIT = re.compile(r"limit|maximum", re.IGNORECASE)
-KEYS = "set VAPI_API_KEY to the organisation's private key, not the public one"
-PAY = "add a payment method in Vapi's dashboard: only the first free number goes without"
 BLOCKED = "ask Vapi's support why the number is blocked, or delete it in the dashboard"
-
-
-class NoStock(OfferGone):
-    """The area code has no numbers; `hint_code` is one that has."""
-
-    hint_code: str | None = None
 
 
 class VapiCarrier:
@@ -64,15 +47,8 @@ class VapiCarrier:
     )
 
     def __init__(self, settings: Settings, account: Account | None = None) -> None:
-        if settings.vapi_api_key is None:
-            raise SettingsError("Vapi's own numbers need VAPI_API_KEY")
         self._activation = settings.activation_seconds
-        self._client = ProviderClient(
-            account or Account.of(self.name, settings),
-            settings.vapi_base_url,
-            headers={"Authorization": f"Bearer {settings.vapi_api_key.get_secret_value()}"},
-            classify=refusal,
-        )
+        self._api = VapiClient(settings, Role.CARRIER, account)
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
@@ -88,7 +64,7 @@ class VapiCarrier:
         elif want.contains:
             reason = "Vapi chooses the number itself: digits cannot be asked for"
         if reason:
-            raise Rejected(reason, provider=self.name, operation="search")
+            raise self._api.named(Rejected(reason), "search")
         return [Offer(None, "US", NumberType.LOCAL, Decimal(0), "USD", token=want.area_code)]
 
     async def buy(self, offer: Offer, mark: OwnerMark) -> OwnedNumber:
@@ -108,18 +84,18 @@ class VapiCarrier:
         (observed after purchases that failed inside Vapi) and occupy one of the five places.
         """
         wanted = str(number or mark)
-        async for row in self._rows({"search": wanted}):
+        async for row in self._own("find", wanted):
             if wanted != (row.get("number") if number else row.get("name")):
                 continue
-            if owned := ready(row):
+            if owned := self._ready(row):
                 return owned
             if row.get("number") or age(row) < self._activation:
-                raise RetryLater("the Vapi number is not active yet", provider=self.name, operation="find")
+                raise self._api.named(RetryLater("the Vapi number is not active yet"), "find")
             await self._delete(row["id"])
         return None
 
     async def owned(self) -> AsyncIterator[OwnedNumber]:
-        async for row in self._rows({}):
+        async for row in self._own("owned"):
             if row.get("number"):
                 yield read_owned(row)
 
@@ -141,90 +117,47 @@ class VapiCarrier:
         return ImportSource("vapi", "vapi", {})
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._api.close()
 
     async def _create(self, area_code: str, mark: OwnerMark) -> dict[str, Any]:
         body = {"provider": "vapi", "name": str(mark), "numberDesiredAreaCode": area_code}
-        reply = await self._client.request("phone_numbers.create", "POST", "/phone-number", json=body, creates=True)
-        if not isinstance(reply.body, dict) or not reply.body.get("id"):
-            raise self._unknown("Vapi's answer cannot be read")
-        return reply.body
+        return await self._api.create("phone_numbers.create", "/phone-number", body)
 
     async def _arrived(self, row: dict[str, Any]) -> OwnedNumber:
         """The number once it is active: read again until then, for as long as an activation may take."""
         deadline = time.monotonic() + self._activation
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
-                if owned := ready(row):
+                if owned := self._ready(row):
                     return owned
                 if time.monotonic() + pause > deadline:
                     break
                 await asyncio.sleep(pause)
-                reply = await self._client.request("phone_numbers.get", "GET", f"/phone-number/{row['id']}")
+                row = await self._api.row("phone_numbers.get", f"/phone-number/{row['id']}")
             except ProviderError as error:
                 raise self._unknown(f"the new Vapi number could not be followed: {error.detail}") from None
-            row = reply.body if isinstance(reply.body, dict) and reply.body.get("id") else row
         raise self._unknown(f"the Vapi number is {row.get('status', 'without status')} and not ready")
 
     async def _delete(self, ref: str) -> None:
         try:
-            await self._client.request("phone_numbers.delete", "DELETE", f"/phone-number/{ref}")
+            await self._api.request("phone_numbers.delete", "DELETE", f"/phone-number/{ref}")
         except Missing:
             return
 
-    async def _rows(self, filters: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
-        """All pages of Vapi's own numbers, oldest first, so that a new one moves no other to the next page. A page
-        that repeats or is missing is an error."""
-        page, seen = 1, set[str]()
-        while True:
-            params = {**filters, "page": str(page), "limit": str(PAGE), "sortOrder": "ASC"}
-            reply = await self._client.request("phone_numbers.list", "GET", "/v2/phone-number", params=params)
-            rows, metadata = rows_of(reply)
-            new = [row for row in rows if row["id"] not in seen]
-            more = metadata.get("hasNextPage", len(rows) == PAGE)
-            if not new and (rows or more):
-                raise RetryLater(
-                    "Vapi repeats or leaves out a page", provider=self.name, operation="phone_numbers.list"
-                )
-            seen |= {row["id"] for row in new}
-            for row in new:
-                if row.get("provider") == "vapi":
-                    yield row
-            if not more:
-                return
-            page += 1
+    async def _own(self, operation: str, search: str | None = None) -> AsyncIterator[dict[str, Any]]:
+        async for row in self._api.numbers(operation, search):
+            if row.get("provider") == "vapi":
+                yield row
+
+    def _ready(self, row: dict[str, Any]) -> OwnedNumber | None:
+        """Active and with a number: Vapi has shown active records without one. Blocked needs a person."""
+        if row.get("status") == "blocked":
+            blocked = ActionRequired(f"Vapi has blocked {row.get('number') or 'the number'}", hint=BLOCKED)
+            raise self._api.named(blocked, "phone_numbers.get")
+        return read_owned(row) if row.get("number") and row.get("status", "active") == "active" else None
 
     def _unknown(self, detail: str) -> OutcomeUnknown:
-        return OutcomeUnknown(detail, provider=self.name, operation="phone_numbers.create")
-
-
-def refusal(reply: Reply) -> ProviderError | None:
-    """Vapi has no error codes: the status and the words decide."""
-    if not isinstance(reply.body, dict):
-        return None
-    text, code = short_text(reply.body), str(reply.status)
-    if reply.status == 401:
-        return ActionRequired(f"Vapi refused our key: {text}", vendor_code=code, hint=KEYS)
-    if reply.status == 404:
-        return Missing(f"Vapi has no such thing: {text}", vendor_code=code)
-    if NO_STOCK.search(text):
-        none_left = NoStock(f"Vapi: {text}", vendor_code=code)
-        hinted = HINT.search(text)
-        none_left.hint_code = hinted[1] if hinted else None
-        return none_left
-    if reply.status == 402 or PAYMENT.search(text):
-        return ActionRequired(f"Vapi wants a payment method: {text}", vendor_code=code, hint=PAY)
-    if reply.status == 403 and not LIMIT.search(text):
-        return None
-    return Rejected(f"Vapi refused the request ({code}): {text}", vendor_code=code)
-
-
-def rows_of(reply: Reply) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    body = reply.body if isinstance(reply.body, dict) else {}
-    rows: Any = body.get("results")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
-        raise RetryLater("Vapi's answer cannot be read", provider="vapi", operation="phone_numbers.list")
-    return rows, body.get("metadata") or {}
+        return self._api.named(OutcomeUnknown(detail), "phone_numbers.create")
 
 
 def age(row: dict[str, Any]) -> float:
@@ -234,18 +167,6 @@ def age(row: dict[str, Any]) -> float:
     except ValueError:
         return 0.0
     return (datetime.now(UTC) - made.replace(tzinfo=made.tzinfo or UTC)).total_seconds()
-
-
-def ready(row: dict[str, Any]) -> OwnedNumber | None:
-    """Active and with a number: Vapi has shown active records without one. Blocked needs a person."""
-    if row.get("status") == "blocked":
-        raise ActionRequired(
-            f"Vapi has blocked {row.get('number') or 'the number'}",
-            provider="vapi",
-            operation="phone_numbers.get",
-            hint=BLOCKED,
-        )
-    return read_owned(row) if row.get("number") and row.get("status", "active") == "active" else None
 
 
 def read_owned(row: dict[str, Any]) -> OwnedNumber:

@@ -36,11 +36,11 @@ async def every(
     - fewer rows came than any of the pages had announced (something went away meanwhile, and what followed it may
       have moved past us), or pages go on after more rows than were announced,
     - there are more than MOST_PAGES pages,
-    - a page is refused (Rejected, Missing too): what the account holds can be listed, so the refusal of a page, be it
-      the first one, says nothing about what is on it. ActionRequired stays what it is: a person must act.
+    - a page after the first is refused (Rejected, Missing too): it was announced, so that says nothing about what is
+      on it. The refusal of the first page is the answer to the list as a whole and stays what it is, and so does
+      ActionRequired: a person must act.
 
-    Rows are given as their page comes; whoever acts before the end acts on a list that may yet fail. This is for lists
-    of what exists: a search among what is for sale may stop when it has enough, and reads its refusals itself.
+    Rows are given as their page comes: whoever acts before the end acts on a list that may yet fail.
     """
     place: P | None = first
     seen: set[Any] = set()
@@ -49,13 +49,15 @@ async def every(
         try:
             page = await read(place)
         except Rejected as error:
-            raise client.named(failed(error.detail), operation) from error
+            if place == first:
+                raise
+            raise failed(client, operation, error.detail) from error
         pages += 1
         new = {row[key]: row for row in page.rows if row[key] not in seen}
         seen |= new.keys()
         announced = max(announced, page.total or 0)
         if why := flaw(page, len(new), len(seen), announced, pages):
-            raise client.named(failed(why), operation)
+            raise failed(client, operation, why)
         for row in new.values():
             yield row
         place = page.following
@@ -74,5 +76,5 @@ def flaw(page: Page[Any], new: int, seen: int, announced: int, pages: int) -> st
     return f"it has more than {MOST_PAGES} pages" if pages >= MOST_PAGES else None
 
 
-def failed(why: str) -> RetryLater:
-    return RetryLater(f"the list cannot be read whole: {why}")
+def failed(client: ProviderClient, operation: str, why: str) -> RetryLater:
+    return client.named(RetryLater(f"{client.provider}'s list cannot be read whole: {why}"), operation)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -27,19 +27,20 @@ from trunkline.errors import (
 from trunkline.logs import REDACTOR
 from trunkline.memo import Memo
 from trunkline.providers.account import Account
-from trunkline.providers.http import ProviderClient, Reply
+from trunkline.providers.vapi import WRONG_KEY, VapiClient
 from trunkline.settings import Settings
 from trunkline.voice.base import Assistant, Target, VoiceNumber
 from trunkline.voice.vapi_assistant import assistant_fields, assistant_of
+from trunkline.voice.vapi_by_hand import by_hand
 from trunkline.voice.vapi_calls import report_of_call
-from trunkline.voice.vapi_refusals import WRONG_KEY, by_hand, no_assistant, refusal, unreadable
 
-MOST = 1000
 LONGEST_NAME = 40
 CREDENTIALS = {"twilio": "twilio", "telnyx": "telnyx", "vonage": "vonage", "byo-phone-number": "byo-sip-trunk"}
 WEBHOOK_KIND = "custom-credential"
 # Twilio's import takes the account's own keys, and nothing refers to a credential.
 CARRIES_KEYS = "twilio"
+MAKE_ASSISTANT = "run: trunkline setup-vapi, or set VAPI_ASSISTANT_ID or VAPI_ASSISTANT_NAME"
+T = TypeVar("T")
 E164_FORM = re.compile(r"\+[1-9]\d{6,14}")
 
 
@@ -51,19 +52,10 @@ class VapiPlatform:
     """
 
     def __init__(self, settings: Settings, account: Account | None = None) -> None:
-        if settings.vapi_api_key is None:
-            raise SettingsError("Vapi needs VAPI_API_KEY")
         self._assistant_id, self._assistant_name = settings.vapi_assistant_id, settings.vapi_assistant_name
         self._webhook_secret = settings.vapi_secret_key
         self._webhook_credential_id = settings.vapi_webhook_credential_id
-        key = settings.vapi_api_key.get_secret_value()
-        self._api = ProviderClient(
-            account or Account.of("vapi", settings),
-            settings.vapi_base_url,
-            role=Role.VOICE,
-            headers={"Authorization": f"Bearer {key}"},
-            classify=refusal,
-        )
+        self._api = VapiClient(settings, Role.VOICE, account)
         self._assistant: Memo[str] = Memo()
         self._credentials: Memo[str | None] = Memo()
         self._webhook: Memo[str] = Memo()
@@ -77,34 +69,33 @@ class VapiPlatform:
         return self._api.account.clock_skew
 
     async def numbers(self) -> list[VoiceNumber]:
-        return [voice_number(row) async for row in self._rows("numbers", {})]
+        return [voice_number(row) async for row in self._api.numbers("numbers")]
 
     async def find(self, number: E164) -> VoiceNumber | None:
         """Vapi's search is partial and looks at names, too, so each answer is compared exactly."""
-        async for row in self._rows("find", {"search": str(number)}):
+        async for row in self._api.numbers("find", search=number):
             if row.get("number") == number:
                 return voice_number(row)
         return None
 
     async def get(self, voice_id: str) -> VoiceNumber:
-        reply = await self._api.request("get", "GET", f"/phone-number/{voice_id}")
-        return voice_number(row_of(reply, "get"))
+        return voice_number(await self._api.row("get", f"/phone-number/{quote(voice_id, safe='')}"))
 
     async def import_number(
         self, number: E164, source: ImportSource, credential_id: str | None, target: Target, name: str
     ) -> VoiceNumber:
         """Vapi's own numbers are in Vapi from the start: they are found and connected, never imported."""
         if source.provider == "vapi":
-            raise AlreadyThere(f"Vapi has {number} of its own", provider="vapi", role=Role.VOICE, operation="import")
+            raise self._api.named(AlreadyThere(f"Vapi has {number} of its own"), "import")
         body: dict[str, Any] = {"provider": source.provider, "number": number, "name": name[:LONGEST_NAME]}
         if source.provider == CARRIES_KEYS:
             body |= {"twilioAccountSid": source.account, "smsEnabled": source.sms_enabled} | plain(source.secrets)
         else:
             body["credentialId"] = source.credential_id or credential_id
-        reply = await self._changed("import", "POST", "/phone-number", body | target_fields(target), creates=True)
-        row = reply.body
-        if not isinstance(row, dict) or not row.get("id") or row.get("number") != number:
-            raise OutcomeUnknown("Vapi's reply cannot be read", provider="vapi", role=Role.VOICE, operation="import")
+        body |= target_fields(target)
+        row = await self._changing(self._api.create("import", "/phone-number", body))
+        if row.get("number") != number:
+            raise self._api.named(OutcomeUnknown("Vapi's reply names another number"), "import")
         return voice_number(row)
 
     async def connect(self, voice: VoiceNumber, target: Target | None, name: str | None = None) -> VoiceNumber:
@@ -118,21 +109,16 @@ class VapiPlatform:
             body |= target_fields(target)
         if name is not None:
             body["name"] = name[:LONGEST_NAME]
-        reply = await self._changed("connect", "PATCH", f"/phone-number/{voice.id}", body)
-        now = voice_number(row_of(reply, "connect"))
+        now = voice_number(await self._changed("connect", f"/phone-number/{quote(voice.id, safe='')}", body))
         detached = (now.assistant_id, now.server_url) == (None, None)
         if not (detached if target is None else now.answered_by(target)):
-            raise RetryLater(
-                f"Vapi has not changed what answers {voice.number or voice.id}",
-                provider="vapi",
-                role=Role.VOICE,
-                operation="connect",
-            )
+            unchanged = RetryLater(f"Vapi has not changed what answers {voice.number or voice.id}")
+            raise self._api.named(unchanged, "connect")
         return now
 
     async def remove(self, voice_id: str) -> None:
         try:
-            await self._api.request("remove", "DELETE", f"/phone-number/{voice_id}")
+            await self._api.request("remove", "DELETE", f"/phone-number/{quote(voice_id, safe='')}")
         except Missing:
             return
 
@@ -161,31 +147,30 @@ class VapiPlatform:
     async def save_assistant(self, wish: Assistant) -> Assistant:
         """PATCH replaces `server` as a whole, so nothing of another server's (its headers) stays beside our address."""
         if wish.id is None:
-            reply = await self._api.request(
-                "create_assistant", "POST", "/assistant", json=assistant_fields(wish), creates=True
-            )
+            row = await self._api.create("create_assistant", "/assistant", assistant_fields(wish))
         else:
-            reply = await self._changed("assistant", "PATCH", f"/assistant/{wish.id}", assistant_fields(wish))
+            row = await self._changed("assistant", f"/assistant/{wish.id}", assistant_fields(wish))
         self._assistant.forget()
-        return assistant_of(row_of(reply, "assistant"))
+        return assistant_of(row)
 
     async def call(self, call_id: str) -> CallReport:
-        reply = await self._api.request("call", "GET", f"/call/{quote(call_id, safe='')}")
-        report = report_of_call(row_of(reply, "call"))
+        report = report_of_call(await self._api.row("call", f"/call/{quote(call_id, safe='')}"))
         if report is None or report.id != call_id:
-            raise unreadable("call")
+            raise self._api.unreadable("call")
         return report
 
     async def close(self) -> None:
         await self._api.close()
 
-    async def _changed(
-        self, operation: str, method: str, path: str, body: dict[str, Any], creates: bool = False
-    ) -> Reply:
+    async def _changed(self, operation: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        reply = await self._changing(self._api.request(operation, "PATCH", path, json=body))
+        return self._api.record(operation, reply)
+
+    async def _changing(self, change: Awaitable[T]) -> T:
         """A change that names the assistant or a credential. If Vapi refuses it, what we remember of those may be
         gone, so the next use asks again."""
         try:
-            return await self._api.request(operation, method, path, json=body, creates=creates)
+            return await change
         except AlreadyThere:
             raise
         except Rejected:
@@ -194,62 +179,20 @@ class VapiPlatform:
             self._webhook.forget()
             raise
 
-    async def _rows(self, operation: str, query: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
-        """All pages, oldest first: a number that is added meanwhile comes at the end and moves no other. Anything that
-        does not add up is an error, never a part."""
-        seen: set[str] = set()
-        page, total = 1, 0
-        while True:
-            params = {"limit": MOST, "page": page, "sortBy": "createdAt", "sortOrder": "ASC"} | query
-            reply = await self._api.request(operation, "GET", "/v2/phone-number", params=params)
-            rows, meta = page_of(reply, operation)
-            for row in rows:
-                yield row
-            fresh = {row["id"] for row in rows}
-            if meta.get("currentPage") != page or meta["totalItems"] < total or len(fresh - seen) < len(rows):
-                raise unreadable(operation)
-            seen |= fresh
-            total = meta["totalItems"]
-            if not meta.get("hasNextPage", len(seen) < total):
-                break
-            if not rows:
-                raise unreadable(operation)
-            page += 1
-        if len(seen) != total:
-            raise unreadable(operation)
-
-    async def _all(self, operation: str, path: str) -> list[dict[str, Any]]:
-        """A list without pages, read by date in parts, oldest first."""
-        found: dict[str, dict[str, Any]] = {}
-        params: dict[str, Any] = {"limit": MOST}
-        while True:
-            reply = await self._api.request(operation, "GET", path, params=params)
-            rows = reply.body
-            if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
-                raise unreadable(operation)
-            before = len(found)
-            found |= {row["id"]: row for row in rows}
-            if len(rows) < MOST or len(found) == before:
-                return sorted(found.values(), key=created)
-            params["createdAtLe"] = min(map(created, rows))
-
     async def _ask_assistant(self) -> str:
         row = await self._find_assistant()
         if row is None:
-            raise no_assistant(
-                f"named {self._assistant_name!r}",
-                "run: trunkline setup-vapi, or set VAPI_ASSISTANT_ID or VAPI_ASSISTANT_NAME",
-            )
+            raise self._no_assistant(f"named {self._assistant_name!r}", MAKE_ASSISTANT)
         return str(row["id"])
 
     async def _find_assistant(self) -> dict[str, Any] | None:
         if self._assistant_id:
             try:
-                reply = await self._api.request("assistant", "GET", f"/assistant/{self._assistant_id}")
+                return await self._api.row("assistant", f"/assistant/{quote(self._assistant_id, safe='')}")
             except Rejected:
-                raise no_assistant("that VAPI_ASSISTANT_ID names", "set it to the id of an assistant") from None
-            return row_of(reply, "assistant")
-        rows = await self._all("assistant", "/assistant")
+                which, hint = "that VAPI_ASSISTANT_ID names", "set it to the id of an assistant"
+                raise self._no_assistant(which, hint) from None
+        rows = await self._api.records("assistant", "/assistant")
         return next((row for row in rows if row.get("name") == self._assistant_name), None)
 
     async def _ask_credential(self, source: ImportSource) -> str | None:
@@ -270,7 +213,7 @@ class VapiPlatform:
                 raise
             if source.provider == CARRIES_KEYS:
                 return None
-            raise by_hand(kind, error) from None
+            raise self._api.named(by_hand(kind, error), "credential") from None
 
     async def _make_webhook_credential(self) -> str:
         found = await self._ask_webhook_credential(create=True)
@@ -290,21 +233,23 @@ class VapiPlatform:
         except (Rejected, ActionRequired) as error:
             if error.vendor_code == WRONG_KEY:
                 raise
-            raise by_hand(WEBHOOK_KIND, error) from None
+            raise self._api.named(by_hand(WEBHOOK_KIND, error), "credential") from None
 
     async def _find_credential(self, wanted: dict[str, Any], ours: Callable[[dict[str, Any]], bool]) -> str | None:
-        for row in await self._all("credential", "/credential"):
+        for row in await self._api.records("credential", "/credential"):
             if row.get("provider") == wanted["provider"] and ours(row):
                 return str(row["id"])
         return None
 
     async def _make_credential(self, body: dict[str, Any]) -> str:
         try:
-            reply = await self._api.request("credential", "POST", "/credential", json=body, creates=True)
-            return str(row_of(reply, "credential")["id"])
+            return str((await self._api.create("credential", "/credential", body))["id"])
         except OutcomeUnknown as error:
             # Asked again, the list shows whether the lost request made one.
-            raise RetryLater(error.detail, provider="vapi", role=Role.VOICE, operation="credential") from None
+            raise self._api.named(RetryLater(error.detail), "credential") from None
+
+    def _no_assistant(self, which: str, hint: str) -> ActionRequired:
+        return self._api.named(ActionRequired(f"Vapi has no assistant {which}", hint=hint), "assistant")
 
 
 def target_fields(target: Target) -> dict[str, Any]:
@@ -335,23 +280,3 @@ def plain(secrets: dict[str, SecretStr]) -> dict[str, str]:
     values = {name: secret.get_secret_value() for name, secret in secrets.items()}
     REDACTOR.know(*values.values())
     return values
-
-
-def created(row: dict[str, Any]) -> str:
-    return str(row.get("createdAt") or "")
-
-
-def page_of(reply: Reply, operation: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    body = reply.body if isinstance(reply.body, dict) else {}
-    rows, meta = body.get("results"), body.get("metadata")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
-        raise unreadable(operation)
-    if not isinstance(meta, dict) or not isinstance(meta.get("totalItems"), int):
-        raise unreadable(operation)
-    return rows, meta
-
-
-def row_of(reply: Reply, operation: str) -> dict[str, Any]:
-    if not isinstance(reply.body, dict) or not reply.body.get("id"):
-        raise unreadable(operation)
-    return reply.body
