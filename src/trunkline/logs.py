@@ -44,8 +44,24 @@ class Redactor:
 REDACTOR = Redactor()
 
 
-def configure_logs(level: str = "info", form: str = "json") -> None:
-    """Send our lines and those of the libraries through one redacted pipeline to standard error."""
+def for_a_terminal(logger: Any, method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """What others have sent can neither begin a line of the log nor steer the terminal. JSON needs none of this."""
+    return {key: _indented(value) if key in ("exception", "stack") else _shown(value) for key, value in event.items()}
+
+
+def _shown(value: Any) -> Any:
+    text = value if isinstance(value, str) else repr(value)
+    return value if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {_shown(line)}" for line in text.splitlines())
+
+
+def configure_logs(level: str = "info", form: str = "auto") -> None:
+    """Send our lines and those of the libraries through one redacted pipeline to standard error.
+
+    `form` is json, console, or auto: lines for people on a terminal, JSON for programs elsewhere."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -53,7 +69,12 @@ def configure_logs(level: str = "info", form: str = "json") -> None:
         structlog.processors.format_exc_info,
         REDACTOR,
     ]
-    renderer: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
+    readable = form == "console" or (form == "auto" and sys.stderr.isatty())
+    last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if readable:
+        last += [for_a_terminal, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    else:
+        last += [structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -61,13 +82,12 @@ def configure_logs(level: str = "info", form: str = "json") -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
     logging.root.handlers = [handler]
     logging.root.setLevel(level.upper())
+    logging.captureWarnings(True)
+    for own_way in ("dbos", "uvicorn", "uvicorn.error"):  # each would else write in a form of its own
+        logging.getLogger(own_way).handlers = [handler]
+        logging.getLogger(own_way).propagate = False
     for noisy in ("httpx2", "httpcore2", "uvicorn.access", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -6,5 +6,6 @@ import typer
 
 
 def complain(problem: str, hint: str | None = None) -> None:
-    """One line that says what is wrong and what to do."""
-    typer.echo(f"Error: {problem}" + (f" ({hint})" if hint else ""), err=True)
+    """A line for each thing that is wrong, and what to do."""
+    for line in problem.splitlines():
+        typer.echo(f"Error: {line}" + (f" ({hint})" if hint else ""), err=True)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-import phonenumbers
-
+from trunkline.countries import country_code, how_to_write
 from trunkline.domain.marks import parse_mark
 from trunkline.domain.numbers import E164, NumberType, country_of, type_of
 from trunkline.errors import InvalidInput
@@ -36,11 +35,10 @@ class Criteria:
     ) -> Criteria:
         """The criteria, or InvalidInput that names the field at fault."""
         if country is not None:
-            country = country.upper()
-            if country not in phonenumbers.SUPPORTED_REGIONS:
-                raise InvalidInput(
-                    f"{country!r} is not a country", field="country", hint="use a two-letter ISO code like US"
-                )
+            code = country_code(country)
+            if code is None:
+                raise InvalidInput(f"{country!r} is not a country", field="country", hint=how_to_write(country))
+            country = code
         if area_code is not None:
             if not re.fullmatch(r"[2-9][0-9]{2}", area_code):
                 raise InvalidInput(

@@ -1,0 +1,199 @@
+"""The forms that settings are brought into: keys, ids, countries, addresses, numbers; what cannot be is a ValueError.
+
+No text of an error repeats a key. Each says what to write instead.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Annotated, Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+from trunkline.countries import country_code, how_to_write
+
+QUOTES = "\"'`"
+LIKE_A_HOST = "write it like https://trunkline.example.com"
+IN_A_PASSWORD = "in a password, write @ as %40, / as %2F, : as %3A, # as %23 and ? as %3F"  # noqa: S105
+# Options of other programs' addresses, and what they are here.
+OTHER_OPTIONS = {
+    "schema": "leave it out, or name a search path: options=-csearch_path%3DNAME",
+    "currentSchema": "leave it out, or name a search path: options=-csearch_path%3DNAME",
+    "ssl": "write sslmode=require",
+    "sslaccept": "write sslmode=require",
+    "connection_limit": "leave it out: the pool is of a fixed size",
+}
+A_FILE = "an SQLite database is a file: write sqlite:///trunkline.sqlite"
+
+
+def sendable(text: str) -> str:
+    """A key or an id as a header can carry it: ASCII that can be seen, without a space or a quote in it."""
+    if any(character in QUOTES for character in text):
+        raise ValueError("has a quote in it; write it without quotes")
+    if any(character.isspace() for character in text):
+        raise ValueError("has a space or a line break in it; write one key, on one line")
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("has characters that no header can carry; use letters, digits and signs of ASCII")
+    return text
+
+
+def _secret(value: Any) -> Any:
+    plain = value.get_secret_value().strip() if isinstance(value, SecretStr) else value
+    return sendable(plain) if isinstance(plain, str) else value
+
+
+def identifier(text: str) -> str:
+    """An id of a provider's, which may become part of a URL."""
+    if re.search(r"[^A-Za-z0-9._:-]", sendable(text)):
+        raise ValueError("has a sign in it that no id has; copy it again from the provider's page")
+    return text
+
+
+def one_line(text: str) -> str:
+    """Words for people: white space in a row is one space."""
+    text = " ".join(text.split())
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be shown; write plain text")
+    return text
+
+
+def country(text: str) -> str:
+    """Its ISO code in capitals."""
+    code = country_code(text)
+    if code is None:
+        raise ValueError(f"{text!r} is not a country; {how_to_write(text)}")
+    return code
+
+
+def by_country(value: Any) -> Any:
+    """`X`, which means X for every country and is kept under "*", or `GB=X,FR=Y`."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.strip().rpartition("=") for part in value.split(",") if part.strip()]
+    if any(not item.strip() for _, _, item in pairs):
+        raise ValueError("names a country without an id; write it like GB=ID,FR=ID")
+    return {country(name.strip()) if name.strip() else "*": identifier(item.strip()) for name, _, item in pairs}
+
+
+def listed(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def e164(text: str) -> str:
+    """Spaces, dots, dashes and brackets are left out."""
+    plain = re.sub(r"[\s().-]", "", text)
+    if not re.fullmatch(r"\+[1-9]\d{6,14}", plain, re.ASCII):
+        raise ValueError("must be an E.164 number like +14155550123")
+    return plain
+
+
+# --- addresses -------------------------------------------------------------------------------------------------------
+
+
+def web_address(text: str) -> SplitResult:
+    """An http or https address whose parts a request can use."""
+    if not text.isascii() or not text.isprintable() or " " in text or any(sign in text for sign in QUOTES + "<>\\"):
+        raise ValueError(f"has characters that no address has; {LIKE_A_HOST}")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"has a port or a host that cannot be; {LIKE_A_HOST}") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"does not begin with https:// or http://; {LIKE_A_HOST}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"carries a user or a password, which an address must not; {LIKE_A_HOST}")
+    if not parts.hostname or port == 0 or not re.fullmatch(r"[a-z0-9._:-]*[a-z0-9.:]", parts.hostname):
+        raise ValueError(f"has no host that can be reached; {LIKE_A_HOST}")
+    if parts.fragment or text.endswith("#"):
+        raise ValueError("has a fragment (#...); leave it out")
+    return parts._replace(netloc=parts.netloc.lower())
+
+
+def base_address(text: str) -> str:
+    """An address that paths are added to, perhaps with a prefix: without a slash at its end."""
+    parts = web_address(text)
+    if parts.query or "?" in text:
+        raise ValueError("has a query (?...), and paths are added to it; leave the query out")
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/")))
+
+
+def public_address(text: str) -> str:
+    """The same, without the paths of ours that people copy along with it."""
+    address = base_address(text)
+    own = re.search(r"/(api/vapi/server|api|docs|healthz)$", address)
+    if own:
+        raise ValueError(f"ends with {own[0]}, which is added to it; leave {own[0]} out")
+    return address
+
+
+def full_address(text: str) -> str:
+    """An address that is asked as it is."""
+    return urlunsplit(web_address(text))
+
+
+# --- the database ----------------------------------------------------------------------------------------------------
+
+
+def database_address(text: str) -> str:
+    """`sqlite:///FILE` or `postgresql://...`, whatever driver or alias it was written with."""
+    scheme, colon, _ = text.partition(":")
+    kind = scheme.lower().partition("+")[0]
+    if not colon or kind not in ("sqlite", "postgres", "postgresql"):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    rest = text[len(scheme) :]
+    return f"sqlite{_sqlite(rest)}" if kind == "sqlite" else f"postgresql{_postgresql(rest)}"
+
+
+def _sqlite(rest: str) -> str:
+    if not rest.startswith(":///"):
+        raise ValueError(A_FILE)
+    file = unquote(rest.removeprefix(":///"))
+    if not file or file.endswith("/") or ":memory:" in file or file.startswith("file:"):
+        raise ValueError(A_FILE)
+    if "?" in file or "#" in file or not file.isprintable():
+        raise ValueError("names a file with a ?, a # or a sign that cannot be shown; leave options out")
+    return rest
+
+
+def _postgresql(rest: str) -> str:
+    if not rest.startswith("://"):
+        raise ValueError("must begin with postgresql://")
+    try:
+        parts = urlsplit(f"postgresql{rest}")
+        several = parts.netloc.count("@") > 1
+        fits = parts.port != 0 and not several and not parts.fragment and "#" not in rest
+    except ValueError:
+        fits = False
+    if not fits or not rest.isprintable() or " " in rest:
+        raise ValueError(f"cannot be read; {IN_A_PASSWORD}; several hosts are written ?host=one:5432&host=two:5432")
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _options_of_libpq():
+            instead = OTHER_OPTIONS.get(name, "leave it out")
+            raise ValueError(f"has the option {name!r}, which PostgreSQL does not know; {instead}")
+    return rest
+
+
+@cache
+def _options_of_libpq() -> set[str]:
+    """What may follow the ? of a connection's address, by the library that is installed."""
+    from psycopg import pq  # takes a third of a second, which a command without options need not wait for
+
+    return {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+Id = Annotated[str, AfterValidator(identifier)]
+Words = Annotated[str, AfterValidator(one_line)]
+Country = Annotated[str, AfterValidator(country)]
+ByCountry = Annotated[dict[str, str], NoDecode, BeforeValidator(by_country)]
+BaseUrl = Annotated[str, AfterValidator(base_address)]
+PublicUrl = Annotated[str, AfterValidator(public_address)]
+FullUrl = Annotated[str, AfterValidator(full_address)]
+DatabaseUrl = Annotated[str, AfterValidator(database_address)]
+Number = Annotated[str, AfterValidator(e164)]
+Names = Annotated[list[str], NoDecode, BeforeValidator(listed)]
+Seconds = Annotated[float, Field(le=86_400)]
