@@ -127,6 +127,30 @@ async def test_a_tool_without_a_result_is_told_as_an_error(
     assert failed == {"name": "book_table", "toolCallId": "call_2", "error": error}
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"result": "first line\nsecond\r\n  third"}, {"result": "first line second third"}),
+        ({"result": {"says": "a\nb"}}, {"result": '{"says": "a\\nb"}'}),
+        ({"result": "Piñata"}, {"result": "Piñata"}),
+        ({"result": {"dish": "Piñata"}}, {"result": '{"dish": "Piñata"}'}),
+        ({"result": None}, {"result": "null"}),
+        ({"result": ""}, {"result": "null"}),
+        ({"result": None, "error": None}, {"result": "null"}),
+        ({"result": None, "error": "no\ntable"}, {"error": "no table"}),
+        ({"error": {"code": 7}}, {"error": '{"code": 7}'}),
+        ({"name": None, "result": False}, {"result": "false"}),
+        ({"name": "of another tool", "result": 7}, {"result": "7"}),
+        ({"error": None}, {"error": "the tool book_table gave no result"}),
+        ({"result": "x", "message": {"type": "request-complete"}, "metadata": None},
+            {"result": "x", "message": {"type": "request-complete"}}),
+    ],
+)  # fmt: skip
+async def test_a_result_is_one_line_under_its_tools_name(door: Door, tools: Webhook, given: Any, told: Any) -> None:
+    tools.answers["tool-calls"] = 200, {"results": [{"toolCallId": "call_2"} | given]}
+    assert await door.ask(only(BOOK)) == {"results": [{"name": "book_table", "toolCallId": "call_2"} | told]}
+
+
 async def test_a_tool_that_takes_too_long_is_not_waited_for(door: Door, tools: Webhook) -> None:
     def slow(message: dict[str, Any]) -> tuple[int, Any]:
         time.sleep(0.6)

@@ -13,7 +13,7 @@ from tests.workflows.test_assign_number import import_number, own, shared_assist
 from trunkline.bootstrap import idle_services
 from trunkline.errors import ActionRequired, SettingsError
 from trunkline.voice.base import Assistant
-from trunkline.workflows.set_up_assistant import EVENTS, Setup, apply_setup, plan_setup
+from trunkline.workflows.set_up_assistant import EVENTS, QUESTIONS, Setup, apply_setup, plan_setup
 
 pytestmark = pytest.mark.anyio
 
@@ -41,15 +41,14 @@ async def test_the_difference_is_told_and_nothing_is_done(sandbox: SandboxServer
     setup = await plan(sandbox)
     told = {c.field: (c.before, c.after) for c in setup.changes}
     assert told["server.url"] == (None, URL)
-    assert told["serverMessages"] == (None, ", ".join(EVENTS))
-    assert set(told) == {"server.url", "server.credentialId", "serverMessages", "firstMessage"}
+    assert set(told) == {"server.url", "server.credentialId", "firstMessage"}
     assert not setup.creates
     assert {r["method"] for r in sandbox.requests()} == {"GET"}
 
 
 async def test_afterwards_there_is_no_difference(sandbox: SandboxServer) -> None:
     done = await apply(sandbox)
-    assert (done.id, done.server_url, done.server_messages) == (shared_assistant(sandbox), URL, EVENTS)
+    assert (done.id, done.server_url, done.server_messages) == (shared_assistant(sandbox), URL, None)
     assert (await plan(sandbox)).changes == []
     with vapi_client(sandbox) as client:
         assert len(client.get("/assistant").json()) == 1
@@ -70,7 +69,7 @@ async def test_one_that_does_not_exist_is_made_under_the_configured_name(sandbox
     setup = await plan(sandbox, vapi_assistant_name="Tables", vapi_routing="server")
     assert setup.creates
     made = await apply(sandbox, vapi_assistant_name="Tables", vapi_routing="server")
-    assert (made.name, made.server_url) == ("Tables", URL)
+    assert (made.name, made.server_url, made.server_messages) == ("Tables", URL, EVENTS + QUESTIONS)
     assert "{{restaurant_name}}" in str(made.first_message)
     assert (await plan(sandbox, vapi_assistant_name="Tables", vapi_routing="server")).changes == []
 
@@ -93,9 +92,23 @@ async def test_a_greeting_stays_unless_nobody_would_fill_it_in(
     assert kept or "{{" not in str(after)
 
 
-async def test_further_events_of_the_assistants_own_list_stay(sandbox: SandboxServer) -> None:
-    change(sandbox, serverMessages=["hang", "tool-calls"])
-    assert (await apply(sandbox)).server_messages == ("hang", *EVENTS)
+@pytest.mark.parametrize("before", [["hang", "tool-calls"], [], ["handoff-destination-request"]], ids=str)
+async def test_what_our_server_needs_is_added_to_the_assistants_own_list(
+    sandbox: SandboxServer, before: list[str]
+) -> None:
+    change(sandbox, serverMessages=before)
+    after = (await apply(sandbox)).server_messages
+    assert after is not None
+    assert list(after[: len(before)]) == before
+    assert set(after) == {*before, *EVENTS, *QUESTIONS}
+    assert len(after) == len(set(after))
+    assert (await plan(sandbox)).changes == []
+
+
+async def test_an_assistant_without_a_list_goes_on_sending_what_vapi_chooses(sandbox: SandboxServer) -> None:
+    await apply(sandbox)
+    with vapi_client(sandbox) as client:
+        assert "serverMessages" not in client.get(f"/assistant/{shared_assistant(sandbox)}").json()
 
 
 async def test_another_secret_is_a_difference(sandbox: SandboxServer) -> None:

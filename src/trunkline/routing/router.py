@@ -14,11 +14,13 @@ from trunkline.errors import NotReady
 from trunkline.metrics import CALL_REPORTS, UNROUTED_CALLS, WEBHOOKS
 from trunkline.routing.assistant import KnownAssistant
 from trunkline.routing.call_log import CallLog
-from trunkline.routing.directory import Directory, Former, encode, read_values
+from trunkline.routing.directory import Directory, Former, Values, encode, read_values
 from trunkline.routing.follow import AWAY
 from trunkline.routing.messages import read_asked, read_message
+from trunkline.routing.questions import QUESTIONS, Questions
 from trunkline.routing.resolve import Resolver
 from trunkline.routing.tools import Tools
+from trunkline.routing.tools_server import ToolsServer
 from trunkline.settings import Settings
 from trunkline.voice.vapi_calls import customer, number_ids, our_number, part, report_of_message, text
 
@@ -26,7 +28,7 @@ log = structlog.get_logger()
 Json = dict[str, Any]
 ASKED = "assistant-request"
 NOTHING = b"{}"
-KINDS = {ASKED, "status-update", "end-of-call-report", "tool-calls"}
+KINDS = {ASKED, "status-update", "end-of-call-report", "tool-calls", "function-call", *QUESTIONS}
 STORED_WITHIN = 5.0
 ASSISTANT_WITHIN = 3.0  # Vapi waits 7.5 s for the answer as a whole
 
@@ -41,13 +43,14 @@ class Router:
         resolver: Resolver,
         assistant: KnownAssistant,
         call_log: CallLog,
-        tools: Tools,
+        tools_server: ToolsServer,
     ) -> None:
         self._directory = directory
         self._resolver = resolver
         self._assistant = assistant
         self._call_log = call_log
-        self._tools = tools
+        self._tools = Tools(tools_server)
+        self._questions = Questions(tools_server)
         self._nobody = encode(nobody_answers(settings))
         self._answered_by: str | None = None
         self._before_values = b""
@@ -82,8 +85,10 @@ class Router:
         match kind:
             case "assistant-request":
                 return await self._answer_call(message)
-            case "tool-calls":
+            case "tool-calls" | "function-call":
                 return json.dumps(await self._answer_tools(message)).encode()
+            case question if question in QUESTIONS:
+                return json.dumps(await self._questions.answer(message, await self._restaurant(message))).encode()
             case "status-update" | "end-of-call-report":
                 await self._keep(message, body)
         return NOTHING
@@ -113,12 +118,18 @@ class Router:
         return self._nobody
 
     async def _answer_tools(self, message: Json) -> Json:
+        restaurant = await self._restaurant(message)
+        answer = self._tools.answer if message["type"] == "tool-calls" else self._tools.answer_function
+        return await answer(message, restaurant)
+
+    async def _restaurant(self, message: Json) -> Values | None:
+        """Whose call it is that a message in the middle of it is about."""
         try:
             found = await self._resolver.find(number_ids(message), our_number(message), customer(message))
         except AWAY as error:
-            log.warning("a tool call's restaurant is not known now", error=type(error).__name__)
-            found = None
-        return await self._tools.answer(message, read_values(found) if isinstance(found, bytes) else None)
+            log.warning("whose call this is is not known now", type=message["type"], error=type(error).__name__)
+            return None
+        return read_values(found) if isinstance(found, bytes) else None
 
     async def _keep(self, message: Json, body: bytes) -> None:
         """A status may be lost: the end report says it all. That one is answered when it is committed."""

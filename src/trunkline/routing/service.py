@@ -16,7 +16,7 @@ from trunkline.routing.directory import Directory
 from trunkline.routing.follow import Follower
 from trunkline.routing.resolve import Resolver
 from trunkline.routing.router import Router
-from trunkline.routing.tools import Tools
+from trunkline.routing.tools_server import ToolsServer
 from trunkline.workflows.services import Services
 
 DRAIN_SECONDS = 5.0
@@ -34,7 +34,7 @@ async def running_router(services: Services) -> AsyncIterator[Router]:
     resolver = Resolver(directory, follower)
     call_log = CallLog(database, resolver, overdue)
     completion = Completion(database, services.voice, call_log, overdue)
-    tools = Tools(settings)
+    tools_server = ToolsServer(settings)
     work: list[Coroutine[Any, Any, None]] = [follower.run(), assistant.keep(), call_log.run(), completion.run()]
     if not database.embedded:
         work.append(follower.listen())
@@ -42,7 +42,7 @@ async def running_router(services: Services) -> AsyncIterator[Router]:
     gc.collect()
     gc.freeze()  # what lives as long as the process is not to be visited again and again
     try:
-        yield Router(settings, directory, resolver, assistant, call_log, tools)
+        yield Router(settings, directory, resolver, assistant, call_log, tools_server)
     finally:
         gc.unfreeze()
         await call_log.drain(DRAIN_SECONDS)
@@ -50,4 +50,4 @@ async def running_router(services: Services) -> AsyncIterator[Router]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         database.listeners.remove(follower.refresh)
-        await tools.close()
+        await tools_server.close()

@@ -216,7 +216,8 @@ def of_assistant(services: Services, assistant: Assistant, credential: str | Non
     elif credential is None or assistant.server_credential_id != credential:
         text = "it does not send our VAPI_SECRET_KEY by the credential made for it"
         found.append(problem("assistant", text, f"run: {SET_UP}"))
-    if missing := [e for e in EVENTS if e not in (assistant.server_messages or EVENTS)]:
+    sent = EVENTS if assistant.server_messages is None else assistant.server_messages
+    if missing := [e for e in EVENTS if e not in sent]:
         found.append(problem("assistant", f"its serverMessages leave out {', '.join(missing)}", f"run: {SET_UP}"))
     unasked = services.settings.vapi_routing is Routing.ASSISTANT
     if unasked and assistant.tools is not None and ASKS not in assistant.tools:

@@ -10,8 +10,9 @@ from trunkline.settings import Routing
 from trunkline.voice.base import Assistant
 from trunkline.workflows.services import Services
 
-# What our server must hear of a call; Vapi's own choice also sends every turn of the conversation.
+# What our server must hear of a call, and what it answers besides.
 EVENTS = ("tool-calls", "status-update", "end-of-call-report")
+QUESTIONS = ("transfer-destination-request", "handoff-destination-request")
 GREETINGS = {
     Routing.SERVER: "Thank you for calling {{restaurant_name}}. How can I help you?",
     Routing.ASSISTANT: "Thank you for calling. How can I help you?",
@@ -57,7 +58,7 @@ async def plan_setup(services: Services) -> Setup:
         first_message=greeting(before.first_message, services.settings.vapi_routing),
         server_url=url,
         server_credential_id=credential,
-        server_messages=events(before.server_messages),
+        server_messages=events(before.server_messages) if now else EVENTS + QUESTIONS,
     )
     return Setup(wish, differences(before, wish))
 
@@ -76,9 +77,9 @@ def greeting(before: str | None, routing: Routing) -> str:
     return GREETINGS[routing]
 
 
-def events(before: tuple[str, ...] | None) -> tuple[str, ...]:
-    """A list of one's own is added to; Vapi's choice, and no list, become ours."""
-    return (*before, *(e for e in EVENTS if e not in before)) if before is not None else EVENTS
+def events(before: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """A list of one's own is added to. Without one Vapi sends what it chooses, which has all of these and more."""
+    return before if before is None else (*before, *(e for e in EVENTS + QUESTIONS if e not in before))
 
 
 def differences(before: Assistant, wish: Assistant) -> list[Change]:
