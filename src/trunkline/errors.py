@@ -189,6 +189,16 @@ class OfferGone(Rejected):
     code = "number_gone"
 
 
+class WrongNumber(Rejected):
+    """A purchase was answered with another number than the one asked for: `sold` is held and paid for from now on."""
+
+    code = "wrong_number"
+
+    def __init__(self, detail: str, sold: Any, **context: Any) -> None:
+        super().__init__(detail, **context)
+        self.sold = sold
+
+
 class TrialLimit(Rejected):
     """The trial account may hold no further number."""
 
@@ -217,3 +227,13 @@ class ActionRequired(ProviderError):
     """A person must act; `hint` says what (credit, address, bundle, verification, keys)."""
 
     code = "carrier_action_required"
+
+
+class HeldElsewhere(ActionRequired):
+    """The number is not in the account of our keys: `account`, which they can see, holds it and is charged for it."""
+
+    code = "held_elsewhere"
+
+    def __init__(self, detail: str, account: str, **context: Any) -> None:
+        super().__init__(detail, **context)
+        self.account = account

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.support.sandbox_server import SandboxServer
-from trunkline.carriers.base import Carrier
+from trunkline.carriers.base import Carrier, Restored
 from trunkline.carriers.byo import ByoCarrier
 from trunkline.carriers.registry import build_carriers
-from trunkline.domain.choosing import Criteria, Offer
+from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164
-from trunkline.errors import Rejected, SettingsError
+from trunkline.errors import ActionRequired, Missing, Rejected, SettingsError
 from trunkline.providers.account import Accounts
 from trunkline.sandbox.server import environment
 from trunkline.settings import Settings, load_settings
@@ -61,10 +61,20 @@ async def test_a_number_that_is_given_up_stays_yours() -> None:
     byo = ByoCarrier(settings())
     number = await byo.find(FIRST, MARK)
     assert number is not None
-    await byo.restore(number, number.urls)
-    await byo.release(number)
+    assert await byo.mark(number, MARK) == number
+    assert await byo.restore(number, number.urls) == Restored(number)
+    with pytest.raises(ActionRequired) as caught:
+        await byo.release(number)
+    assert caught.value.hint == "take it out of BYO_NUMBERS"
     await byo.close()
-    assert await byo.find(FIRST, MARK) == number
+    assert await byo.lookup(FIRST) == number
+
+
+async def test_a_number_that_is_not_listed_any_more_is_missing() -> None:
+    byo, taken_out = ByoCarrier(settings()), OwnedNumber(E164("+14155550199"), "")
+    for attempt in (byo.release(taken_out), byo.restore(taken_out, {})):
+        with pytest.raises(Missing, match="not in this account"):
+            await attempt
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,7 @@ from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.telnyx import TelnyxCarrier
 from trunkline.domain.choosing import Criteria, Offer
 from trunkline.domain.numbers import E164, NumberType
-from trunkline.errors import (
-    ActionRequired,
-    RetryLater,
-    SettingsError,
-)
+from trunkline.errors import ActionRequired, Missing, Rejected, RetryLater, SettingsError
 from trunkline.sandbox.server import environment
 from trunkline.settings import load_settings
 
@@ -63,7 +59,9 @@ async def test_search_asks_for_voice_for_the_type_and_for_no_held_numbers(
     sandbox: SandboxServer, telnyx: TelnyxCarrier
 ) -> None:
     offers = await telnyx.search(Criteria(area_code="212", contains="53010"), "US", 5)
-    assert offers == [Offer(E164("+12125553010"), "US", NumberType.LOCAL, Decimal("1.00"), "USD")]
+    assert offers == [
+        Offer(E164("+12125553010"), "US", NumberType.LOCAL, Decimal("1.00"), "USD", upfront_price=Decimal("1.00"))
+    ]
     query = dict(parse_qsl(asked(sandbox, SEARCH)[-1]["query"]))
     assert query == {
         "filter[country_code]": "US",
@@ -173,7 +171,8 @@ async def test_a_release_whose_reply_is_lost_can_be_repeated(sandbox: SandboxSer
     fault(sandbox, "phone_numbers.delete", kind="drop", when="after", times=1)
     with pytest.raises(RetryLater):
         await telnyx.release(bought)
-    await telnyx.release(bought)
+    with pytest.raises(Missing, match="not in this account"):
+        await telnyx.release(bought)
     assert held(sandbox) == []
 
 
@@ -190,11 +189,32 @@ async def test_the_connection_is_put_back_and_only_where_it_changed(
 ) -> None:
     give(sandbox, "+14155559000", wire={"connection_id": "77"})
     (number,) = [number async for number in telnyx.owned()]
-    await telnyx.restore(number, number.urls)
+    kept = await telnyx.restore(number, number.urls)
+    assert (kept.changed, kept.number.used_by) == ((), "connection 77")
     assert asked(sandbox, "phone_numbers.update") == []
-    await telnyx.restore(number, {"connection_id": "88"})
-    assert sandbox.held("telnyx")[0]["wire"]["connection_id"] == "88"
-    await telnyx.restore(number, {"connection_id": ""})
+    changed = await telnyx.restore(number, {"connection_id": "88"})
+    assert (changed.changed, changed.number.used_by) == (("connection_id",), "connection 88")
+    assert (await telnyx.restore(number, {"connection_id": ""})).number.used_by is None
     assert [number.used_by async for number in telnyx.owned()] == [None]
     await telnyx.release(number)
-    await telnyx.restore(number, {"connection_id": "77"})
+    with pytest.raises(Missing, match="not in this account"):
+        await telnyx.restore(number, {"connection_id": "77"})
+
+
+@pytest.mark.parametrize("before", [{}, {"connection_id": "6001"}], ids=["not known", "Vapi's own"])
+async def test_vapis_connection_is_taken_off_where_no_other_is_known(
+    sandbox: SandboxServer, telnyx: TelnyxCarrier, before: dict[str, str]
+) -> None:
+    give(sandbox, "+14155559000", wire={"connection_id": "6001", "connection_name": "Vapi"})
+    (number,) = [number async for number in telnyx.owned()]
+    assert number.by_vapi
+    assert (await telnyx.restore(number, before)).number.used_by is None
+
+
+async def test_a_page_that_is_not_telnyxs_own_ends_nothing(sandbox: SandboxServer, telnyx: TelnyxCarrier) -> None:
+    bought = await telnyx.buy(await offer_of(telnyx), MARK)
+    fault(sandbox, "phone_numbers.delete", kind="status", status=404, body={"message": "no route"})
+    with pytest.raises(Rejected) as caught:
+        await telnyx.release(bought)
+    assert not isinstance(caught.value, Missing)
+    assert held(sandbox) == [bought.number]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
@@ -25,10 +26,13 @@ from tests.carriers.twilio_account import (
 )
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.registry import build_carriers
-from trunkline.carriers.twilio import URLS, TwilioCarrier
+from trunkline.carriers.twilio import TwilioCarrier
+from trunkline.carriers.twilio_wire import URLS
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.numbers import E164, NumberType
 from trunkline.errors import (
+    HeldElsewhere,
+    Missing,
     ProviderError,
     Rejected,
     RetryLater,
@@ -257,11 +261,42 @@ async def test_restore_puts_back_what_an_import_overwrote(sandbox: SandboxServer
     for field, value in (("VoiceUrl", "https://api.vapi.ai/twilio/inbound_call"), ("VoiceMethod", "POST")):
         post(sandbox, number.ref, {field: value, "StatusCallback": "https://api.vapi.ai/twilio/status"})
     assert record(sandbox)["voice_url"] == "https://api.vapi.ai/twilio/inbound_call"
-    await twilio.restore(number, number.urls)
+    restored = await twilio.restore(number, number.urls)
     assert {name: record(sandbox)[name] for name in URLS} == {name: before[name] for name in URLS}
-    sandbox.control.delete("/requests")
-    await twilio.restore(number, {})
-    assert sandbox.requests() == []
+    assert restored.changed == ("voice_url", "voice_method", "status_callback", "status_callback_method")
+    assert restored.number.used_by == "pbx.example.com (calls)"
+    assert (await twilio.restore(number, number.urls)).changed == ()
+
+
+VAPIS = {
+    "voice_url": "https://api.vapi.ai/twilio/inbound_call",
+    "status_callback": "https://api.eu.vapi.ai/twilio/status",
+    "sms_url": "https://api.vapi.ai/twilio/sms",
+}
+
+
+@pytest.mark.parametrize("before", [{}, VAPIS], ids=["not known", "Vapi's own"])
+async def test_vapis_addresses_are_taken_off_where_no_others_are_known(
+    sandbox: SandboxServer, twilio: TwilioCarrier, before: dict[str, str]
+) -> None:
+    hold(sandbox, **VAPIS)
+    (number,) = await owned(twilio)
+    assert (number.used_by, number.by_vapi) == ("Vapi (calls)", True)
+    restored = await twilio.restore(number, before)
+    assert restored.changed == ("voice_url", "sms_url", "status_callback")
+    assert [record(sandbox)[name] for name in VAPIS] == ["", "", ""]
+    assert restored.number.used_by is None
+
+
+async def test_what_somebody_has_set_since_the_import_is_left_alone(
+    sandbox: SandboxServer, twilio: TwilioCarrier
+) -> None:
+    hold(sandbox, voice_url="https://pbx.example.com/b", sms_url=VAPIS["sms_url"])
+    (number,) = await owned(twilio)
+    assert (number.used_by, number.by_vapi) == ("pbx.example.com (calls)", False)
+    restored = await twilio.restore(number, {"voice_url": "https://pbx.example.com/a", "sms_url": ""})
+    assert restored.changed == ("sms_url",)
+    assert record(sandbox)["voice_url"] == "https://pbx.example.com/b"
 
 
 def post(sandbox: SandboxServer, sid: str, form: dict[str, str]) -> None:
@@ -277,6 +312,51 @@ async def test_only_twilios_own_404_counts_as_gone(sandbox: SandboxServer, twili
     assert len(sandbox.held("twilio")) == 1
 
 
+# Where a number is
+
+
+def transfer(sandbox: SandboxServer, sid: str) -> str:
+    """Move a number to a new subaccount; its SID."""
+    with httpx2.Client(base_url=sandbox.url, auth=(wire.DEFAULT_ACCOUNT, wire.DEFAULT_SECRET)) as console:
+        subaccount = str(console.post("/2010-04-01/Accounts.json").json()["sid"])
+    post(sandbox, sid, {"AccountSid": subaccount})
+    return subaccount
+
+
+async def test_a_number_in_a_subaccount_is_found_there_and_is_not_released(
+    sandbox: SandboxServer, twilio: TwilioCarrier
+) -> None:
+    bought = await twilio.buy(OFFER, MARK)
+    subaccount = transfer(sandbox, bought.ref)
+    with pytest.raises(HeldElsewhere, match=subaccount) as caught:
+        await twilio.lookup(NUMBER)
+    assert (caught.value.account, "move it back" in str(caught.value.hint)) == (subaccount, True)
+    for number in (bought, OwnedNumber(NUMBER, "")):
+        with pytest.raises(Missing, match="not in this account"):
+            await twilio.release(number)
+    assert len(sandbox.held("twilio")) == 1
+
+
+async def test_an_api_key_that_may_not_list_accounts_says_only_that_this_one_does_not_hold_it(
+    sandbox: SandboxServer, twilio: TwilioCarrier, build_twilio: Build
+) -> None:
+    transfer(sandbox, (await twilio.buy(OFFER, MARK)).ref)
+    keys = {"twilio_api_key": wire.DEFAULT_API_KEY, "twilio_api_secret": wire.DEFAULT_API_SECRET}
+    assert await build_twilio(twilio_auth_token=None, **keys).lookup(NUMBER) is None
+
+
+async def test_a_subaccount_that_does_not_answer_is_an_error_and_not_none(
+    sandbox: SandboxServer, twilio: TwilioCarrier
+) -> None:
+    transfer(sandbox, (await twilio.buy(OFFER, MARK)).ref)
+    nothing = {"incoming_phone_numbers": [], "next_page_uri": None}
+    fault(sandbox, "incoming_numbers.list", kind="status", status=200, body=nothing, times=1)
+    fault(sandbox, "incoming_numbers.list", kind="status", status=503)
+    with pytest.raises(RetryLater):
+        await twilio.lookup(NUMBER)
+    assert len(asked(sandbox, "incoming_numbers.list")) == 2
+
+
 # Every other call, under every fault
 
 
@@ -288,8 +368,10 @@ CALLS: dict[str, tuple[str, Callable[[TwilioCarrier, OwnedNumber], Awaitable[Any
     "search": ("available_numbers.search", lambda twilio, number: twilio.search(Criteria(), "US", 1)),
     "find": ("incoming_numbers.list", lambda twilio, number: twilio.find(number.number, MARK)),
     "owned": ("incoming_numbers.list", every_owned),
+    "lookup": ("incoming_numbers.list", lambda twilio, number: twilio.lookup(number.number)),
+    "mark": ("incoming_numbers.update", lambda twilio, number: twilio.mark(number, MARK)),
     "release": ("incoming_numbers.delete", lambda twilio, number: twilio.release(number)),
-    "restore": ("incoming_numbers.update", lambda twilio, number: twilio.restore(number, number.urls)),
+    "restore": ("incoming_numbers.fetch", lambda twilio, number: twilio.restore(number, number.urls)),
     "offered_types": ("available_numbers.country", lambda twilio, number: twilio.offered_types("US")),
 }
 FAULTS: dict[str, tuple[dict[str, Any], type[ProviderError]]] = {
@@ -320,5 +402,6 @@ async def test_each_call_fails_with_the_right_class_after_one_request_and_then_w
     assert len(asked(sandbox, operation)) == 1
     done = call == "release" and "after" in failure
     assert len(sandbox.held("twilio")) == (0 if done else 1)
-    await act(twilio, number)
+    with pytest.raises(Missing) if done else nullcontext():
+        await act(twilio, number)
     assert len(asked(sandbox, operation)) == 2

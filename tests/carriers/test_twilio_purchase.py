@@ -33,6 +33,7 @@ from trunkline.errors import (
     ProviderError,
     Rejected,
     TrialLimit,
+    WrongNumber,
 )
 
 pytestmark = pytest.mark.anyio
@@ -151,7 +152,7 @@ async def test_each_refusal_says_what_to_do_next(
     assert len(asked(sandbox, "incoming_numbers.create")) == 1
 
 
-@pytest.mark.parametrize("body", [{}, [], {"sid": "PN1", "phone_number": "+14155550199"}, {"phone_number": NUMBER}])
+@pytest.mark.parametrize("body", [{}, [], {"sid": "PN1", "phone_number": ""}, {"phone_number": NUMBER}])
 async def test_a_success_that_cannot_be_read_is_outcome_unknown(
     sandbox: SandboxServer, twilio: TwilioCarrier, body: Any
 ) -> None:
@@ -159,6 +160,21 @@ async def test_a_success_that_cannot_be_read_is_outcome_unknown(
     with pytest.raises(OutcomeUnknown):
         await twilio.buy(OFFER, MARK)
     assert (await twilio.find(NUMBER, MARK)) is not None
+
+
+async def test_another_number_than_asked_is_told_as_sold(sandbox: SandboxServer, twilio: TwilioCarrier) -> None:
+    reply = {"sid": "PN" + "1" * 32, "phone_number": "+14155550199", "friendly_name": str(MARK), "account_sid": "AC1"}
+    fault(sandbox, "incoming_numbers.create", kind="status", status=201, body=reply)
+    with pytest.raises(WrongNumber, match=r"\+14155550199 instead of \+14155550100") as caught:
+        await twilio.buy(OFFER, MARK)
+    sold = caught.value.sold
+    assert (sold.number, sold.ref, sold.mark_text, sold.account) == ("+14155550199", reply["sid"], str(MARK), "AC1")
+
+
+async def test_a_number_in_another_notation_is_the_number(sandbox: SandboxServer, twilio: TwilioCarrier) -> None:
+    reply = {"sid": "PN" + "1" * 32, "phone_number": "+1 (415) 555-0100", "friendly_name": str(MARK)}
+    fault(sandbox, "incoming_numbers.create", kind="status", status=201, body=reply)
+    assert (await twilio.buy(OFFER, MARK)).number == NUMBER
 
 
 async def test_an_offer_without_a_number_is_refused_unasked(sandbox: SandboxServer, twilio: TwilioCarrier) -> None:

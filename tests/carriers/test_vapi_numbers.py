@@ -16,6 +16,7 @@ from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType
 from trunkline.errors import (
     ActionRequired,
+    Missing,
     OfferGone,
     OutcomeUnknown,
     Rejected,
@@ -284,5 +285,6 @@ async def test_a_release_whose_reply_is_lost_can_be_repeated(sandbox: SandboxSer
     fault(sandbox, DELETE, kind="drop", when="after", times=1)
     with pytest.raises(RetryLater):
         await vapi.release(bought)
-    await vapi.release(bought)
+    with pytest.raises(Missing, match="not in this account"):
+        await vapi.release(bought)
     assert held(sandbox) == []

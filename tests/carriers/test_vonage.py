@@ -30,11 +30,7 @@ from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.vonage import VonageCarrier
 from trunkline.domain.choosing import Criteria, Offer
 from trunkline.domain.numbers import E164, NumberType
-from trunkline.errors import (
-    Rejected,
-    RetryLater,
-    SettingsError,
-)
+from trunkline.errors import Missing, Rejected, RetryLater, SettingsError
 from trunkline.sandbox.server import environment
 from trunkline.settings import load_settings
 
@@ -203,7 +199,8 @@ async def test_a_420_on_release_is_success_only_if_the_number_is_no_longer_ours(
     fault(sandbox, CANCEL, kind="drop", when="after", times=1)
     with pytest.raises(RetryLater):
         await vonage.release(bought)
-    await vonage.release(bought)
+    with pytest.raises(Missing, match="not in this account"):
+        await vonage.release(bought)
     assert held(sandbox) == []
     assert [request["body"] for request in asked(sandbox, CANCEL)] == ["country=US&msisdn=14155554001"] * 3
 
@@ -214,7 +211,8 @@ async def test_restore_sends_everything_because_an_update_replaces_everything(
     texts = "https://texts.example/in"
     add(sandbox, wire={"app_id": "vapis-own", "moHttpUrl": texts})
     (number,) = await owned(vonage)
-    await vonage.restore(number, {"app_id": APPLICATION})
+    restored = await vonage.restore(number, {"app_id": APPLICATION})
+    assert (restored.changed, restored.number.used_by) == (("app_id",), f"the application {APPLICATION}")
     assert sandbox.held("vonage")[0]["wire"] == {"app_id": APPLICATION, "moHttpUrl": texts}
     await vonage.restore(number, {"app_id": ""})
     assert sandbox.held("vonage")[0]["wire"] == {"moHttpUrl": texts}
@@ -223,7 +221,8 @@ async def test_restore_sends_everything_because_an_update_replaces_everything(
 async def test_restore_of_what_is_there_already_sends_nothing(sandbox: SandboxServer, vonage: VonageCarrier) -> None:
     add(sandbox, wire={"app_id": APPLICATION})
     (number,) = await owned(vonage)
-    await vonage.restore(number, number.urls)
+    restored = await vonage.restore(number, number.urls)
+    assert (restored.changed, restored.number) == ((), number)
     assert asked(sandbox, UPDATE) == []
 
 

@@ -11,9 +11,9 @@ import pytest
 from tests.contract.conftest import MARK, OTHER_MARK, Harness
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.base import Carrier
-from trunkline.domain.choosing import Criteria, Offer, is_ours_to_use
+from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, is_ours_to_use
 from trunkline.domain.numbers import E164, NumberType, parse_number
-from trunkline.errors import ActionRequired, OutcomeUnknown, ProviderError, Rejected, RetryLater
+from trunkline.errors import ActionRequired, Missing, OutcomeUnknown, ProviderError, Rejected, RetryLater
 from trunkline.settings import Settings
 from trunkline.voice.base import Target
 from trunkline.voice.vapi import VapiPlatform
@@ -122,15 +122,77 @@ async def test_a_listing_with_a_failed_page_is_an_error_and_no_part(
         [owned async for owned in carrier.owned()]
 
 
-async def test_a_released_number_is_gone_and_releasing_it_again_succeeds(
+@pytest.mark.parametrize("known", [True, False], ids=["by-reference", "by-number"])
+async def test_a_released_number_is_missing_from_then_on(
+    harness: Harness, sandbox: SandboxServer, carrier: Carrier, offer: Offer, known: bool
+) -> None:
+    bought = await carrier.buy(offer, MARK)
+    number = bought if known else OwnedNumber(bought.number, "")
+    await carrier.release(number)
+    assert harness.held(sandbox) == []
+    assert await carrier.find(bought.number, MARK) is None
+    assert await carrier.lookup(bought.number) is None
+    for attempt in (carrier.release(number), carrier.restore(number, bought.urls)):
+        with pytest.raises(Missing, match="not in this account"):
+            await attempt
+    if carrier.capabilities.owner_mark:
+        with pytest.raises(Missing, match="not in this account"):
+            await carrier.mark(number, OTHER_MARK)
+
+
+async def test_no_request_about_a_number_leaves_out_which(
     harness: Harness, sandbox: SandboxServer, carrier: Carrier, offer: Offer
 ) -> None:
     bought = await carrier.buy(offer, MARK)
-    await carrier.release(bought)
-    assert harness.held(sandbox) == []
-    assert await carrier.find(bought.number, MARK) is None
-    await carrier.release(bought)
-    await carrier.restore(bought, bought.urls)
+    nameless = OwnedNumber(bought.number, "")
+    await carrier.mark(nameless, OTHER_MARK)
+    await carrier.restore(nameless, {})
+    await carrier.release(nameless)
+    seen = sandbox.requests(provider=harness.name)
+    assert not [r for r in seen if r["path"].endswith(("/", "/.json")) or "country=&" in r["body"] + "&"]
+
+
+async def test_a_number_is_told_with_its_account_and_where_it_was_sold(
+    harness: Harness, carrier: Carrier, offer: Offer
+) -> None:
+    bought = await carrier.buy(offer, MARK)
+    assert (bought.country, bought.number_type) == (harness.country, NumberType.LOCAL)
+    assert (bought.monthly_price, bought.currency) == (offer.monthly_price, offer.currency)
+    assert bought.account == await carrier.account_id()
+    looked = await carrier.lookup(bought.number)
+    assert looked is not None
+    assert (looked.ref, looked.account, looked.country in (None, harness.country)) == (bought.ref, bought.account, True)
+
+
+async def test_a_number_of_another_account_is_not_ours(
+    harness: Harness, sandbox: SandboxServer, carrier: Carrier
+) -> None:
+    harness.give(sandbox, "0ther", "+14155550177")
+    assert await carrier.lookup(E164("+14155550177")) is None
+    assert await carrier.account_id() == await carrier.account_id()
+
+
+async def test_a_mark_is_written_on_a_number_that_is_held(
+    harness: Harness, sandbox: SandboxServer, carrier: Carrier
+) -> None:
+    harness.give(sandbox, harness.account, "+14155550177")
+    number = await carrier.lookup(E164("+14155550177"))
+    assert number is not None
+    marked = await carrier.mark(number, MARK)
+    assert marked == await carrier.lookup(number.number)
+    assert marked.mark_text == (str(MARK) if carrier.capabilities.owner_mark else number.mark_text)
+
+
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 503}, {"kind": "status", "status": 429}], ids=str)
+async def test_a_lookup_that_fails_is_an_error_and_not_missing(
+    harness: Harness, sandbox: SandboxServer, carrier: Carrier, offer: Offer, fault: dict[str, Any]
+) -> None:
+    bought = await carrier.buy(offer, MARK)
+    harness.fault(sandbox, harness.listing, **fault)
+    for attempt in (carrier.lookup(bought.number), carrier.release(OwnedNumber(bought.number, ""))):
+        with pytest.raises(RetryLater):
+            await attempt
+    assert harness.held(sandbox) == [bought.number]
 
 
 async def test_a_refused_release_is_no_success(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -12,6 +14,7 @@ from pydantic import SecretStr
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType
+from trunkline.errors import Missing
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,20 @@ class ImportSource:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Restored:
+    """What became of a number's settings: `number` as it stands now (its `used_by` is what answers it), and the names
+    of the settings that were written, none where all of them stood as they should."""
+
+    number: OwnedNumber
+    changed: tuple[str, ...] = ()
+
+
 class Carrier(Protocol):
     """One account at one carrier. Every method raises a ProviderError subclass, whose class says what to do next:
-    RetryLater (nothing happened), OutcomeUnknown (only from buy: look first), Rejected and its subclasses OfferGone and
-    TrialLimit (next offer, then next carrier), ActionRequired (a person must act)."""
+    RetryLater (nothing happened), OutcomeUnknown (only from buy: look first), Rejected and its subclasses OfferGone,
+    WrongNumber and TrialLimit (next offer, then next carrier), Missing (not in this account), ActionRequired (a person
+    must act). Nothing is said to be missing but by the carrier's own words, never by a page of something between."""
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
@@ -71,23 +84,46 @@ class Carrier(Protocol):
         Rejected if the carrier cannot serve these criteria at all."""
 
     async def buy(self, offer: Offer, mark: OwnerMark) -> OwnedNumber:
-        """Buy this exact number once, marked in the same request. Never retries and never asks for a substitute."""
+        """Buy this exact number once, marked in the same request. Never retries and never asks for a substitute.
+
+        OfferGone where the account holds it already, if the reply tells: only the caller knows whether an earlier
+        request of its own may have bought it. WrongNumber carries a number that was sold instead. Where a reply does
+        not tell a purchase from a number that was held before, the mark that `lookup` reads afterwards says whose it
+        is.
+        """
 
     async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
         """The truth about one purchase: the number that we hold and that is `number`, or that carries `mark` where
         `number` is None. None: we do not hold it (yet). RetryLater while an order for it is still under way."""
 
+    async def lookup(self, number: E164) -> OwnedNumber | None:
+        """The truth about one number, asked for by the number and compared exactly, all pages read.
+
+        None proves that the account of our keys does not hold it, and no more: it may have been given back, or be in an
+        account that these keys do not show. HeldElsewhere names the account that holds it where they do.
+        """
+
     def owned(self) -> AsyncIterator[OwnedNumber]:
         """Every number of the account: all pages, or an error; never a silent part."""
 
-    async def release(self, owned: OwnedNumber) -> None:
-        """Give the number back, which ends its monthly price. Already gone counts as success."""
+    async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
+        """Write the owner mark on a number that the account holds; the number as it stands then. A carrier without
+        owner marks (`Capabilities.owner_mark`) returns it as it is. Missing if the account does not hold it."""
 
-    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> None:
-        """Put back the settings that an import overwrote. Already gone counts as success."""
+    async def release(self, owned: OwnedNumber) -> None:
+        """Give the number back, which ends its monthly price. Without a `ref` it is looked up first. Missing if the
+        account does not hold it: whether that means "gone" is for the caller to find out, see `lookup`."""
+
+    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> Restored:
+        """Put back the settings that an import overwrote. `urls` is what they were, empty where that is not known:
+        then what leads to Vapi is taken off. What somebody else has set meanwhile is left alone, where the carrier
+        shows it. Missing if the account does not hold the number."""
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         """The types that the carrier sells in the country, empty where it sells none there, None if it cannot say."""
+
+    async def account_id(self) -> str:
+        """Which account the keys open: its id at the carrier, else a fingerprint of the keys. Never a secret."""
 
     async def account(self) -> AccountState | None:
         """The account, None where there is none of its own to ask about. ActionRequired if the keys are wrong."""
@@ -100,6 +136,38 @@ class Carrier(Protocol):
 def amount(value: Any) -> Decimal | None:
     """Money as a carrier writes it; None where that is no number."""
     try:
-        return Decimal(str(value))
+        money = Decimal(str(value))
     except InvalidOperation:
         return None
+    return money if money.is_finite() else None
+
+
+def due_at_once(value: Any) -> Decimal | None:
+    """What a carrier wants at once and on top of the first month; None where it wants nothing."""
+    return amount(value) or None
+
+
+def fingerprint(text: str) -> str:
+    """A name for what has no public id, by which it is recognised again."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def sold_as(owned: OwnedNumber, offer: Offer) -> OwnedNumber:
+    """A number that was just bought, with what its offer said of it."""
+    return replace(
+        owned,
+        country=offer.country,
+        number_type=offer.number_type,
+        monthly_price=offer.monthly_price,
+        currency=offer.currency,
+    )
+
+
+def not_in_account(number: str, **context: Any) -> Missing:
+    return Missing(f"{number} is not in this account", **context)
+
+
+def as_e164(text: Any) -> E164 | None:
+    """A number as a carrier writes it, with or without a plus, blanks or brackets; None where it is none."""
+    digits = re.sub(r"[\s().+-]", "", str(text))
+    return E164(f"+{digits}") if re.fullmatch(r"[1-9]\d{6,14}", digits) else None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
-from trunkline.carriers.base import AccountState, Capabilities, ImportSource
+from trunkline.carriers.base import AccountState, Capabilities, ImportSource, Restored, fingerprint, not_in_account
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType, parse_number
-from trunkline.errors import InvalidInput, Rejected, SettingsError
+from trunkline.errors import ActionRequired, InvalidInput, Rejected, SettingsError
 from trunkline.providers.account import Account
 from trunkline.settings import Settings
 
@@ -32,6 +31,7 @@ class ByoCarrier:
         self._numbers = configured_numbers(settings.byo_numbers)
         self._gateways = gateways(settings.byo_gateway_ips)
         self._credential_id = settings.byo_vapi_credential_id
+        self._account = f"byo-{fingerprint(','.join(self._gateways) or self._credential_id or '')}"
         if not self._gateways and not self._credential_id:
             raise SettingsError("BYO_NUMBERS needs BYO_GATEWAY_IPS, or BYO_VAPI_CREDENTIAL_ID of a trunk made in Vapi")
 
@@ -46,29 +46,53 @@ class ByoCarrier:
         raise Rejected(NOTHING_FOR_SALE, provider=self.name, operation="buy")
 
     async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
-        return OwnedNumber(number, number) if number in self._numbers and number is not None else None
+        return await self.lookup(number) if number is not None else None
+
+    async def lookup(self, number: E164) -> OwnedNumber | None:
+        return OwnedNumber(number, number, account=self._account) if number in self._numbers else None
 
     async def owned(self) -> AsyncIterator[OwnedNumber]:
         for number in self._numbers:
-            yield OwnedNumber(number, number)
+            yield OwnedNumber(number, number, account=self._account)
+
+    async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
+        """There is nobody's record to write it in."""
+        return owned
 
     async def release(self, owned: OwnedNumber) -> None:
-        """Nothing to give back: the number stays yours, and is found again until it is taken out of BYO_NUMBERS."""
+        """ActionRequired while the number is listed: nobody else can take it off your trunk."""
+        await self._listed(owned, "release")
+        raise ActionRequired(
+            f"{owned.number} is on your own SIP trunk and is not given back by us",
+            provider=self.name,
+            operation="release",
+            hint="take it out of BYO_NUMBERS",
+        )
 
-    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> None:
+    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> Restored:
         """An import changes nothing on the trunk."""
+        return Restored(await self._listed(owned, "restore"))
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return frozenset()
+
+    async def account_id(self) -> str:
+        """A fingerprint of the trunk: of its gateways, or of the credential that stands for them."""
+        return self._account
 
     async def account(self) -> AccountState | None:
         """The trunk is yours."""
         return None
 
     def import_source(self) -> ImportSource:
-        fingerprint = hashlib.sha256(",".join(self._gateways).encode()).hexdigest()[:8]
         details = {"gateways": [{"ip": ip} for ip in self._gateways]}
-        return ImportSource("byo-phone-number", f"byo-{fingerprint}", {}, False, self._credential_id, details)
+        return ImportSource("byo-phone-number", self._account, {}, False, self._credential_id, details)
+
+    async def _listed(self, owned: OwnedNumber, operation: str) -> OwnedNumber:
+        listed = await self.lookup(owned.number)
+        if listed is None:
+            raise not_in_account(owned.number, provider=self.name, operation=operation)
+        return listed
 
     async def close(self) -> None:
         """No connection is held."""

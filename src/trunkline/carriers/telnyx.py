@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any, ClassVar
 
 import phonenumbers
 
-from trunkline.carriers.base import AccountState, Capabilities, ImportSource, amount
+from trunkline.carriers.base import (
+    AccountState,
+    Capabilities,
+    ImportSource,
+    Restored,
+    amount,
+    as_e164,
+    fingerprint,
+    not_in_account,
+    sold_as,
+)
+from trunkline.carriers.telnyx_wire import (
+    ENDED,
+    NOT_HELD,
+    AlreadyHeld,
+    NotSearched,
+    age,
+    normal,
+    number_of,
+    order_of,
+    read_offer,
+    read_owned,
+    refusal,
+    rows_of,
+    status_of,
+    wants_papers,
+)
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType, country_of
@@ -27,9 +50,8 @@ from trunkline.errors import (
     Rejected,
     RetryLater,
     SettingsError,
-    TrialLimit,
+    WrongNumber,
 )
-from trunkline.logs import REDACTOR
 from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient, Reply
 from trunkline.settings import Settings, by_country
@@ -37,38 +59,6 @@ from trunkline.settings import Settings, by_country
 PAGE = 250
 MOST_OFFERS = 50
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
-ENDED = {"failure", "failed", "cancelled", "canceled", "deleted"}
-# Telnyx lists numbers that it has not delivered yet, and some that have left the account.
-NOT_HELD = {"purchase-pending", "purchase-failed", "port-pending", "port-failed", "deleted", "ported-out"}
-
-KEYS = "check TELNYX_API_KEY: it must be a live key with permission for numbers"
-ACCOUNT = "put the account in order in the Telnyx portal"
-CREDIT = "add credit to the Telnyx account"
-LOCKED = "lift the deletion lock of the number in the Telnyx portal"
-
-
-class NotSearched(OfferGone):
-    """85000: an order is taken only for a number that this account was recently shown by a search."""
-
-
-class AlreadyHeld(OfferGone):
-    """409: some account, perhaps ours, owns the number (observed by Telnyx's own CLI)."""
-
-
-# By Telnyx's code, and by the HTTP status where no code is known.
-REFUSALS: dict[str, tuple[type[ProviderError], str | None]] = {
-    **dict.fromkeys(("10006", "10009", "10010", "20001", "20002", "20003", "20008"), (ActionRequired, KEYS)),
-    **dict.fromkeys(("20012", "20013", "20014", "20016", "20017"), (ActionRequired, ACCOUNT)),
-    **dict.fromkeys(("20100", "402"), (ActionRequired, CREDIT)),
-    **dict.fromkeys(("401", "403"), (ActionRequired, KEYS)),
-    **dict.fromkeys(("10005", "404"), (Missing, None)),
-    **dict.fromkeys(("10038", "10039"), (TrialLimit, None)),
-    **dict.fromkeys(("85001", "85006", "85007"), (OfferGone, None)),
-    "10021": (ActionRequired, LOCKED),
-    "10036": (RetryLater, None),
-    "85000": (NotSearched, None),
-    "409": (AlreadyHeld, None),
-}
 
 
 class TelnyxCarrier:
@@ -85,6 +75,7 @@ class TelnyxCarrier:
         if settings.telnyx_api_key is None:
             raise SettingsError("Telnyx needs TELNYX_API_KEY")
         self._key = settings.telnyx_api_key
+        self._account = f"telnyx-{fingerprint(self._key.get_secret_value())}"
         self._groups = settings.telnyx_requirement_group_id
         self._credential_id = settings.telnyx_vapi_credential_id
         self._patience = settings.provider_timeout_seconds
@@ -122,8 +113,14 @@ class TelnyxCarrier:
             held = await self.find(offer.number, mark)
             if held is None or held.mark_text != str(mark):
                 raise
-            return held
-        return await self._completed(order, offer.number, offer.country, mark)
+            return sold_as(held, offer)
+        ordered = as_e164(order["phone_numbers"][0].get("phone_number"))
+        if ordered is None:
+            raise self._unknown("Telnyx's answer cannot be read")
+        if ordered != offer.number:
+            detail = f"Telnyx took an order for {ordered} instead of {offer.number}"
+            raise WrongNumber(detail, self._bought(ordered, mark), provider=self.name, operation="number_orders.create")
+        return sold_as(await self._completed(order, offer.number, offer.country, mark), offer)
 
     async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
         """First the orders that carry the mark, then the numbers.
@@ -141,41 +138,45 @@ class TelnyxCarrier:
             return replace(held, mark_text=held.mark_text or str(mark))
         if succeeded and age(succeeded) <= self._listing_lag:
             bought = number or E164(succeeded["phone_numbers"][0]["phone_number"])
-            return OwnedNumber(bought, bought, mark_text=str(mark))
+            return self._bought(bought, mark)
         if held is None and any(status_of(order) == "pending" for order in orders):
             raise RetryLater("the Telnyx order is still pending", provider=self.name, operation="find")
         return held
 
+    async def lookup(self, number: E164) -> OwnedNumber | None:
+        return await self._listed(number, None)
+
     async def owned(self) -> AsyncIterator[OwnedNumber]:
         async for row in self._numbers({}):
-            if normal(row.get("status")) not in NOT_HELD:
-                yield read_owned(row)
+            if normal(row.get("status")) not in NOT_HELD and as_e164(row["phone_number"]):
+                yield read_owned(row, self._account)
+
+    async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
+        reply = await self._change("phone_numbers.update", "PATCH", owned, {"customer_reference": str(mark)})
+        return read_owned(number_of(reply), self._account)
 
     async def release(self, owned: OwnedNumber) -> None:
-        ref = owned.ref
-        if not ref.isdigit():
-            held = await self._listed(owned.number, None)
-            if held is None:
-                return
-            ref = held.ref
-        try:
-            await self._client.request("phone_numbers.delete", "DELETE", f"/phone_numbers/{ref}")
-        except Missing:
-            return
+        await self._change("phone_numbers.delete", "DELETE", owned)
 
-    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> None:
+    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> Restored:
+        """Telnyx's documents name a string for a connection and no way to clear it; an empty one is what we send."""
         held = await self._listed(owned.number, None)
-        before = urls.get("connection_id")
-        if held is None or before is None or held.urls["connection_id"] == before:
-            return
-        try:
-            path = f"/phone_numbers/{held.ref}"
-            await self._client.request("phone_numbers.update", "PATCH", path, json={"connection_id": before})
-        except Missing:
-            return
+        if held is None:
+            raise self._not_here(owned, "phone_numbers.list")
+        now, before = held.urls["connection_id"], urls.get("connection_id")
+        if before in (None, now):
+            before = "" if held.by_vapi else now
+        if before == now:
+            return Restored(held)
+        reply = await self._change("phone_numbers.update", "PATCH", held, {"connection_id": before})
+        return Restored(read_owned(number_of(reply), self._account), ("connection_id",))
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return None
+
+    async def account_id(self) -> str:
+        """Telnyx keys have no public id: the account is known by a fingerprint of the key."""
+        return self._account
 
     async def account(self) -> AccountState:
         reply = await self._client.request("balance.get", "GET", "/balance")
@@ -183,12 +184,27 @@ class TelnyxCarrier:
         return AccountState(balance=amount(row.get("balance")), currency=row.get("currency"))
 
     def import_source(self) -> ImportSource:
-        """Telnyx keys have no public id: the account is known by a fingerprint of the key."""
-        fingerprint = hashlib.sha256(self._key.get_secret_value().encode()).hexdigest()[:8]
-        return ImportSource("telnyx", f"telnyx-{fingerprint}", {"apiKey": self._key}, credential_id=self._credential_id)
+        return ImportSource("telnyx", self._account, {"apiKey": self._key}, credential_id=self._credential_id)
 
     async def close(self) -> None:
         await self._client.close()
+
+    def _bought(self, number: E164, mark: OwnerMark) -> OwnedNumber:
+        """A number whose order has succeeded and that is not listed yet. Telnyx takes a number for an id."""
+        return OwnedNumber(number, number, mark_text=str(mark), account=self._account)
+
+    def _not_here(self, owned: OwnedNumber, operation: str) -> Missing:
+        return not_in_account(owned.number, provider=self.name, operation=operation)
+
+    async def _change(self, operation: str, method: str, owned: OwnedNumber, body: Any = None) -> Reply:
+        """One request about one number of the account, by its id: a path without one would be another resource."""
+        held = owned if owned.ref.isdigit() else await self._listed(owned.number, None)
+        if held is None:
+            raise self._not_here(owned, operation)
+        try:
+            return await self._client.request(operation, method, f"/phone_numbers/{held.ref}", json=body)
+        except Missing:
+            raise self._not_here(owned, operation) from None
 
     async def _available(self, filters: Mapping[str, str | None], digits: dict[str, str]) -> list[dict[str, Any]]:
         """Held numbers are left out: they are those that this account has just released."""
@@ -246,7 +262,7 @@ class TelnyxCarrier:
             if status_of(order) in ENDED:
                 raise OfferGone(f"the Telnyx order for {number} ended as {status_of(order)}", provider=self.name)
         if status_of(order) == "success":
-            return OwnedNumber(number, number, mark_text=str(mark))
+            return self._bought(number, mark)
         raise self._unknown("the Telnyx order is still pending")
 
     async def _cancelled(self, order: dict[str, Any]) -> ActionRequired:
@@ -289,9 +305,9 @@ class TelnyxCarrier:
         (its document: other characters give no results), so the answer is compared exactly."""
         by = {"filter[phone_number]": number.lstrip("+")} if number else {"filter[customer_reference]": str(mark)}
         async for row in self._numbers(by):
-            same = row["phone_number"] == number if number else row.get("customer_reference") == str(mark)
+            same = as_e164(row["phone_number"]) == number if number else row.get("customer_reference") == str(mark)
             if same and normal(row.get("status")) not in NOT_HELD:
-                return read_owned(row)
+                return read_owned(row, self._account)
         return None
 
     async def _numbers(self, filters: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
@@ -317,80 +333,3 @@ class TelnyxCarrier:
 
     def _unknown(self, detail: str) -> OutcomeUnknown:
         return OutcomeUnknown(detail, provider=self.name, operation="number_orders.create")
-
-
-def refusal(reply: Reply) -> ProviderError:
-    """Telnyx's errors by the first code that we know, else by the status."""
-    listed = reply.body.get("errors") if isinstance(reply.body, dict) else None
-    errors = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
-    known = next((e for e in errors if str(e.get("code")) in REFUSALS), None)
-    said = known or (errors[0] if errors else {})
-    code = str(said["code"]) if "code" in said else None
-    kind, hint = REFUSALS.get(str(code) if known else str(reply.status), (Rejected, None))
-    words = REDACTOR.text(": ".join(str(said[key]) for key in ("title", "detail") if said.get(key)))[:300]
-    return kind(f"Telnyx: {words or f'refused ({reply.status})'}", vendor_code=code, hint=hint)
-
-
-def rows_of(reply: Reply, *needed: str) -> list[dict[str, Any]]:
-    rows = reply.body.get("data") if isinstance(reply.body, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and all(map(row.get, needed)) for row in rows):
-        raise RetryLater("Telnyx's answer cannot be read", provider="telnyx")
-    return rows
-
-
-def order_of(reply: Reply) -> dict[str, Any]:
-    order = reply.body.get("data") if isinstance(reply.body, dict) else None
-    if not isinstance(order, dict) or not order.get("id") or not order.get("phone_numbers"):
-        raise RetryLater("Telnyx's answer cannot be read", provider="telnyx")
-    return order
-
-
-def normal(status: Any) -> str:
-    """Older pages of Telnyx write underscores where the present API writes dashes."""
-    return str(status or "").lower().replace("_", "-")
-
-
-def status_of(order: dict[str, Any]) -> str:
-    """The order's status; that of its line where the line has ended and the order does not say so yet."""
-    lines = order.get("phone_numbers") or [{}]
-    ends = [s for key in ("status", "requirements_status") if (s := normal(lines[0].get(key))) in ENDED]
-    return ends[0] if ends else normal(order.get("status"))
-
-
-def wants_papers(order: dict[str, Any]) -> bool:
-    return status_of(order) == "pending" and order.get("requirements_met") is False
-
-
-def age(order: dict[str, Any]) -> float:
-    """Seconds since the order last changed."""
-    text = order.get("updated_at") or order.get("created_at")
-    try:
-        changed = datetime.fromisoformat(str(text))
-    except ValueError:
-        return float("inf")
-    return (datetime.now(UTC) - changed.replace(tzinfo=changed.tzinfo or UTC)).total_seconds()
-
-
-def read_offer(row: dict[str, Any], country: str, kind: NumberType) -> Offer | None:
-    """None for what is not on offer as asked: redacted numbers (a trial sees +49351xxxxxxx), numbers of elsewhere
-    that Telnyx mixes in (best_effort), and numbers without voice."""
-    number = str(row.get("phone_number", ""))
-    features = {feature.get("name") for feature in row.get("features") or []}
-    if not re.fullmatch(r"\+\d{7,15}", number) or row.get("best_effort") or (features and "voice" not in features):
-        return None
-    cost = row.get("cost_information") or {}
-    price = amount(cost.get("monthly_cost"))
-    return Offer(E164(number), country, kind, price, cost.get("currency") if price is not None else None)
-
-
-def read_owned(row: dict[str, Any]) -> OwnedNumber:
-    connection = row.get("connection_id") or ""
-    status = normal(row.get("status"))
-    return OwnedNumber(
-        number=E164(row["phone_number"]),
-        ref=str(row["id"]),
-        mark_text=row.get("customer_reference") or "",
-        used_by=f"connection {row.get('connection_name') or connection}" if connection else None,
-        urls={"connection_id": connection},
-        warnings=() if status == "active" else (f"Telnyx says that the number is {status}",),
-    )

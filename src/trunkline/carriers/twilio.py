@@ -2,65 +2,60 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from trunkline.carriers.base import AccountState, Capabilities, ImportSource, amount
+from trunkline.carriers.base import (
+    AccountState,
+    Capabilities,
+    ImportSource,
+    Restored,
+    amount,
+    as_e164,
+    not_in_account,
+    sold_as,
+)
+from trunkline.carriers.twilio_wire import (
+    ADDRESS_CODES,
+    BUNDLE_CODES,
+    TYPES,
+    URLS,
+    can,
+    owned_number,
+    refusal,
+    rows_of,
+    settings_before,
+    unreadable,
+)
 from trunkline.domain.choosing import AREA_CODE_COUNTRIES, Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark, parse_mark
 from trunkline.domain.numbers import E164, NumberType, national_form
 from trunkline.errors import (
     ActionRequired,
+    HeldElsewhere,
     Missing,
     OfferGone,
     OutcomeUnknown,
     ProviderError,
     Rejected,
-    RetryLater,
     SettingsError,
-    TrialLimit,
+    WrongNumber,
 )
 from trunkline.memo import Memo
 from trunkline.providers.account import Account
-from trunkline.providers.http import ProviderClient, Reply, short_text
+from trunkline.providers.http import ProviderClient
 from trunkline.settings import Settings, by_country
 
-# In the order in which they are tried where the type does not matter and the country sells no local numbers.
-TYPES = {
-    NumberType.LOCAL: "Local",
-    NumberType.MOBILE: "Mobile",
-    NumberType.NATIONAL: "National",
-    NumberType.TOLL_FREE: "TollFree",
-}
-# The settings of a number that Vapi's import overwrites, and the form fields that set them.
-URLS = {
-    "voice_url": "VoiceUrl",
-    "voice_method": "VoiceMethod",
-    "sms_url": "SmsUrl",
-    "sms_method": "SmsMethod",
-    "status_callback": "StatusCallback",
-    "status_callback_method": "StatusCallbackMethod",
-}
+ROOT = "/2010-04-01/Accounts"
 KINDS: dict[str, Literal["trial", "full"]] = {"Trial": "trial", "Full": "full"}
 DAY = 86_400.0
 PRICES_AGAIN = 600.0
 PRICES_TIMEOUT = 5.0
-
-ADDRESS_CODES = {21613, 21615, 21631}
-BUNDLE_CODES = {21649, 21650, 21651}
-ACCOUNT_CODES = {
-    10001: "the Twilio account is not active: add funds or settle its state in the Twilio console",
-    20003: "check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key); the account must be active",
-    20005: "the Twilio account is not active: add funds or settle its state in the Twilio console",
-    20006: "give the API key the permission to manage phone numbers, or use the account's auth token",
-    20008: "these are Twilio's test credentials: use the live ones",
-    22300: "Twilio keeps this account from buying numbers: ask Twilio's support",
-    70051: "give the API key the permission to manage phone numbers, or use the account's auth token",
-}
 
 
 class TwilioCarrier:
@@ -78,7 +73,7 @@ class TwilioCarrier:
             raise SettingsError("Twilio needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or an API key with its secret")
         self._settings = settings
         self._sid = settings.twilio_account_sid or ""
-        self._base = f"/2010-04-01/Accounts/{self._sid}"
+        self._base = f"{ROOT}/{self._sid}"
         account, login = account or Account.of(self.name, settings), self._login()
         self._api = ProviderClient(account, settings.twilio_base_url, auth=login, classify=refusal)
         self._pricing = ProviderClient(account, settings.twilio_pricing_base_url, auth=login, classify=refusal)
@@ -134,32 +129,51 @@ class TwilioCarrier:
             self._name_papers(error, offer)
             raise
         row = reply.body
-        if not isinstance(row, dict) or not row.get("sid") or row.get("phone_number") != number:
+        if not isinstance(row, dict) or not row.get("sid") or not row.get("phone_number"):
             raise OutcomeUnknown("Twilio's reply cannot be read", provider="twilio", operation="buy")
-        return await self._ours(owned_number(row), mark)
+        sold = owned_number(row)
+        if sold.number != number:
+            detail = f"Twilio sold {sold.number} instead of {number}"
+            raise WrongNumber(detail, sold, provider="twilio", operation="buy")
+        return sold_as(await self._ours(sold, mark), offer)
 
     async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
-        """Twilio's PhoneNumber filter also matches parts of a number, so each answer is compared exactly."""
-        query = {"FriendlyName": str(mark)} if number is None else {"PhoneNumber": str(number)}
-        async for owned in self._held("find", query):
-            if owned.number == number or (number is None and owned.mark_text == str(mark)):
+        if number is not None:
+            return await self._by_number("find", number, self._sid)
+        async for owned in self._held("find", {"FriendlyName": str(mark)}, self._sid):
+            if owned.mark_text == str(mark):
                 return owned
         return None
 
+    async def lookup(self, number: E164) -> OwnedNumber | None:
+        held = await self._by_number("lookup", number, self._sid)
+        if held is None:
+            await self._refuse_elsewhere(number)
+        return held
+
     def owned(self) -> AsyncIterator[OwnedNumber]:
-        return self._held("owned", {"PageSize": "1000"})
+        return self._held("owned", {"PageSize": "1000"}, self._sid)
+
+    async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
+        return owned_number(await self._change("mark", "POST", owned, {"FriendlyName": str(mark)}))
 
     async def release(self, owned: OwnedNumber) -> None:
-        await self._unless_gone("release", "DELETE", owned, None)
+        await self._change("release", "DELETE", owned)
 
-    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> None:
-        """An empty URL clears it; a method is sent only where it was set."""
-        form = {URLS[name]: url for name, url in urls.items() if name in URLS and (url or not name.endswith("method"))}
-        if form:
-            await self._unless_gone("restore", "POST", owned, form)
+    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> Restored:
+        """An empty URL clears it."""
+        held = owned_number(await self._change("restore", "GET", owned))
+        form = settings_before(urls, held.urls)
+        if not form:
+            return Restored(held)
+        row = await self._change("restore", "POST", held, form)
+        return Restored(owned_number(row), tuple(name for name, field in URLS.items() if field in form))
 
     async def offered_types(self, country: str) -> frozenset[NumberType]:
         return await self._types.get(country, lambda: self._ask_types(country))
+
+    async def account_id(self) -> str:
+        return self._sid
 
     async def account(self) -> AccountState:
         """A Standard API key may not read the account (Twilio's documents), so one that is refused is tried on the
@@ -241,36 +255,82 @@ class TwilioCarrier:
         """The number, if it can have come from this purchase or was idle and free to take. A number that something
         answers was bought before by someone else who shares the account: if our mark has just overwritten theirs,
         it is taken off again, so that nobody reads the number as ours."""
-        found = parse_mark(owned.mark_text)
-        if owned.used_by is None and (found is None or found.installation == mark.installation):
+        theirs = parse_mark(owned.mark_text)
+        if owned.used_by is None and (theirs is None or theirs.installation == mark.installation):
             return owned
-        if found == mark:
-            await self._unless_gone("unmark", "POST", owned, {"FriendlyName": national_form(owned.number)})
+        if theirs == mark:
+            await self._change("unmark", "POST", owned, {"FriendlyName": national_form(owned.number)})
         raise OfferGone(
             f"the Twilio account already holds {owned.number} for something else", provider="twilio", operation="buy"
         )
 
-    async def _held(self, operation: str, query: dict[str, str]) -> AsyncIterator[OwnedNumber]:
-        path, params = f"{self._base}/IncomingPhoneNumbers.json", dict(query) or None
+    async def _by_number(self, operation: str, number: E164, account: str) -> OwnedNumber | None:
+        """Twilio's PhoneNumber filter also matches parts of a number, so each answer is compared exactly."""
+        async for owned in self._held(operation, {"PhoneNumber": str(number)}, account):
+            if owned.number == number:
+                return owned
+        return None
+
+    async def _refuse_elsewhere(self, number: E164) -> None:
+        """HeldElsewhere if one of our subaccounts holds the number. An API key may not list accounts, and a subaccount
+        has none of its own: then nothing is known of others."""
+        try:
+            rows = [row async for row in self._rows("accounts", ROOT, "accounts", {"PageSize": "1000"}, ("sid",))]
+        except ActionRequired:
+            return
+        others = [row["sid"] for row in rows if row["sid"] != self._sid and row.get("status") != "closed"]
+        for held in await asyncio.gather(*(self._by_number("lookup", number, other) for other in others)):
+            if held is not None:
+                raise HeldElsewhere(
+                    f"{number} is not in the Twilio account {self._sid} but in its subaccount {held.account}",
+                    held.account,
+                    provider="twilio",
+                    operation="lookup",
+                    hint=f"move it back to {self._sid} in the Twilio console, or release it there",
+                )
+
+    async def _held(self, operation: str, query: dict[str, str], account: str) -> AsyncIterator[OwnedNumber]:
+        """All numbers that a list shows; what is no telephone number is left out."""
+        path = f"{ROOT}/{account}/IncomingPhoneNumbers"
+        async for row in self._rows(operation, path, "incoming_phone_numbers", query, ("phone_number", "sid")):
+            if as_e164(row["phone_number"]):
+                yield owned_number(row)
+
+    async def _rows(
+        self, operation: str, path: str, key: str, query: dict[str, str], needed: tuple[str, ...]
+    ) -> AsyncIterator[dict[str, Any]]:
+        page, params = f"{path}.json", dict(query) or None
         seen: set[str] = set()
         while True:
-            reply = await self._api.request(operation, "GET", path, params=params)
-            for row in rows_of(reply, "incoming_phone_numbers", operation, ("phone_number", "sid")):
-                yield owned_number(row)
-            seen.add(path)
+            reply = await self._api.request(operation, "GET", page, params=params)
+            for row in rows_of(reply, key, operation, needed):
+                yield row
+            seen.add(page)
             following = reply.body.get("next_page_uri", "")
             if following is None:
                 return
             # Only our own listing may follow: the login must not be sent anywhere else, nor one page read for ever.
-            if not str(following).startswith(f"{self._base}/IncomingPhoneNumbers") or following in seen:
+            if not str(following).startswith(path) or following in seen:
                 raise unreadable(operation)
-            path, params = following, None
+            page, params = following, None
 
-    async def _unless_gone(self, operation: str, method: str, owned: OwnedNumber, form: dict[str, str] | None) -> None:
+    async def _change(
+        self, operation: str, method: str, owned: OwnedNumber, form: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        """One request about one number of the account, by its sid: a path without one would be another resource."""
+        where = {"provider": "twilio", "operation": operation}
+        held = owned if re.fullmatch(r"PN\w+", owned.ref) else await self._by_number(operation, owned.number, self._sid)
+        if held is None:
+            raise not_in_account(owned.number, **where)
         try:
-            await self._api.request(operation, method, f"{self._base}/IncomingPhoneNumbers/{owned.ref}.json", form=form)
-        except Missing:
-            return
+            reply = await self._api.request(
+                operation, method, f"{self._base}/IncomingPhoneNumbers/{held.ref}.json", form=form
+            )
+        except Missing as error:
+            raise not_in_account(owned.number, vendor_code=error.vendor_code, **where) from None
+        if method != "DELETE" and not (isinstance(reply.body, dict) and reply.body.get("sid")):
+            raise unreadable(operation)
+        return reply.body or {}
 
     async def _read(self, operation: str, path: str) -> dict[str, Any]:
         reply = await self._api.request(operation, "GET", path)
@@ -303,91 +363,3 @@ class TwilioCarrier:
             }
         except (ProviderError, KeyError, TypeError, AttributeError, InvalidOperation):
             return {}
-
-
-def owned_number(row: dict[str, Any]) -> OwnedNumber:
-    """Twilio's record of a number that the account holds."""
-    trunk, application = row.get("trunk_sid"), row.get("voice_application_sid")
-    bypass = {"SIP trunk": trunk, "TwiML application": application}
-    return OwnedNumber(
-        number=E164(row["phone_number"]),
-        ref=row["sid"],
-        mark_text=row.get("friendly_name") or "",
-        used_by=used_by(row),
-        urls={name: row.get(name) or "" for name in URLS},
-        warnings=tuple(
-            f"calls go to the {what} {sid}, not to Vapi: take it off the number in Twilio"
-            for what, sid in bypass.items()
-            if sid
-        ),
-        voice=can(row, "voice"),
-    )
-
-
-def used_by(row: dict[str, Any]) -> str | None:
-    """What answers the number's calls or texts. Twilio's demo addresses, its default, count as nothing. Of a URL only
-    the host is told: the rest may hold a password."""
-    for name, what in (
-        ("trunk_sid", "the SIP trunk"),
-        ("voice_application_sid", "the application"),
-        ("sms_application_sid", "the application"),
-    ):
-        if row.get(name):
-            return f"{what} {row[name]}"
-    for name, what in (("voice_url", "calls"), ("sms_url", "texts")):
-        host = urlsplit(row.get(name) or "").hostname
-        if host and host != "demo.twilio.com":
-            return f"Vapi ({what})" if host.endswith(".vapi.ai") else f"{host} ({what})"
-    return None
-
-
-def can(row: dict[str, Any], ability: str) -> bool:
-    """Whether the number can do it. Twilio writes the names in different case from one list to the other."""
-    return any(name.lower() == ability and able for name, able in (row.get("capabilities") or {}).items())
-
-
-def rows_of(
-    reply: Reply, key: str, operation: str, needed: tuple[str, ...] = ("phone_number",)
-) -> list[dict[str, Any]]:
-    rows = reply.body.get(key) if isinstance(reply.body, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and all(map(row.get, needed)) for row in rows):
-        raise unreadable(operation)
-    return rows
-
-
-def unreadable(operation: str) -> RetryLater:
-    """An answer that is no list, or a page that leads nowhere: an error, never "no numbers"."""
-    return RetryLater("Twilio's answer cannot be read", provider="twilio", operation=operation)
-
-
-def refusal(reply: Reply) -> ProviderError | None:
-    """Twilio's error codes by what to do next; the general rule for what is not Twilio's own."""
-    body = reply.body if isinstance(reply.body, dict) else {}
-    code, text = body.get("code"), short_text(body)
-    if not isinstance(code, int):
-        return None
-    if code == 20404:
-        return Missing(f"Twilio has no such thing: {text}", vendor_code=str(code))
-    if code == 21422:
-        return OfferGone(f"Twilio no longer sells this number: {text}", vendor_code=str(code))
-    if code == 21404 and "verify" in text.lower():
-        # One code, two messages: this one is not the limit.
-        return ActionRequired(
-            f"Twilio wants a verified number first: {text}",
-            vendor_code=str(code),
-            hint="verify a phone number of your own in the Twilio console (Verified Caller IDs), then try again",
-        )
-    if code in (21404, 10002):
-        return TrialLimit(
-            f"the Twilio trial account may hold no further number: {text}",
-            vendor_code=str(code),
-            hint="upgrade the Twilio account, or release its number",
-        )
-    if code in ACCOUNT_CODES:
-        return ActionRequired(f"Twilio refuses: {text}", vendor_code=str(code), hint=ACCOUNT_CODES[code])
-    if code in ADDRESS_CODES | BUNDLE_CODES:
-        what = "an address" if code in ADDRESS_CODES else "a regulatory bundle"
-        return ActionRequired(f"Twilio wants {what} for this number: {text}", vendor_code=str(code))
-    if reply.status in (401, 403):
-        return None
-    return Rejected(f"Twilio refused the request ({code}): {text}", vendor_code=str(code))

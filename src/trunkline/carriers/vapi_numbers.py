@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, repeat
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from trunkline.carriers.base import AccountState, Capabilities, ImportSource
+from trunkline.carriers.base import (
+    AccountState,
+    Capabilities,
+    ImportSource,
+    Restored,
+    fingerprint,
+    not_in_account,
+    sold_as,
+)
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType
@@ -25,6 +34,7 @@ from trunkline.errors import (
     Role,
 )
 from trunkline.providers.account import Account
+from trunkline.providers.http import Reply
 from trunkline.providers.vapi import NoStock, VapiClient
 from trunkline.settings import Settings
 
@@ -49,6 +59,7 @@ class VapiCarrier:
     def __init__(self, settings: Settings, account: Account | None = None) -> None:
         self._activation = settings.activation_seconds
         self._api = VapiClient(settings, Role.CARRIER, account)
+        self._key = settings.vapi_api_key
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
@@ -75,7 +86,7 @@ class VapiCarrier:
             if refused.hint_code is None:
                 raise
             row = await self._create(refused.hint_code, mark)
-        return await self._arrived(row)
+        return sold_as(await self._arrived(row), offer)
 
     async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
         """By the number, else by the mark as the record's name.
@@ -91,7 +102,14 @@ class VapiCarrier:
                 return owned
             if row.get("number") or age(row) < self._activation:
                 raise self._api.named(RetryLater("the Vapi number is not active yet"), "find")
-            await self._delete(row["id"])
+            with suppress(Missing):
+                await self._api.request("phone_numbers.delete", "DELETE", f"/phone-number/{row['id']}")
+        return None
+
+    async def lookup(self, number: E164) -> OwnedNumber | None:
+        async for row in self._own("lookup", str(number)):
+            if row.get("number") == number:
+                return read_owned(row)
         return None
 
     async def owned(self) -> AsyncIterator[OwnedNumber]:
@@ -99,14 +117,28 @@ class VapiCarrier:
             if row.get("number"):
                 yield read_owned(row)
 
-    async def release(self, owned: OwnedNumber) -> None:
-        await self._delete(owned.ref)
+    async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
+        reply = await self._change("PATCH", owned, {"name": str(mark)})
+        return read_owned(self._api.record("phone_numbers.update", reply))
 
-    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> None:
+    async def release(self, owned: OwnedNumber) -> None:
+        await self._change("DELETE", owned)
+
+    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> Restored:
         """An import changes nothing: the number is in Vapi from the start."""
+        return Restored(await self._there(owned, "phone_numbers.list"))
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return frozenset({NumberType.LOCAL}) if country == "US" else frozenset()
+
+    async def account_id(self) -> str:
+        """The organisation, as any record of it says; a fingerprint of the key while it has none."""
+        for path in ("/phone-number", "/assistant"):
+            reply = await self._api.request("organisation", "GET", path, params={"limit": 1})
+            rows = reply.body if isinstance(reply.body, list) else []
+            if rows and isinstance(rows[0], dict) and rows[0].get("orgId"):
+                return str(rows[0]["orgId"])
+        return f"vapi-{fingerprint(self._key.get_secret_value() if self._key else '')}"
 
     async def account(self) -> AccountState | None:
         """The organisation at Vapi, of which Vapi's API tells no balance."""
@@ -138,11 +170,20 @@ class VapiCarrier:
                 raise self._unknown(f"the new Vapi number could not be followed: {error.detail}") from None
         raise self._unknown(f"the Vapi number is {row.get('status', 'without status')} and not ready")
 
-    async def _delete(self, ref: str) -> None:
+    async def _change(self, method: str, owned: OwnedNumber, body: dict[str, str] | None = None) -> Reply:
+        """One request about one record, by its id: a path without one would be another resource."""
+        operation = "phone_numbers.delete" if method == "DELETE" else "phone_numbers.update"
+        ref = owned.ref or (await self._there(owned, operation)).ref
         try:
-            await self._api.request("phone_numbers.delete", "DELETE", f"/phone-number/{ref}")
+            return await self._api.request(operation, method, f"/phone-number/{ref}", json=body)
         except Missing:
-            return
+            raise self._api.named(not_in_account(owned.number), operation) from None
+
+    async def _there(self, owned: OwnedNumber, operation: str) -> OwnedNumber:
+        held = await self.lookup(owned.number)
+        if held is None:
+            raise self._api.named(not_in_account(owned.number), operation)
+        return held
 
     async def _own(self, operation: str, search: str | None = None) -> AsyncIterator[dict[str, Any]]:
         async for row in self._api.numbers(operation, search):
@@ -183,6 +224,8 @@ def read_owned(row: dict[str, Any]) -> OwnedNumber:
         number=E164(row["number"]),
         ref=str(row["id"]),
         mark_text=row.get("name") or "",
+        account=str(row.get("orgId") or ""),
+        country="US",
         used_by=next((f"{what} {target}" for what, target in targets.items() if target), None),
         warnings=() if status == "active" else (f"Vapi says that the number is {status}",),
     )

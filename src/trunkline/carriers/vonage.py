@@ -8,7 +8,17 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
-from trunkline.carriers.base import AccountState, Capabilities, ImportSource, amount
+from trunkline.carriers.base import (
+    AccountState,
+    Capabilities,
+    ImportSource,
+    Restored,
+    amount,
+    as_e164,
+    due_at_once,
+    not_in_account,
+    sold_as,
+)
 from trunkline.domain.choosing import AREA_CODE_COUNTRIES, Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType
@@ -104,53 +114,68 @@ class VonageCarrier:
         return offers
 
     async def buy(self, offer: Offer, mark: OwnerMark) -> OwnedNumber:
-        """A 420 is decided by ownership, and where the number is not ours by the balance."""
+        """A 420 is decided by ownership, and where the number is not ours by the balance. A number that the account
+        holds already may be another buyer's, so it is not taken for bought."""
         number = offer.number
         if number is None:
             raise Rejected("Vonage sells exact numbers only", provider=self.name, operation="number.buy")
         try:
             await self._write("number.buy", offer.country, number, creates=True)
         except Failed as failed:
-            if held := await self.find(number, mark):
-                return held
+            if await self._row(number) is not None:
+                detail = f"the Vonage account already holds {number}"
+                raise OfferGone(detail, provider=self.name, operation="number.buy", vendor_code="420") from None
             raise await self._why(failed, offer) from None
-        return OwnedNumber(number, ref_of(offer.country, number), urls=dict.fromkeys(SETTINGS, ""))
+        bought = OwnedNumber(number, ref_of(offer.country, number), urls=dict.fromkeys(SETTINGS, ""), account=self._key)
+        return sold_as(bought, offer)
 
     async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
-        row = await self._row(number) if number is not None else None
-        return read_owned(row) if row is not None else None
+        return await self.lookup(number) if number is not None else None
+
+    async def lookup(self, number: E164) -> OwnedNumber | None:
+        row = await self._row(number)
+        return read_owned(row, self._key) if row is not None else None
 
     async def owned(self) -> AsyncIterator[OwnedNumber]:
         async for row in self._pages("account.numbers", "/account/numbers", {}):
-            yield read_owned(row)
+            if as_e164(row["msisdn"]):
+                yield read_owned(row, self._key)
+
+    async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
+        """Vonage stores no text of ours."""
+        return owned
 
     async def release(self, owned: OwnedNumber) -> None:
         """Cancelling a number that is not ours is the same 420 as any failure (its SDK's tests), so we look."""
-        country, _, _ = owned.ref.partition(":")
+        country = owned.ref.partition(":")[0] or (await self._there(owned, "number.cancel"))["country"]
         try:
             await self._write("number.cancel", country, owned.number)
         except Failed:
-            if await self._row(owned.number) is not None:
-                raise
+            await self._there(owned, "number.cancel")
+            raise
 
-    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> None:
-        """An update replaces what it does not name, so the present settings are read and sent along."""
-        row = await self._row(owned.number)
-        if row is None:
-            return
-        present = {name: str(row.get(name) or "") for name in SETTINGS}
+    async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> Restored:
+        """An update replaces what it does not name, so the present settings are read and sent along. Which application
+        is Vapi's cannot be told: where the old settings are not known, nothing is changed."""
+        row = await self._there(owned, "number.update")
+        present = settings_of(row)
         wanted = present | {name: value for name, value in urls.items() if name in SETTINGS}
         if wanted == present:
-            return
+            return Restored(read_owned(row, self._key))
+        form = {name: value for name, value in wanted.items() if value}
         try:
-            form = {name: value for name, value in wanted.items() if value}
             await self._write("number.update", row["country"], owned.number, form)
         except Failed:
-            if await self._row(owned.number) is not None:
-                raise
+            await self._there(owned, "number.update")
+            raise
+        changed = tuple(name for name in SETTINGS if wanted[name] != present[name])
+        return Restored(read_owned(row | wanted, self._key), changed)
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return None
+
+    async def account_id(self) -> str:
+        return self._key
 
     async def account(self) -> AccountState:
         return AccountState(balance=await self._balance(), currency=CURRENCY)
@@ -191,6 +216,13 @@ class VonageCarrier:
     async def _balance(self) -> Decimal | None:
         reply = await self._client.request("account.balance", "GET", "/account/get-balance")
         return amount(reply.body.get("value")) if isinstance(reply.body, dict) else None
+
+    async def _there(self, owned: OwnedNumber, operation: str) -> dict[str, Any]:
+        """The record of a number that we hold; Missing if we do not."""
+        row = await self._row(owned.number)
+        if row is None:
+            raise not_in_account(owned.number, provider=self.name, operation=operation)
+        return row
 
     async def _row(self, number: E164) -> dict[str, Any] | None:
         """Our record of exactly this number. The pattern also matches longer numbers."""
@@ -259,11 +291,16 @@ def read_offer(row: dict[str, Any], country: str, asked: NumberType | None) -> O
         return None
     if asked is None and kind is NumberType.TOLL_FREE:
         return None
-    price = amount(row.get("cost"))
-    return Offer(E164(f"+{row['msisdn']}"), country, kind, price, CURRENCY if price is not None else None)
+    price, at_once = amount(row.get("cost")), due_at_once(row.get("initialPrice"))
+    currency = CURRENCY if price is not None or at_once is not None else None
+    return Offer(E164(f"+{row['msisdn']}"), country, kind, price, currency, upfront_price=at_once)
 
 
-def read_owned(row: dict[str, Any]) -> OwnedNumber:
+def settings_of(row: dict[str, Any]) -> dict[str, str]:
+    return {name: str(row.get(name) or "") for name in SETTINGS}
+
+
+def read_owned(row: dict[str, Any], account: str) -> OwnedNumber:
     """A callback to a SIP address or a telephone wins over the application, Vapi's too, and silences it."""
     callback = row.get("voiceCallbackType")
     elsewhere = callback in ("sip", "tel")
@@ -282,9 +319,12 @@ def read_owned(row: dict[str, Any]) -> OwnedNumber:
         number=E164(f"+{row['msisdn']}"),
         ref=ref_of(row["country"], row["msisdn"]),
         used_by=used,
-        urls={name: str(row.get(name) or "") for name in SETTINGS},
+        urls=settings_of(row),
         warnings=(f"calls go to a {callback} callback, not to Vapi: take it off in the dashboard",)
         if elsewhere
         else (),
-        voice="VOICE" in (row.get("features") or ["VOICE"]),
+        voice="VOICE" in row.get("features", ["VOICE"]),
+        account=account,
+        country=row["country"],
+        number_type=next((kind for kind, name in TYPES.items() if name == row.get("type")), None),
     )

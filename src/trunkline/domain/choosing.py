@@ -9,6 +9,7 @@ from typing import Any
 
 from trunkline.countries import country_code, how_to_write
 from trunkline.domain.marks import parse_mark
+from trunkline.domain.money import money as money
 from trunkline.domain.numbers import E164, NumberType, country_of, type_of
 from trunkline.errors import InvalidInput
 
@@ -74,8 +75,9 @@ class Criteria:
 class Offer:
     """A number that a carrier has for sale. `number` is None only where the carrier chooses it (Vapi's own).
 
-    `monthly_price` is in `currency`, None where the carrier does not say. `needs` names papers that the carrier wants
-    for it: "address", "bundle". `token` is the carrier's own reference, opaque to everyone else.
+    `monthly_price` is in `currency`, None where the carrier does not say; so is `upfront_price`, which is due at once
+    and on top of the first month (None: nothing is). `needs` names papers that the carrier wants for it: "address",
+    "bundle". `token` is the carrier's own reference, opaque to everyone else.
     """
 
     number: E164 | None
@@ -85,18 +87,25 @@ class Offer:
     currency: str | None = None
     needs: tuple[str, ...] = ()
     token: str | None = None
+    upfront_price: Decimal | None = None
 
     def label(self) -> str:
         return self.number or f"a number chosen by the carrier in {self.country}"
 
+    def price(self) -> str:
+        """In words, with what is due at once."""
+        return money(self.monthly_price, self.currency, self.upfront_price)
+
 
 @dataclass(frozen=True)
 class OwnedNumber:
-    """A number that our carrier account holds. `ref` is the carrier's id of it.
+    """A number that a carrier account holds. `ref` is the carrier's id of it, `account` the account that holds it.
 
     `mark_text` is the free text in which an owner mark may stand. `used_by` says in words what already answers the
-    number (a URL, a trunk, an application), None where nothing does. `urls` are the settings that an import into Vapi
-    overwrites, kept so that they can be restored. `warnings` are things that would keep calls from arriving.
+    number (a URL, a trunk, an application), None where nothing does; `by_vapi`: Vapi does, and nothing else. `urls`
+    are the settings that an import into Vapi overwrites, kept so that they can be restored. `warnings` are things that
+    would keep calls from arriving. `country` is the one that the carrier names or sold it in, whatever the digits say.
+    `monthly_price` is in `currency`. What the carrier does not tell is None.
     """
 
     number: E164
@@ -106,13 +115,20 @@ class OwnedNumber:
     urls: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     voice: bool = True
+    account: str = ""
+    country: str | None = None
+    number_type: NumberType | None = None
+    monthly_price: Decimal | None = None
+    currency: str | None = None
+    by_vapi: bool = False
 
 
 def is_ours_to_use(owned: OwnedNumber, installation: str) -> bool:
-    """Ours by the mark, or unmarked and unused; another installation's mark makes it foreign."""
+    """Ours by the mark and answered by nothing but Vapi, or unmarked and unused. Another installation's mark makes it
+    foreign, and so does what somebody has pointed a number with our mark at."""
     mark = parse_mark(owned.mark_text)
     if mark is not None:
-        return mark.installation == installation
+        return mark.installation == installation and (owned.used_by is None or owned.by_vapi)
     return owned.used_by is None
 
 
@@ -128,17 +144,13 @@ def in_order(offers: list[Offer]) -> list[Offer]:
     return sorted(offers, key=lambda o: (bool(o.needs), o.monthly_price is None, o.monthly_price or 0))
 
 
-def money(amount: Decimal | None, currency: str | None) -> str:
-    """For people: "1.15 USD a month"."""
-    return "a price that the carrier does not state" if amount is None else f"{amount} {currency} a month"
-
-
 def plain_offer(offer: Offer) -> dict[str, Any]:
     return {
         "number": offer.number,
         "country": offer.country,
         "number_type": offer.number_type.value,
         "monthly_price": None if offer.monthly_price is None else str(offer.monthly_price),
+        "upfront_price": None if offer.upfront_price is None else str(offer.upfront_price),
         "currency": offer.currency,
         "needs": list(offer.needs),
     }

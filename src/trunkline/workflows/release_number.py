@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -12,7 +13,7 @@ from trunkline.db.debts import DebtKind
 from trunkline.db.models import Number, Release, utcnow
 from trunkline.domain.choosing import OwnedNumber
 from trunkline.domain.numbers import E164, NumberState
-from trunkline.errors import ActionRequired, Conflict, NumberInService, TrunklineError
+from trunkline.errors import ActionRequired, Conflict, Missing, NumberInService, TrunklineError
 from trunkline.workflows.run import Run
 from trunkline.workflows.services import Services
 
@@ -111,10 +112,11 @@ async def leave_carrier(run: Run, release: Release, row: Number) -> None:
         if carrier is None and row.carrier is not None and release.give_back:
             raise ActionRequired(f"{row.carrier} is not configured", hint=f"configure {row.carrier}")
         owned = OwnedNumber(E164(row.number), row.carrier_ref or "")
-        if carrier is not None and release.give_back:
-            await step.ask(lambda: carrier.release(owned))
-        elif carrier is not None:
-            await step.ask(lambda: carrier.restore(owned, dict(row.saved_urls or {})))
+        with suppress(Missing):
+            if carrier is not None and release.give_back:
+                await step.ask(lambda: carrier.release(owned))
+            elif carrier is not None:
+                await step.ask(lambda: carrier.restore(owned, dict(row.saved_urls or {})))
         done = (
             "given back to the carrier" if release.give_back else "kept in the carrier's account, old settings restored"
         )
