@@ -43,7 +43,7 @@ def account(sandbox: SandboxServer, **fields: Any) -> None:
 
 def add(sandbox: SandboxServer, number: str = NUMBER, **fields: Any) -> None:
     body = {"carrier": "vonage", "number": number, "account": ACCOUNT} | fields
-    sandbox.control.post("/numbers", json=body).raise_for_status()
+    sandbox.control.post("/numbers", params={"replace": "true"}, json=body).raise_for_status()
 
 
 def asked(sandbox: SandboxServer, operation: str) -> list[dict[str, Any]]:

@@ -270,7 +270,7 @@ def test_every_operation_is_logged_by_its_name(api: TwilioApi) -> None:
         "incoming_numbers.delete",
         "pricing.countries",
         "pricing.country",
-        "unknown",
+        "unserved",
     ]
 
 

@@ -67,9 +67,9 @@ class TwilioApi:
         return TwilioApi(self.sandbox, SUB, password=SUB_TOKEN)
 
     def sell(self, *numbers: str, **fields: Any) -> None:
-        """Put numbers up for sale, or with `account=` into somebody's hands."""
+        """Put numbers up for sale, or with `account=` into somebody's hands, whoever had them before."""
         rows = [{"carrier": "twilio", "number": number} | fields for number in numbers]
-        self.sandbox.control.post("/numbers", json=rows).raise_for_status()
+        self.sandbox.control.post("/numbers", params={"replace": "true"}, json=rows).raise_for_status()
 
 
 def refused(answer: httpx2.Response, code: int, message: str, status: int = 400) -> None:

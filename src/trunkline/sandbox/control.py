@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, fields
-from decimal import Decimal, InvalidOperation
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from trunkline.sandbox.app import Sandbox
-from trunkline.sandbox.faults import Fault
-from trunkline.sandbox.world import Account, Number
+from trunkline.sandbox.app import METHODS, Sandbox
+from trunkline.sandbox.faults import Fault, UnknownName
+from trunkline.sandbox.world import EXACT, Account, Number
 
-MONEY = {"balance", "price"}
 T = TypeVar("T")
+# What may be changed of a number that is there; the rest would be another number.
+CHANGEABLE = ("price", "currency", "upfront", "voice", "sms", "address", "bundle", "wire")
+NARROWING = ("carrier", "number", "country", "type", "account", "held")
 
 
 class BadControl(ValueError):
     """The control request is unusable; the text says which field and why."""
 
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
 
 def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
-    """Every control call; each answers JSON, 400 {"error"} for a bad request, 404 {"error"} for an unknown thing.
+    """Every control call; each answers JSON, {"error"} with 400 for a bad request, 404 for an unknown thing or path,
+    409 for a number that is held, 422 for a fault that could never apply.
 
     A vendor adds its own by a method `control_routes(sandbox)`.
     """
@@ -37,11 +44,14 @@ def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
         ("PUT", "/sandbox/accounts/{carrier}/{account}", control.put_account),
         ("GET", "/sandbox/numbers", control.list_numbers),
         ("POST", "/sandbox/numbers", control.add_numbers),
+        ("PATCH", "/sandbox/numbers", control.change_numbers),
         ("DELETE", "/sandbox/numbers", control.clear_stock),
+        ("GET", "/sandbox/operations", control.list_operations),
         ("GET", "/sandbox/faults", control.list_faults),
         ("POST", "/sandbox/faults", control.add_fault),
         ("DELETE", "/sandbox/faults", control.clear_faults),
         ("DELETE", "/sandbox/faults/{fault:int}", control.remove_fault),
+        ("GET", "/sandbox/switches", control.list_switches),
         ("PUT", "/sandbox/switches", control.put_switches),
         ("GET", "/sandbox/requests", control.list_requests),
         ("DELETE", "/sandbox/requests", control.clear_requests),
@@ -50,7 +60,11 @@ def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
     for vendor in sandbox.vendors.values():
         own: Callable[[Sandbox], list[BaseRoute]] | None = getattr(vendor, "control_routes", None)
         routes += own(sandbox) if own is not None else []
-    return routes
+    return [*routes, Route("/sandbox/{rest:path}", no_such_path, methods=METHODS)]
+
+
+async def no_such_path(request: Request) -> Response:
+    return JSONResponse({"error": f"no control path {request.method} {request.url.path}; see docs/sandbox.md"}, 404)
 
 
 def guarded(call: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -58,7 +72,7 @@ def guarded(call: Callable[[Request], Awaitable[Response]]) -> Callable[[Request
         try:
             return await call(request)
         except BadControl as error:
-            return JSONResponse({"error": str(error)}, 400)
+            return JSONResponse({"error": str(error)}, error.status)
 
     return endpoint
 
@@ -73,21 +87,29 @@ async def body_of(request: Request) -> Any:
 
 def build(kind: type[T], data: Any) -> T:
     """A dataclass from JSON; an unknown or unusable field is a BadControl that names it."""
-    if not isinstance(data, dict):
-        raise BadControl(f"expected an object, got {type(data).__name__}")
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    if unknown := set(data) - known:
-        raise BadControl(f"unknown field {sorted(unknown)[0]!r}; known are {', '.join(sorted(known))}")
-    values = dict(data)
-    for name in MONEY & set(values):
-        try:
-            values[name] = Decimal(str(values[name]))
-        except InvalidOperation:
-            raise BadControl(f"{name} is not an amount: {values[name]!r}") from None
     try:
-        return kind(**values)
-    except TypeError as error:
-        raise BadControl(str(error)) from None
+        built: T = ADAPTERS[kind].validate_python(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(map(str, first["loc"])) or "body"
+        known = ", ".join(getattr(kind, "__dataclass_fields__", {}))
+        hint = f"; known are {known}" if first["type"] == "unexpected_keyword_argument" else ""
+        raise BadControl(f"{name}: {first['msg']}{hint}") from None
+    return built
+
+
+@dataclass
+class Fresh:
+    """How a reset world is to be."""
+
+    __pydantic_config__ = EXACT
+
+    seed: int = 0
+    stock: bool = True
+
+
+# Made once: making one takes longer than a thousand numbers.
+ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Account, Number, Fault, Fresh)}
 
 
 def plain(value: Any) -> Any:
@@ -124,8 +146,8 @@ class Control:
         return JSONResponse({"status": "ok", "vendors": sorted(self.sandbox.vendors)})
 
     async def reset(self, request: Request) -> Response:
-        data = await body_of(request)
-        self.sandbox.reset(seed=int(data.get("seed", 0)), stock=bool(data.get("stock", True)))
+        """`{"seed": 0, "stock": true}` unless told: the faults' chance, and whether anything is for sale."""
+        self.sandbox.reset(**asdict(build(Fresh, await body_of(request))))
         return JSONResponse({"status": "reset"})
 
     async def put_account(self, request: Request) -> Response:
@@ -138,24 +160,54 @@ class Control:
         return JSONResponse(plain(asdict(account) | {"secret": "***"}))
 
     async def list_numbers(self, request: Request) -> Response:
-        """All numbers; `?carrier=` and `?held=true|false` narrow."""
-        query = request.query_params
-        numbers = [
-            asdict(n)
-            for n in self.sandbox.world.numbers.values()
-            if query.get("carrier", n.carrier) == n.carrier
-            and ("held" not in query or (query["held"] == "true") == (n.account is not None))
+        """All numbers; `?carrier=`, `number`, `country`, `type`, `account` and `held=true|false` narrow."""
+        return JSONResponse(plain([asdict(number) for number in self._narrowed(request)]))
+
+    def _narrowed(self, request: Request) -> list[Number]:
+        query = dict(request.query_params)
+        if unknown := set(query) - set(NARROWING):
+            raise BadControl(f"unknown filter {sorted(unknown)[0]!r}; known are {', '.join(NARROWING)}")
+        held = query.pop("held", None)
+        return [
+            number
+            for number in self.sandbox.world.numbers.values()
+            if all(getattr(number, name) == value for name, value in query.items())
+            and (held is None or (held == "true") == (number.account is not None))
         ]
-        return JSONResponse(plain(numbers))
+
+    async def change_numbers(self, request: Request) -> Response:
+        """Change a price, a currency or another field of CHANGEABLE of all numbers that the query leaves.
+
+        `wire` is merged into each number's record. Answers {"changed": how many}.
+        """
+        data = await body_of(request)
+        if not isinstance(data, dict) or not data or set(data) - set(CHANGEABLE):
+            raise BadControl(f"the body is an object with some of {', '.join(CHANGEABLE)}")
+        checked = build(Number, {"carrier": "any", "number": "any"} | data)
+        numbers = self._narrowed(request)
+        for number in numbers:
+            for name in set(data) - {"wire"}:
+                setattr(number, name, getattr(checked, name))
+            number.wire |= checked.wire
+        return JSONResponse({"changed": len(numbers)})
 
     async def add_numbers(self, request: Request) -> Response:
-        """Put numbers up for sale, or with `account` into an account's hands. One object or a list."""
+        """Put numbers up for sale, or with `account` into an account's hands. One object or a list.
+
+        A number that somebody holds is refused (409), and then none of them is added; `?replace=true` takes it away.
+        """
         data = await body_of(request)
         numbers = [build(Number, item) for item in (data if isinstance(data, list) else [data])]
+        replace = request.query_params.get("replace") == "true"
         for number in numbers:
-            vendor = self.sandbox.vendors.get(number.carrier)
-            if vendor is None:
+            if number.carrier not in self.sandbox.vendors:
                 raise BadControl(f"carrier: no vendor {number.carrier!r}")
+            before = self.sandbox.world.number(number.carrier, number.number)
+            if before is not None and before.account is not None and not replace:
+                held = f"{number.number} is held by {before.account} at {number.carrier}"
+                raise BadControl(f"{held}; add ?replace=true to take it away", 409)
+        for number in numbers:
+            vendor = self.sandbox.vendors[number.carrier]
             self.sandbox.world.add_number(number)
             hold = getattr(vendor, "hold", None)
             if number.account is not None and hold is not None:
@@ -177,8 +229,10 @@ class Control:
         data = await body_of(request)
         faults = [build(Fault, item) for item in (data if isinstance(data, list) else [data])]
         for fault in faults:
-            if fault.kind not in ("latency", "status", "drop", "hold") or fault.when not in ("before", "after"):
-                raise BadControl("kind is one of latency, status, drop, hold; when is before or after")
+            try:
+                fault.check(self.sandbox.operations())
+            except UnknownName as unknown:
+                raise BadControl(str(unknown), 422) from None
         return JSONResponse([asdict(self.sandbox.faults.add(fault)) for fault in faults], 201)
 
     async def clear_faults(self, request: Request) -> Response:
@@ -188,6 +242,13 @@ class Control:
     async def remove_fault(self, request: Request) -> Response:
         found = self.sandbox.faults.remove(request.path_params["fault"])
         return Response(status_code=204) if found else JSONResponse({"error": "no such fault"}, 404)
+
+    async def list_operations(self, request: Request) -> Response:
+        """What a fault or a filter of the requests can name, by provider."""
+        return JSONResponse({name: sorted(known) for name, known in self.sandbox.operations().items()})
+
+    async def list_switches(self, request: Request) -> Response:
+        return JSONResponse(self.sandbox.world.switches)
 
     async def put_switches(self, request: Request) -> Response:
         data = await body_of(request)

@@ -13,7 +13,7 @@ from trunkline.sandbox import telnyx_numbers as numbers
 from trunkline.sandbox import telnyx_orders as orders
 from trunkline.sandbox import telnyx_search as search
 from trunkline.sandbox.app import Handler
-from trunkline.sandbox.telnyx_wire import CARRIER, Refused, book, caller, hold
+from trunkline.sandbox.telnyx_wire import CARRIER, Refused, book, caller, hold, not_found
 from trunkline.sandbox.world import Account, Number, World
 
 DEFAULT_ACCOUNT = "telnyx"
@@ -66,6 +66,7 @@ class Telnyx:
     """
 
     name = CARRIER
+    hosts: tuple[str, ...] = ("/v2/{rest:path}",)
     switches: dict[str, Any] = {  # noqa: RUF012
         # How many reads still show a new order as pending.
         "telnyx_order_polls": 1,
@@ -126,6 +127,14 @@ class Telnyx:
     def error(self, status: int) -> Response:
         code = STATUS_CODES.get(status, "10015" if status < 500 else "10007")
         return with_rate(Refused(status, code, "The sandbox was told to answer so.").response(), 5000, 0)
+
+    def offer(self, world: World, number: Number) -> None:
+        """Every account counts as having just searched it."""
+        keys = [account.id for account in world.accounts.values() if account.carrier == CARRIER]
+        book(world).searched |= {(key, number.number): time.monotonic() for key in keys}
+
+    async def unserved(self, request: Request, world: World) -> Response:
+        return not_found().response()
 
     def check_auth(self, request: Request, world: World) -> Response | None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")

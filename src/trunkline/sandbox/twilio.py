@@ -39,8 +39,7 @@ class Twilio:
     """Operations: accounts.list, accounts.create, accounts.fetch, accounts.update, balance.fetch,
     available_numbers.countries, available_numbers.country, available_numbers.search,
     incoming_numbers.list, incoming_numbers.create (both also under /Local, /TollFree, /Mobile),
-    incoming_numbers.fetch, incoming_numbers.update, incoming_numbers.delete, pricing.countries, pricing.country;
-    anything else under /2010-04-01 is unknown (404/20404).
+    incoming_numbers.fetch, incoming_numbers.update, incoming_numbers.delete, pricing.countries, pricing.country.
 
     Accounts: `secret` is the AuthToken; `extra` may hold api_keys {SK...: {secret, main}}, parent (the SID of the
     account that owns this subaccount), status (active, suspended, closed), friendly_name, and test (test credentials).
@@ -48,6 +47,7 @@ class Twilio:
 
     name = CARRIER
     switches: dict[str, Any] = SWITCHES
+    hosts: tuple[str, ...] = (f"{ROOT}/{{rest:path}}", "/v1/{rest:path}", "/v2/RegulatoryCompliance/{rest:path}")
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
         work = [
@@ -73,7 +73,6 @@ class Twilio:
             ("pricing.countries", "GET", PRICES, pricing.list_countries),
             ("pricing.country", "GET", f"{PRICES}/{{country}}", pricing.fetch_country),
         ]
-        work += [("unknown", method, f"{ROOT}/{{rest:path}}", unknown) for method in ("GET", "POST", "DELETE")]
         return [(operation, method, path, refusing(handle)) for operation, method, path, handle in work]
 
     def seed(self, world: World) -> None:
@@ -99,9 +98,12 @@ class Twilio:
             return refused.response()
         return None
 
+    def offer(self, world: World, number: Number) -> None:
+        """Twilio sells without a search before."""
 
-def unknown(request: Request, world: World) -> Response:
-    raise not_found(request)
+    async def unserved(self, request: Request, world: World) -> Response:
+        """404/20404 in JSON, after a look at who asks."""
+        return self.check_auth(request, world) or not_found(request).response()
 
 
 def authenticate(request: Request, world: World) -> Account:

@@ -37,15 +37,17 @@ def fetch_country(request: Request, world: World) -> Response:
     kinds = [kind for kind in PATHS if (code, kind) in shelves.kinds()]
     if not kinds:
         raise not_found(request)
-    prices = [_price(kind, price_of(world, shelves, code, kind)) for kind in kinds]
-    return answer(_country(request, code) | {"price_unit": "USD", "phone_number_prices": prices})
+    prices = {kind: price_of(world, shelves, code, kind) for kind in kinds}
+    rows = [_price(kind, price) for kind, (price, _) in prices.items()]
+    unit = next(currency for _, currency in prices.values())
+    return answer(_country(request, code) | {"price_unit": unit, "phone_number_prices": rows})
 
 
-def price_of(world: World, shelves: Shelves, country: str, kind: str) -> Decimal:
-    """What the first number of the shelf costs, else the list price."""
+def price_of(world: World, shelves: Shelves, country: str, kind: str) -> tuple[Decimal, str]:
+    """What the first number of the shelf costs and in which currency, else the list price."""
     first = next(iter(shelves.candidates(country, kind)), None)
     number = world.number(CARRIER, first) if first else None
-    return number.price if number else PRICES[country, kind]
+    return (number.price, number.currency) if number else (PRICES[country, kind], "USD")
 
 
 def _country(request: Request, code: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from trunkline.sandbox import (
 )
 from trunkline.sandbox.app import Sandbox
 from trunkline.sandbox.vapi_credentials import if_served
-from trunkline.sandbox.vapi_wire import Handler, refusal, refusing
+from trunkline.sandbox.vapi_wire import Handler, not_served, refusal, refusing
 from trunkline.sandbox.world import Account, Number, World
 
 DEFAULT_ACCOUNT = "5a9db0c5-0000-4000-8000-00000000a91d"
@@ -44,6 +44,7 @@ class Vapi:
     """
 
     name = "vapi"
+    hosts: tuple[str, ...] = ("/{rest:path}",)
 
     def __init__(self) -> None:
         self.switches: dict[str, Any] = {
@@ -109,3 +110,10 @@ class Vapi:
                     request.state.vapi_org = account
                     return None
         return refusal(401, INVALID_KEY)
+
+    def offer(self, world: World, number: Number) -> None:
+        """Free numbers are sold by area code, without a search."""
+
+    async def unserved(self, request: Request, world: World) -> Response:
+        """NestJS's own words, whoever asks."""
+        return not_served(request)

@@ -17,10 +17,10 @@ from trunkline.sandbox.vapi_wire import (
     body_of,
     common,
     new_id,
+    not_served,
     org_of,
     patched,
     pick,
-    refusal,
     shelf,
 )
 from trunkline.sandbox.world import World
@@ -72,7 +72,7 @@ def credentials_of(world: World, org: str) -> dict[str, Record]:
 def if_served(handler: Handler) -> Handler:
     async def endpoint(request: Request, world: World) -> Response:
         if not world.switches["vapi_credential_endpoint"]:
-            return refusal(404, f"Cannot {request.method} {request.url.path}")
+            return not_served(request)
         return await handler(request, world)
 
     return endpoint

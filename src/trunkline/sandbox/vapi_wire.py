@@ -41,6 +41,10 @@ def refusal(status: int, message: str | list[str]) -> JSONResponse:
     return JSONResponse({"message": message, "error": HTTPStatus(status).phrase, "statusCode": status}, status)
 
 
+def not_served(request: Request) -> JSONResponse:
+    return refusal(404, f"Cannot {request.method} {request.url.path}")
+
+
 def refusing(handler: Handler) -> Handler:
     async def endpoint(request: Request, world: World) -> Response:
         try:

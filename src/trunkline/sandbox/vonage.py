@@ -44,6 +44,9 @@ ONLY_BY_HAND = (
 )
 
 
+NOT_THERE = {"title": "Not Found", "detail": "The requested resource does not exist"}
+
+
 class Failed(Exception):
     """The catch-all 420, or another status with a label."""
 
@@ -51,6 +54,9 @@ class Failed(Exception):
         super().__init__(label)
         self.status = status
         self.body = body or {"error-code": str(status), "error-code-label": label or LABELS.get(status, "failed")}
+
+    def response(self) -> Response:
+        return JSONResponse(self.body, self.status)
 
 
 class Vonage:
@@ -63,6 +69,12 @@ class Vonage:
     """
 
     name = CARRIER
+    hosts: tuple[str, ...] = (
+        "/number/{rest:path}",
+        "/account/{rest:path}",
+        "/accounts/{rest:path}",
+        "/v2/applications{rest:path}",
+    )
     switches: dict[str, Any] = {  # noqa: RUF012
         # Failures answer 200 with error-code 420 in the body, which the official SDK is ready for.
         "vonage_error_in_200": False,
@@ -96,7 +108,14 @@ class Vonage:
         holdings(world).add(number)
 
     def error(self, status: int) -> Response:
-        return JSONResponse(Failed(status).body, status)
+        return Failed(status).response()
+
+    def offer(self, world: World, number: Number) -> None:
+        """Vonage sells without a search before."""
+
+    async def unserved(self, request: Request, world: World) -> Response:
+        """The wording for a path that is not there is not published: that of the Application API is taken."""
+        return Failed(404, body=NOT_THERE).response()
 
     def check_auth(self, request: Request, world: World) -> Response | None:
         """Basic, or `api_key` and `api_secret` in the query (the document of 2020; newer ones only say Basic)."""
@@ -357,7 +376,7 @@ def applications(world: World) -> dict[str, dict[str, Any]]:
 def own_application(request: Request, world: World) -> dict[str, Any]:
     found = applications(world).get(request.path_params["application"])
     if found is None or found["account"] != caller(request).id:
-        raise Failed(404, body={"title": "Not Found", "detail": "The requested resource does not exist"})
+        raise Failed(404, body=NOT_THERE)
     shown: dict[str, Any] = found["shown"]
     return shown
 

@@ -8,12 +8,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from pydantic import ConfigDict
+
 SEED = 20260822
+# What the control API makes of JSON has these fields and no others.
+EXACT = ConfigDict(extra="forbid")
 
 
 @dataclass
 class Account:
     """An account at one carrier. `id` is the vendor's account id, or its API key where that is all there is."""
+
+    __pydantic_config__ = EXACT
 
     carrier: str
     id: str
@@ -30,8 +36,11 @@ class Number:
 
     `type` is local, toll_free, mobile or national; `address` is none, any, local or foreign (what the vendor wants on
     file); `bundle` is True where regulation asks for approved documents. `wire` is the vendor's own record of the
-    number while it is held (ids, URLs, marks), in whatever form that vendor's file likes.
+    number while it is held (ids, URLs, marks), in whatever form that vendor's file likes. `price` is a month's;
+    `upfront` is due at once, None for what the vendor asks by itself.
     """
+
+    __pydantic_config__ = EXACT
 
     carrier: str
     number: str
@@ -40,6 +49,7 @@ class Number:
     locality: str = ""
     region: str = ""
     price: Decimal = Decimal("1.15")
+    upfront: Decimal | None = None
     currency: str = "USD"
     voice: bool = True
     sms: bool = True
