@@ -205,3 +205,11 @@ def test_two_thousand_held_numbers_do_not_slow_a_purchase(sandbox: SandboxServer
         order(api, number)
         assert listed(api, phone_number=number[1:]) in ([], [number])
     assert (time.perf_counter() - start) / 20 < 0.05
+
+
+def test_a_seeded_number_shows_its_signs_of_use(sandbox: SandboxServer, api: httpx2.Client) -> None:
+    signs = {"messaging_profile_id": "abc85f64-5717-4562-b3fc-2c9600000000", "emergency_enabled": True}
+    sell(sandbox, "+14155553001", account=DEFAULT_ACCOUNT, wire=signs | {"connection_id": "77", "tags": ["pbx"]})
+    row = api.get("/phone_numbers/+14155553001").json()["data"]
+    assert {name: row[name] for name in signs} == signs
+    assert (row["connection_id"], row["tags"], row["call_recording_enabled"]) == ("77", ["pbx"], False)

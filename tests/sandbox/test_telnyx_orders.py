@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -346,3 +347,62 @@ def test_another_accounts_order_is_404(sandbox: SandboxServer, api: httpx2.Clien
         assert other.get("/number_orders").json()["data"] == []
     assert error_of(api.get(f"/sub_number_orders/{made['phone_numbers'][0]['id']}")) == (404, "10005")
     assert error_of(api.get(f"/number_order_phone_numbers/{made['sub_number_orders_ids'][0]}")) == (404, "10005")
+
+
+def with_papers(api: httpx2.Client, number: str) -> dict[str, Any]:
+    line = {"phone_number": number, "requirement_group_id": "dbbd94ee-9079-488f-80ba-f566b247fd79"}
+    answer = api.post("/number_orders", json={"phone_numbers": [line]})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json()["data"])
+
+
+def test_papers_are_reviewed_before_an_order_succeeds(sandbox: SandboxServer, api: httpx2.Client, papers: str) -> None:
+    switch(sandbox, order_polls=0, review_seconds=0.3)
+    made = with_papers(api, papers)
+    for order_ in (made, look(api, made)):
+        (line,) = order_["phone_numbers"]
+        assert (order_["status"], order_["requirements_met"]) == ("pending", False)
+        assert (line["requirements_met"], line["requirements_status"]) == (False, "requirement-info-under-review")
+    deadline = time.monotonic() + 5
+    while (now := look(api, made))["status"] == "pending":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert (now["status"], now["requirements_met"]) == ("success", True)
+    assert now["phone_numbers"][0]["requirements_status"] == "approved"
+
+
+def test_a_review_may_end_with_an_exception(sandbox: SandboxServer, api: httpx2.Client, papers: str) -> None:
+    switch(sandbox, order_polls=0, review_result="exception")
+    answer = look(api, with_papers(api, papers))
+    assert (answer["status"], answer["requirements_met"]) == ("pending", False)
+    assert answer["phone_numbers"][0]["requirements_status"] == "requirement-info-exception"
+
+
+def test_a_review_does_not_touch_orders_without_papers(
+    sandbox: SandboxServer, api: httpx2.Client, offered: list[str]
+) -> None:
+    switch(sandbox, order_polls=0, review_seconds=3600)
+    assert look(api, order(api, offered[0]))["status"] == "success"
+
+
+def test_what_is_due_at_once_is_shown_and_paid(sandbox: SandboxServer, api: httpx2.Client) -> None:
+    sell(sandbox, "+13125553999", price="2.00", upfront="50.00")
+    (item,) = search(api, national_destination_code="312", phone_number__ends_with="3999")
+    assert item["cost_information"] == {"upfront_cost": "50.00", "monthly_cost": "2.00", "currency": "USD"}
+    order(api, "+13125553999")
+    assert money(api) == "48.00"
+    account(sandbox, balance="51.99")
+    sell(sandbox, "+13125553998", price="2.00", upfront="50.00")
+    search(api, national_destination_code="312", phone_number__ends_with="3998")
+    assert error_of(post_order(api, "+13125553998")) == (402, "20100")
+
+
+def test_an_unverified_account_is_refused_in_so_many_words(
+    sandbox: SandboxServer, api: httpx2.Client, offered: list[str]
+) -> None:
+    account(sandbox, extra={"level": "unverified"})
+    assert error_of(post_order(api, offered[0])) == (403, "20014")
+    account(sandbox, extra={"refused": "20012"})
+    assert error_of(api.get("/phone_numbers")) == (403, "20012")
+    account(sandbox, extra={})
+    order(api, offered[0])

@@ -138,9 +138,20 @@ def test_a_trial_sees_only_local_numbers_of_its_country_in_full(sandbox: Sandbox
     account(sandbox, trial=True)
     assert all(number[1:].isdecimal() for number in numbers_in(search(api, phone_number_type="local")))
     assert set(numbers_in(search(api, country_code="DE"))) == {"+49302xxxxxxx"}
-    assert set(numbers_in(search(api, phone_number_type="toll_free"))) == {"+1888xxxxxxx"}
+    assert set(numbers_in(search(api, phone_number_type="toll_free"))) == {"+1888-------"}
+    british = search(api, country_code="GB", phone_number_type="mobile")
+    assert set(numbers_in(british)) == {"+4474001xxxxx"}
     switch(sandbox, redact_for_trial=False)
     assert all(number[1:].isdecimal() for number in numbers_in(search(api, country_code="DE")))
+
+
+def test_a_trial_of_another_country_and_an_unverified_account_see_american_numbers_masked(
+    sandbox: SandboxServer, api: httpx2.Client
+) -> None:
+    sell(sandbox, "+17795553001")
+    for extra, trial in (({"country": "GB"}, True), ({"level": "unverified"}, False)):
+        account(sandbox, trial=trial, extra=extra)
+        assert numbers_in(search(api, national_destination_code="779")) == ["+1779-------"]
 
 
 def test_coverage_counts_the_stock_by_area_code(api: httpx2.Client) -> None:

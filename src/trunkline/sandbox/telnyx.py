@@ -62,7 +62,9 @@ class Telnyx:
     A number counts as held from the order on (`Number.account`), but its `wire["status"]` is "purchase-pending" until
     the order has succeeded and the number shows; a failed or cancelled order gives it and the money back. Time passes
     by looking: each read of an order, and each read of the account's numbers, is one poll. `Account.extra` may hold
-    `country` (the home country, US) and `level` (verified, or paid: only local numbers of the home country).
+    `country` (the home country, US), `level` (verified, or paid: only local numbers of the home country, or unverified:
+    every number masked and none sold), `refused` (the code, as 20012, with which every call of this account is refused)
+    and `region` (not None: keys of another region than the one that Vapi asks, so that its imports are refused).
     """
 
     name = CARRIER
@@ -82,9 +84,15 @@ class Telnyx:
         "telnyx_reference_on_numbers": True,
         # How long a search allows an order (error 85000 later); the length is not documented.
         "telnyx_search_seconds": 600,
+        # Seconds for which papers of a new order (requirement_group_id) are under review; documented, not how long.
+        "telnyx_review_seconds": 0.0,
+        # What a review ends with: approved, or exception (requirement-info-exception, the order stays pending).
+        "telnyx_review_result": "approved",
         # The code of a trial account's refusals: None for 10038 (kind of number) and 10039 (limit), or one of them.
         "telnyx_trial_error": None,
-        # Whether trial accounts see redacted numbers.
+        # With which code the order of an unverified account is refused; the status is not documented, 403 is taken.
+        "telnyx_unverified_error": "20014",
+        # Whether trial accounts see redacted numbers; unverified ones always do.
         "telnyx_redact_for_trial": True,
         # The HTTP status of refused orders: None for 422 (85xxx) and 403 (1003x); neither is documented.
         "telnyx_refusal_status": None,
@@ -167,6 +175,8 @@ def limited(operation: str, call: Handler) -> Handler:
         used = used + 1 if since == second else 1
         spent[key] = second, used
         try:
+            if code := caller(request).extra.get("refused"):
+                raise Refused(403, str(code), "This account may not use the API at the moment.")
             if used > limit:
                 raise Refused(429, "10011", "You have exceeded the maximum number of allowed requests.")
             response = await call(request, world)

@@ -43,6 +43,20 @@ SORTS = {
 }
 TEXT_FIELDS = ("connection_id", "customer_reference", "billing_group_id", "external_pin", "address_id")
 NULLABLE_LATER = ("connection_id", "connection_name", "customer_reference", "billing_group_id", "external_pin")
+# Of a number that nobody has configured; its `wire` may say otherwise.
+UNUSED = {
+    "call_forwarding_enabled": True,
+    "call_recording_enabled": False,
+    "caller_id_name_enabled": False,
+    "cnam_listing_enabled": False,
+    "emergency_enabled": False,
+    "emergency_status": "disabled",
+    "emergency_address_id": None,
+    "inbound_call_screening": "disabled",
+    "messaging_profile_id": None,
+    "messaging_profile_name": None,
+    "t38_fax_gateway_enabled": False,
+}
 Test = Callable[[Number], bool]
 
 
@@ -55,17 +69,7 @@ def record(number: Number) -> dict[str, Any]:
         "country_iso_alpha2": number.country,
         "phone_number_type": number.type,
         "source_type": wire.get("source_type", "number_order"),
-        "call_forwarding_enabled": True,
-        "call_recording_enabled": False,
-        "caller_id_name_enabled": False,
-        "cnam_listing_enabled": False,
-        "emergency_enabled": False,
-        "emergency_status": "disabled",
-        "emergency_address_id": None,
-        "inbound_call_screening": "disabled",
-        "messaging_profile_id": None,
-        "messaging_profile_name": None,
-        "t38_fax_gateway_enabled": False,
+        **{name: wire.get(name, value) for name, value in UNUSED.items()},
         "updated_at": wire["updated_at"],
         "activated_at": wire["activated_at"],
         **{name: wire[name] for name in own},

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox.telnyx_search import UPFRONT, home, level
+from trunkline.sandbox.telnyx_search import home, level, upfront
 from trunkline.sandbox.telnyx_wire import (
     CARRIER,
     PENDING,
@@ -46,7 +46,6 @@ DEADLINE = timedelta(days=30)
 
 def line_record(line: Line) -> dict[str, Any]:
     paper = {"record_type": "phone_number_regulatory_requirement", "requirement_id": PAPERS, "field_type": "document"}
-    status = "approved" if line.requirements_met else "requirement-info-pending"
     return {
         "id": line.id,
         "record_type": "number_order_phone_number",
@@ -56,7 +55,7 @@ def line_record(line: Line) -> dict[str, Any]:
         "phone_number_type": line.type,
         "status": line.status,
         "requirements_met": line.requirements_met,
-        "requirements_status": "cancelled" if line.cancelled else status,
+        "requirements_status": line.requirements_status,
         "regulatory_requirements": [paper] if line.needs_papers else [],
     } | ({"bundle_id": line.bundle} if line.bundle else {})
 
@@ -105,14 +104,16 @@ def sub_record(sub_id: str, order: Order) -> dict[str, Any]:
 
 
 def cost(numbers: list[Number]) -> Decimal:
-    return sum((number.price + UPFRONT for number in numbers), Decimal(0))
+    return sum((number.price + upfront(number) for number in numbers), Decimal(0))
 
 
 def refuse_level(world: World, account: Account, numbers: list[Number]) -> None:
     """A trial gets one local number of its own country for life, whatever becomes of the order; paid accounts only
     local numbers of their own country (Telnyx's guide to account levels). The HTTP status is not documented."""
     grade, code = level(account), None
-    if grade != "verified" and any(n.type != "local" or n.country != home(account) for n in numbers):
+    if grade == "unverified":
+        code = str(world.switches["telnyx_unverified_error"])
+    elif grade != "verified" and any(n.type != "local" or n.country != home(account) for n in numbers):
         code = "10038"
     elif grade == "trial" and book(world).trial_orders.get(account.id, 0) + len(numbers) > 1:
         code = "10039"
@@ -180,6 +181,8 @@ def place(
             needs_papers=number.bundle or number.address != "none",
             group=item.get("requirement_group_id"),
             bundle=item.get("bundle_id"),
+            reviewed_at=time.monotonic() + float(world.switches["telnyx_review_seconds"]),
+            approved=world.switches["telnyx_review_result"] == "approved",
         )
         lines.append(line)
         subs.setdefault((line.country, line.type), []).append(line)

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from trunkline.sandbox.telnyx_wire import CARRIER, Refused, book, caller, count, filters, truth, words
 from trunkline.sandbox.world import Account, Number, World
 
-UPFRONT = Decimal("1.00")
+UPFRONT = Decimal("1.00")  # unless the number has its own
 DEFAULT_LIMIT, MAX_LIMIT = 10, 50
 CALLING_CODES = {"US": "1", "CA": "1", "GB": "44", "FR": "33", "DE": "49", "IE": "353", "NL": "31", "ES": "34"}
 NANP_FEATURES = ("sms", "mms", "voice", "fax", "emergency", "hd_voice", "international_sms", "local_calling")
@@ -67,7 +67,7 @@ def home(account: Account) -> str:
 
 
 def level(account: Account) -> str:
-    """trial, paid or verified: how Telnyx grades an account; verified may buy everything."""
+    """trial, unverified, paid or verified: how Telnyx grades an account; verified may buy everything."""
     return "trial" if account.trial else str(account.extra.get("level", "verified"))
 
 
@@ -140,9 +140,25 @@ def found(world: World, account: Account, want: dict[str, list[str]], limit: int
 
 
 def redacted(account: Account, number: Number, world: World) -> bool:
-    """Trial accounts see only local numbers of their own country in full (Telnyx's guide to account levels)."""
+    """Trial accounts see only local numbers of their own country in full (Telnyx's guide to account levels), unverified
+    ones none."""
     hidden = number.type != "local" or number.country != home(account)
+    if level(account) == "unverified":
+        return True
     return level(account) == "trial" and hidden and bool(world.switches["telnyx_redact_for_trial"])
+
+
+def masked(number: Number) -> str:
+    """As observed: +1779-------, +49351xxxxxxx, +4474001xxxxx; the area or network stays."""
+    area = 5 if (number.country, number.type) == ("GB", "mobile") else 3
+    kept = 1 + len(CALLING_CODES.get(number.country, "1")) + area
+    sign = "-" if number.country in ("US", "CA") else "x"
+    return number.number[:kept] + sign * (len(number.number) - kept)
+
+
+def upfront(number: Number) -> Decimal:
+    """What is due at the purchase, beside the first month."""
+    return UPFRONT if number.upfront is None else number.upfront
 
 
 def offer(number: Number, best_effort: bool, shown: str) -> dict[str, Any]:
@@ -161,7 +177,7 @@ def offer(number: Number, best_effort: bool, shown: str) -> dict[str, Any]:
         "reservable": True,
         "region_information": region,
         "cost_information": {
-            "upfront_cost": f"{UPFRONT:.2f}",
+            "upfront_cost": f"{upfront(number):.2f}",
             "monthly_cost": f"{number.price:.2f}",
             "currency": number.currency,
         },
@@ -180,8 +196,7 @@ async def search(request: Request, world: World) -> Response:
     for number, best_effort in found(world, account, want, min(limit, MAX_LIMIT)):
         shown = number.number
         if redacted(account, number, world):
-            kept = len(CALLING_CODES.get(number.country, "1")) + 4
-            shown = shown[:kept] + "x" * (len(shown) - kept)
+            shown = masked(number)
         else:
             searched[account.id, number.number] = time.monotonic()
         data.append(offer(number, best_effort, shown))

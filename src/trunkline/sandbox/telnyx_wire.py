@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,6 +38,12 @@ TITLES = {
     "10032": "Invalid filter",
     "10038": "Feature not permitted",
     "10039": "Limit reached",
+    "20012": "Account inactive",
+    "20013": "Account blocked",
+    "20014": "Account unverified",
+    "20015": "Insufficient credit",
+    "20016": "Account level 1 required",
+    "20017": "Account level 2 required",
     "20100": "Insufficient Funds",
     "85000": "Phone number was not found in a search",
     "85001": "Phone numbers not available",
@@ -82,12 +89,26 @@ class Line:
     needs_papers: bool
     group: str | None = None
     bundle: str | None = None
+    reviewed_at: float = 0.0  # by time.monotonic()
+    approved: bool = True
     status: str = "pending"
     cancelled: bool = False
 
     @property
     def requirements_met(self) -> bool:
-        return not self.needs_papers or self.group is not None
+        reviewed = self.group is not None and self.approved and time.monotonic() >= self.reviewed_at
+        return not self.needs_papers or reviewed
+
+    @property
+    def requirements_status(self) -> str:
+        if self.cancelled:
+            return "cancelled"
+        if self.requirements_met:
+            return "approved"
+        if self.group is None:
+            return "requirement-info-pending"
+        under_review = time.monotonic() < self.reviewed_at
+        return "requirement-info-under-review" if under_review else "requirement-info-exception"
 
 
 @dataclass

@@ -18,7 +18,9 @@ from trunkline.sandbox import (
     vapi_webhooks,
 )
 from trunkline.sandbox.app import Sandbox
+from trunkline.sandbox.vapi_assistants import ASSISTANTS, SHARED_ASSISTANT
 from trunkline.sandbox.vapi_credentials import if_served
+from trunkline.sandbox.vapi_tools import TOOLS
 from trunkline.sandbox.vapi_wire import Handler, not_served, refusal, refusing
 from trunkline.sandbox.world import Account, Number, World
 
@@ -40,7 +42,11 @@ class Vapi:
     Operations: phone_numbers.list, phone_numbers.list_v2, phone_numbers.create, phone_numbers.get,
     phone_numbers.update, phone_numbers.delete, credentials.list, credentials.create, credentials.get,
     credentials.update, credentials.delete, assistants.list, assistants.create, assistants.get, assistants.update,
-    assistants.delete, calls.list, calls.get. Its own control call: POST /sandbox/calls.
+    assistants.delete, the same five of tools, calls.list, calls.get. Its own control call: POST /sandbox/calls.
+
+    Each account is an organisation, whose id is the orgId of all its records and whose `secret` is its private key.
+    `extra` may hold import_limit (how many imported numbers its plan allows), import_payment (false: imports want a
+    payment method) and region (eu: the hosts that it writes into Twilio's records are the European ones).
     """
 
     name = "vapi"
@@ -49,6 +55,7 @@ class Vapi:
     def __init__(self) -> None:
         self.switches: dict[str, Any] = {
             **vapi_numbers.SWITCHES,
+            **vapi_assistants.SWITCHES,
             **vapi_credentials.SWITCHES,
             **vapi_messages.SWITCHES,
             **vapi_webhooks.SWITCHES,
@@ -57,10 +64,11 @@ class Vapi:
         }
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
-        resources = (
+        resources: tuple[tuple[str, str, Handler, Any], ...] = (
             ("phone_numbers", "/phone-number", vapi_numbers.list_v1, vapi_numbers),
             ("credentials", "/credential", vapi_credentials.list_all, vapi_credentials),
-            ("assistants", "/assistant", vapi_assistants.list_all, vapi_assistants),
+            ("assistants", "/assistant", ASSISTANTS.list_all, ASSISTANTS),
+            ("tools", "/tool", TOOLS.list_all, TOOLS),
         )
         table: list[tuple[str, str, str, Handler]] = [
             ("phone_numbers.list_v2", "GET", "/v2/phone-number", vapi_numbers.list_v2),
@@ -83,7 +91,7 @@ class Vapi:
     def seed(self, world: World) -> None:
         """One org with the shared assistant, and ten free numbers for sale in each of six area codes."""
         world.add_account(Account("vapi", DEFAULT_ACCOUNT, DEFAULT_SECRET))
-        vapi_assistants.add(world, DEFAULT_ACCOUNT, vapi_assistants.SHARED_ASSISTANT)
+        ASSISTANTS.add(world, DEFAULT_ACCOUNT, SHARED_ASSISTANT)
         for code in AREA_CODES:
             for line in range(10):
                 number = f"+1{code}487{2200 + line}"

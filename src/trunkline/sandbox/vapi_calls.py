@@ -229,7 +229,10 @@ class InboundCall:
         self.artifact = messages.artifact(self.rang, self.heard, "get_restaurant", call_id, spoken)
 
     def tools(self) -> list[dict[str, Any]]:
-        tools = ((self.assistant or {}).get("model") or {}).get("tools") or []
+        """The assistant's own tools and those that it names by toolIds."""
+        model = (self.assistant or {}).get("model") or {}
+        named = [shelf(self.world, self.org, "tools").get(str(tool)) for tool in model.get("toolIds") or []]
+        tools = [*(model.get("tools") or []), *(tool.wire for tool in named if tool is not None)]
         return [tool for tool in tools if isinstance(tool, dict)]
 
     async def end(self) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 from trunkline.sandbox.vapi_wire import Record, Refused, shelf
 from trunkline.sandbox.world import Account, Number, World
 
-# Observed on numbers that Vapi's US hosts imported.
-TWILIO_VOICE_URL = "https://api.vapi.ai/twilio/inbound_call"
-TWILIO_STATUS_URL = "https://api.vapi.ai/twilio/status"
-TWILIO_SMS_URL = "https://api.vapi.ai/twilio/sms"
+# Observed on numbers that Vapi's US hosts imported; that the European host has the same paths is an assumption.
+HOSTS = {"us": "https://api.vapi.ai", "eu": "https://api.eu.vapi.ai"}
+TWILIO_PATHS = {
+    "voice_url": "/twilio/inbound_call",
+    "status_callback": "/twilio/status",
+    "sms_url": "/twilio/sms",
+}
 TWILIO_FIELDS = ("voice_url", "voice_method", "status_callback", "status_callback_method", "sms_url", "sms_method")
 SECRETS_ON_NUMBERS = ("twilioAuthToken", "twilioApiKey", "twilioApiSecret")
 
@@ -23,11 +26,14 @@ def same(given: Any, secret: str) -> bool:
 def find_at_twilio(world: World, fields: dict[str, Any]) -> Number:
     """The number in the account that the raw secrets open; the token wins over a key pair.
 
-    Observed: a wrong account, wrong secrets and a number that is not there are all the same refusal.
+    Observed: a wrong account, wrong secrets and a number that is not there are all the same refusal. So are, it seems,
+    an account's keys of another region than the one that Vapi asks (us1).
     """
     account = world.account("twilio", str(fields.get("twilioAccountSid")))
     number = world.number("twilio", str(fields.get("number")))
     if account is None or number is None or number.account != account.id or not _opens_twilio(account, fields):
+        raise Refused(400, "Number Not Found on Twilio")
+    if account.extra.get("region", "us1") != "us1":
         raise Refused(400, "Number Not Found on Twilio")
     return number
 
@@ -39,27 +45,29 @@ def _opens_twilio(account: Account, fields: dict[str, Any]) -> bool:
     return key is not None and same(fields.get("twilioApiSecret"), key["secret"])
 
 
-def take_at_twilio(number: Number, sms: bool) -> dict[str, Any]:
+def twilio_urls(world: World, org: str) -> dict[str, str]:
+    """What a Twilio number's URLs are while this organisation has it."""
+    account = world.account("vapi", org)
+    host = HOSTS["us" if account is None else account.extra.get("region", "us")]
+    return {field: host + path for field, path in TWILIO_PATHS.items()}
+
+
+def take_at_twilio(world: World, org: str, number: Number, sms: bool) -> dict[str, Any]:
     """Point the number at Vapi; what its fields were before is returned."""
     before = {field: number.wire.get(field) for field in TWILIO_FIELDS}
-    number.wire.update(
-        voice_url=TWILIO_VOICE_URL,
-        voice_method="POST",
-        status_callback=TWILIO_STATUS_URL,
-        status_callback_method="POST",
-    )
-    if sms:
-        number.wire.update(sms_url=TWILIO_SMS_URL, sms_method="POST")
+    for field, url in twilio_urls(world, org).items():
+        if field != "sms_url" or sms:
+            number.wire |= {field: url, f"{field.removesuffix('_url')}_method": "POST"}
     return before
 
 
-def leave_at_twilio(world: World, number: Number, before: dict[str, Any]) -> None:
+def leave_at_twilio(world: World, org: str, number: Number, before: dict[str, Any]) -> None:
     """What deleting the record does to the Twilio number: not documented, so switch vapi_delete_at_twilio decides."""
     mode = world.switches["vapi_delete_at_twilio"]
     if mode == "restore":
         number.wire.update(before)
     elif mode == "blank":
-        urls = {"voice_url": TWILIO_VOICE_URL, "status_callback": TWILIO_STATUS_URL, "sms_url": TWILIO_SMS_URL}
+        urls = twilio_urls(world, org)
         number.wire.update({field: "" for field, url in urls.items() if number.wire.get(field) == url})
 
 
@@ -79,7 +87,7 @@ def take_at_telnyx(world: World, org: str, fields: dict[str, Any]) -> None:
     stored = credential(world, org, fields["credentialId"], "telnyx").wire
     account = next((a for a in accounts(world, "telnyx") if same(stored["apiKey"], a.secret)), None)
     number = world.number("telnyx", fields["number"])
-    if account is None:
+    if account is None or account.extra.get("region") is not None:
         raise Refused(400, "Couldn't Update Telnyx Number. Error: Request failed with status code 401")
     if number is None or number.account != account.id or number.wire.get("status", "active") != "active":
         raise Refused(400, "Couldn't Update Telnyx Number. Error: Request failed with status code 404")
@@ -109,7 +117,7 @@ def take_free_number(world: World, org: str, area_code: str) -> Number:
     number = next((n for n in stock if n.number.startswith(f"+1{area_code}")), None)
     if number is None:
         others = sorted({n.number[2:5] for n in stock})[:3]
-        hint = f" Hint: Try one of {', '.join(others)}." if others else ""
+        hint = f" Hint: Try {'one of ' if len(others) > 1 else ''}{', '.join(others)}." if others else ""
         raise Refused(400, f"This area code is currently not available.{hint}")
     number.account = org
     return number
@@ -130,7 +138,8 @@ def unreachable(world: World, org: str, row: dict[str, Any]) -> str | None:
         for field in ("trunk_sid", "voice_application_sid"):
             if wire.get(field):
                 return f"twilio ignores voice_url because {field} is set"
-        return None if wire.get("voice_url") == TWILIO_VOICE_URL else "twilio's voice_url does not point at Vapi"
+        at_vapi = wire.get("voice_url") == twilio_urls(world, org)["voice_url"]
+        return None if at_vapi else "twilio's voice_url does not point at Vapi"
     if provider in ("telnyx", "vonage"):
         field = {"telnyx": "connection_id", "vonage": "app_id"}[provider]
         stored = shelf(world, org, "credentials").get(str(row["credentialId"]).lower())

@@ -43,11 +43,22 @@ FREE = Decimal("0.00")
 SECONDS_UNTIL_ACTIVE = {"twilio": 0.0, "vonage": 0.0, "telnyx": 0.0, "byo-phone-number": 0.0, "vapi": 0.3}
 
 SWITCHES: dict[str, Any] = {
+    # What a plan allows, for organisations that do not say it themselves; None: no limit. Not published.
+    "vapi_import_limit": None,
+    "vapi_import_payment": True,
+    "vapi_import_limit_refusal": {"status": 403, "message": "Your plan's phone number limit is reached."},
+    "vapi_import_payment_refusal": {"status": 402, "message": "A payment method is required."},
     # existing: 400 "Existing Phone Number <id>"; conflict: 409; already_exists: 400 with those words; second_record.
     "vapi_duplicate_import": "existing",
     # keep: the Twilio number's URLs stay on Vapi; blank: Vapi's own are emptied; restore: as before the import.
     "vapi_delete_at_twilio": "keep",
+    # Whether a number that is in another organisation counts as a duplicate: allow or refuse; not documented.
+    "vapi_duplicate_across_orgs": "allow",
     "vapi_patch_needs_provider": False,
+    # What PATCH makes of null: clears (documented for assistantId), ignored or refused.
+    "vapi_patch_null": "clears",
+    # A phone number with an assistantId that nobody has: refuse (400) or accept; not documented.
+    "vapi_unknown_assistant": "refuse",
     "vapi_returns_twilio_secrets": False,
     # Merged over SECONDS_UNTIL_ACTIVE, by provider.
     "vapi_seconds_until_active": {},
@@ -165,10 +176,12 @@ def add(world: World, org: str, body: dict[str, Any]) -> PhoneNumber:
     provider = body["provider"]
     before: dict[str, Any] = {}
     arriving: Number | None = None
+    if provider != "vapi":
+        refuse_import(world, org)
     if provider == "twilio":
         number = carriers.find_at_twilio(world, body)
         refuse_duplicate(world, org, body)
-        before = carriers.take_at_twilio(number, body.get("smsEnabled") is not False)
+        before = carriers.take_at_twilio(world, org, number, body.get("smsEnabled") is not False)
         body = {"smsEnabled": True} | body
     elif provider == "vapi":
         refuse_duplicate(world, org, body)
@@ -211,13 +224,28 @@ def free_number(world: World, org: str, body: dict[str, Any]) -> Number | None:
     return carriers.take_free_number(world, org, area_code) if area_code is not None else None
 
 
+def refuse_import(world: World, org: str) -> None:
+    """No further imported number for this organisation's plan, or none without a payment method."""
+    account = world.account("vapi", org)
+    plan = {} if account is None else account.extra
+    limit = plan.get("import_limit", world.switches["vapi_import_limit"])
+    imported = sum(record.wire["provider"] != "vapi" for record in numbers_of(world, org).values())
+    if limit is not None and imported >= int(limit):
+        raise Refused(**world.switches["vapi_import_limit_refusal"])
+    if not plan.get("import_payment", world.switches["vapi_import_payment"]):
+        raise Refused(**world.switches["vapi_import_payment_refusal"])
+
+
 def refuse_duplicate(world: World, org: str, body: dict[str, Any]) -> None:
     """A second record for one number or sipUri: not documented, so switch vapi_duplicate_import decides."""
     mode, key = world.switches["vapi_duplicate_import"], "sipUri" if body["provider"] == "vapi" else "number"
     wanted = body.get(key)
     if mode == "second_record" or wanted is None:
         return
-    for record in numbers_of(world, org).values():
+    orgs = [account.id for account in carriers.accounts(world, "vapi")]
+    if world.switches["vapi_duplicate_across_orgs"] == "allow":
+        orgs = [org]
+    for record in [record for owner in orgs for record in numbers_of(world, owner).values()]:
         if record.wire.get(key) == wanted:
             if mode == "conflict":
                 raise Refused(409, f"Phone Number {wanted} Conflicts With An Existing Resource.")
@@ -245,7 +273,7 @@ def checked(world: World, body: dict[str, Any], provider: str) -> None:
 
 def known_assistant(world: World, org: str, body: dict[str, Any]) -> None:
     """The wording of this refusal is not published."""
-    assistant = body.get("assistantId")
+    assistant = body.get("assistantId") if world.switches["vapi_unknown_assistant"] == "refuse" else None
     if assistant is not None and assistant.lower() not in shelf(world, org, "assistants"):
         raise Refused(400, f"Assistant Not Found. `assistantId` {assistant} Does Not Exist.")
 
@@ -296,6 +324,7 @@ async def update(request: Request, world: World) -> Response:
         raise Refused(400, [f"provider must be {provider}, as the phone number was created"])
     if unknown := [key for key in body if key not in UPDATE[provider]]:
         raise Refused(400, [f"property {key} should not exist" for key in unknown])
+    body = nulled(world, body)
     row = patched(record.wire, body)
     own = {key: value for key, value in row.items() if key in CREATE[provider]}
     checked(world, own, provider)
@@ -307,6 +336,15 @@ async def update(request: Request, world: World) -> Response:
     return JSONResponse(shown(world, record))
 
 
+def nulled(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    """A change as switch vapi_patch_null has it."""
+    nulls = [key for key, value in body.items() if value is None]
+    if nulls and world.switches["vapi_patch_null"] == "refused":
+        raise Refused(400, [f"{key} must not be null" for key in nulls])
+    ignored = nulls if world.switches["vapi_patch_null"] == "ignored" else ()
+    return {key: value for key, value in body.items() if key not in ignored}
+
+
 async def delete(request: Request, world: World) -> Response:
     """Answers 200 with the deleted row. A free number is given up; a carrier's number stays at the carrier."""
     org = org_of(request)
@@ -316,7 +354,7 @@ async def delete(request: Request, world: World) -> Response:
     provider, number = record.wire["provider"], record.wire.get("number") or record.arriving
     held = world.number(provider, str(number))
     if held is not None and provider == "twilio":
-        carriers.leave_at_twilio(world, held, record.before)
+        carriers.leave_at_twilio(world, org, held, record.before)
     elif held is not None and provider == "vapi":
         held.account = None
     return JSONResponse(row)

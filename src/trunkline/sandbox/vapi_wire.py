@@ -31,14 +31,15 @@ Handler = Callable[[Request, World], Awaitable[Response]]
 class Refused(Exception):
     """Vapi says no: a list of messages for invalid fields, one text for anything else."""
 
-    def __init__(self, status: int, message: str | list[str]) -> None:
+    def __init__(self, status: int, message: str | list[str], error: str | None = None) -> None:
         super().__init__(message)
-        self.status, self.message = status, message
+        self.status, self.message, self.error = status, message, error
 
 
-def refusal(status: int, message: str | list[str]) -> JSONResponse:
-    """Observed form of a NestJS error: message, error and statusCode."""
-    return JSONResponse({"message": message, "error": HTTPStatus(status).phrase, "statusCode": status}, status)
+def refusal(status: int, message: str | list[str], error: str | None = None) -> JSONResponse:
+    """Observed form of a NestJS error: message, error (the status's phrase unless given) and statusCode."""
+    body = {"message": message, "error": error or HTTPStatus(status).phrase, "statusCode": status}
+    return JSONResponse(body, status)
 
 
 def not_served(request: Request) -> JSONResponse:
@@ -50,7 +51,7 @@ def refusing(handler: Handler) -> Handler:
         try:
             return await handler(request, world)
         except Refused as no:
-            return refusal(no.status, no.message)
+            return refusal(no.status, no.message, no.error)
 
     return endpoint
 

@@ -188,7 +188,7 @@ def features(number: Number) -> list[str]:
 
 
 def setup_price(number: Number) -> Decimal:
-    return SETUP.get(number.country, OTHER_SETUP)
+    return SETUP.get(number.country, OTHER_SETUP) if number.upfront is None else number.upfront
 
 
 def whole(request: Request, name: str, default: int, highest: int) -> int:
@@ -345,7 +345,7 @@ async def update(request: Request, world: World) -> Response:
     if number.account != caller(request).id:
         raise Failed()
     voice = fields.get("voiceCallbackType")
-    if voice not in (None, "", "sip", "tel", "app") or bool(voice) != bool(fields.get("voiceCallbackValue")):
+    if voice not in (None, "", "sip", "tel", "app", "vxml") or bool(voice) != bool(fields.get("voiceCallbackValue")):
         raise Failed()
     kept = {k: v for k, v in number.wire.items() if k not in SETTINGS}
     number.wire = kept | {k: v for k, v in fields.items() if k in SETTINGS and v}
