@@ -283,3 +283,15 @@ def test_owned_numbers_and_accounts_have_every_documented_key(client: Client, sa
     assert set(json.loads(payload)) == spec.properties("api.v2010.account.incoming_phone_number")
     account = client.request("GET", f"{sandbox.url}/2010-04-01/Accounts/{DEFAULT_ACCOUNT}.json").text
     assert set(json.loads(account)) == spec.properties("api.v2010.account")
+
+
+def test_an_address_from_creation_to_deletion(client: Client) -> None:
+    made = client.addresses.create(
+        customer_name="Roma", street="1 High Street", city="London", region="London", postal_code="N1", iso_country="GB"
+    )
+    assert (made.city, made.iso_country, made.friendly_name) == ("London", "GB", None)
+    assert client.addresses(made.sid).update(friendly_name="head office").friendly_name == "head office"
+    assert [address.sid for address in client.addresses.list(iso_country="GB", limit=5)] == [made.sid]
+    assert client.addresses(made.sid).fetch().street == "1 High Street"
+    assert client.addresses(made.sid).delete() is True
+    assert client.addresses.list(customer_name="Roma") == []

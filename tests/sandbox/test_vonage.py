@@ -347,3 +347,21 @@ def test_the_settings_for_the_sandbox_open_the_default_account(sandbox: SandboxS
     auth = settings["VONAGE_API_KEY"], settings["VONAGE_API_SECRET"]
     answer = httpx2.get(f"{settings['VONAGE_BASE_URL']}/account/get-balance", auth=auth)
     assert answer.json()["value"] == 100.0
+
+
+def test_what_is_due_at_once_is_shown_and_paid(sandbox: SandboxServer) -> None:
+    stock(sandbox, "+13125554999", price="2.00", upfront="50.00")
+    with client_of(sandbox) as api:
+        (offer,) = api.get("/number/search", params={"country": "US", "pattern": "13125554999"}).json()["numbers"]
+        assert (offer["cost"], offer["initialPrice"]) == ("2.00", "50.00")
+        buy(api, "13125554999")
+        assert api.get("/account/get-balance").json()["value"] == 48.0
+
+
+def test_a_seeded_number_shows_its_signs_of_use(sandbox: SandboxServer) -> None:
+    signs = {"voiceCallbackType": "vxml", "voiceCallbackValue": "https://pbx.example/v.xml"}
+    stock(sandbox, "+13125554999", account=DEFAULT_ACCOUNT, voice=False, sms=False, wire=signs)
+    with client_of(sandbox) as api:
+        (row,) = owned(api)
+        assert (row["features"], {name: row[name] for name in signs}) == ([], signs)
+        assert post(api, "update", "13125554999", **signs).json() == DONE

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trunkline.sandbox import twilio_accounts as accounts
+from trunkline.sandbox import twilio_addresses as addresses
 from trunkline.sandbox import twilio_numbers as numbers
 from trunkline.sandbox import twilio_pricing as pricing
 from trunkline.sandbox import twilio_search as available
@@ -39,14 +40,16 @@ class Twilio:
     """Operations: accounts.list, accounts.create, accounts.fetch, accounts.update, balance.fetch,
     available_numbers.countries, available_numbers.country, available_numbers.search,
     incoming_numbers.list, incoming_numbers.create (both also under /Local, /TollFree, /Mobile),
-    incoming_numbers.fetch, incoming_numbers.update, incoming_numbers.delete, pricing.countries, pricing.country.
+    incoming_numbers.fetch, incoming_numbers.update, incoming_numbers.delete, the same five of addresses,
+    pricing.countries, pricing.country.
 
     Accounts: `secret` is the AuthToken; `extra` may hold api_keys {SK...: {secret, main}}, parent (the SID of the
-    account that owns this subaccount), status (active, suspended, closed), friendly_name, and test (test credentials).
+    account that owns this subaccount), status (active, suspended, closed), friendly_name, test (test credentials), and
+    region (us1 unless told): keys of another region open nothing for Vapi, which asks us1.
     """
 
     name = CARRIER
-    switches: dict[str, Any] = SWITCHES
+    switches: dict[str, Any] = SWITCHES | addresses.SWITCHES
     hosts: tuple[str, ...] = (f"{ROOT}/{{rest:path}}", "/v1/{rest:path}", "/v2/RegulatoryCompliance/{rest:path}")
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
@@ -70,6 +73,11 @@ class Twilio:
             ("incoming_numbers.fetch", "GET", f"{INCOMING}/{{sid}}.json", numbers.fetch_number),
             ("incoming_numbers.update", "POST", f"{INCOMING}/{{sid}}.json", numbers.update_number),
             ("incoming_numbers.delete", "DELETE", f"{INCOMING}/{{sid}}.json", numbers.delete_number),
+            ("addresses.list", "GET", f"{ACCOUNT}/Addresses.json", addresses.list_addresses),
+            ("addresses.create", "POST", f"{ACCOUNT}/Addresses.json", addresses.create),
+            ("addresses.fetch", "GET", f"{ACCOUNT}/Addresses/{{sid}}.json", addresses.fetch),
+            ("addresses.update", "POST", f"{ACCOUNT}/Addresses/{{sid}}.json", addresses.update),
+            ("addresses.delete", "DELETE", f"{ACCOUNT}/Addresses/{{sid}}.json", addresses.delete),
             ("pricing.countries", "GET", PRICES, pricing.list_countries),
             ("pricing.country", "GET", f"{PRICES}/{{country}}", pricing.fetch_country),
         ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from trunkline.sandbox.twilio_addresses import check_address, snake
 from trunkline.sandbox.twilio_purchase import (
     buy,
     check_form,
@@ -71,11 +71,6 @@ def resource(world: World, number: Number, full: bool = True) -> dict[str, Any]:
         "uri": f"{ROOT}/Accounts/{number.account}/IncomingPhoneNumbers/{record['sid']}.json",
     }
     return record | {"type": number.type} if full else record
-
-
-@cache
-def snake(parameter: str) -> str:
-    return re.sub(r"(?<!^)([A-Z])", r"_\1", parameter).lower()
 
 
 def account_of(request: Request, world: World) -> Account:
@@ -158,6 +153,8 @@ def update_number(request: Request, world: World) -> Response:
     number, form = the_number(request, world), request.state.form
     check_settings(form, number.wire)
     check_sms(number, form)
+    if form.get("AddressSid") and "AccountSid" not in form:
+        check_address(world, account_of(request, world), number, form["AddressSid"])
     target = check_transfer(world, request.state.caller, number, form) if "AccountSid" in form else number.account
     apply(number, form)
     if target is not None and target != number.account:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from trunkline.sandbox.twilio_addresses import NO_ADDRESS, check_address
 from trunkline.sandbox.twilio_search import capabilities
 from trunkline.sandbox.twilio_state import counted, parent_of, payer, shelves_of, take
 from trunkline.sandbox.twilio_stock import CARRIER, NANP
@@ -17,7 +18,6 @@ TRIAL_LIMIT = (
     "Trial accounts are allowed only one Twilio number. To purchase additional numbers, please upgrade your account."
 )
 TRIAL_UNVERIFIED = "Trial accounts must verify a phone number before purchasing a Twilio number."
-NO_ADDRESS = "Phone Number Requires an Address but the 'AddressSid' parameter was empty."
 NO_BUNDLE = (
     "To purchase or transfer this number you must provide a bundle compliant with the rules for the country and number "
     "type. More information here: "
@@ -106,7 +106,7 @@ def choose(world: World, account: Account, form: dict[str, str], kind: str | Non
         raise Refused(21422, f"{digits} is not available")
     if kind is not None and number.type != kind:
         raise Refused(21458, f"{digits} is not a {kind.replace('_', ' ')} number")
-    check_papers(number, form)
+    check_papers(world, account, number, form)
     check_sms(number, form)
     if not payer(world, account).trial:
         check_balance(world, payer(world, account), number)
@@ -143,9 +143,11 @@ def by_area(world: World, area: str) -> Number:
     raise Refused(21452, "No phone numbers found")
 
 
-def check_papers(number: Number, form: dict[str, str]) -> None:
+def check_papers(world: World, account: Account, number: Number, form: dict[str, str]) -> None:
     if number.address != "none" and not form.get("AddressSid"):
         raise Refused(21631, NO_ADDRESS)
+    if form.get("AddressSid"):
+        check_address(world, account, number, form["AddressSid"])
     if number.bundle and not form.get("BundleSid"):
         raise Refused(21649, NO_BUNDLE)
 
@@ -196,6 +198,8 @@ def check_transfer(world: World, caller: Account, number: Number, form: dict[str
         )
     if account.extra.get("status", "active") != "active":
         raise Refused(21472, "Account is not active")
+    if form.get("AddressSid"):
+        check_address(world, account, number, form["AddressSid"])
     if target != number.account:
         if number.address != "none" and not form.get("AddressSid"):
             raise Refused(21613, "PhoneNumber Requires Certification")
