@@ -190,11 +190,12 @@ class OfferGone(Rejected):
 
 
 class WrongNumber(Rejected):
-    """A purchase was answered with another number than the one asked for: `sold` is held and paid for from now on."""
+    """A purchase was answered with another number than the one asked for: `sold`, what the carrier says of it, is held
+    and paid for from now on."""
 
     code = "wrong_number"
 
-    def __init__(self, detail: str, sold: Any, **context: Any) -> None:
+    def __init__(self, detail: str, sold: Any = None, **context: Any) -> None:
         super().__init__(detail, **context)
         self.sold = sold
 
@@ -234,6 +235,6 @@ class HeldElsewhere(ActionRequired):
 
     code = "held_elsewhere"
 
-    def __init__(self, detail: str, account: str, **context: Any) -> None:
+    def __init__(self, detail: str, account: str = "", **context: Any) -> None:
         super().__init__(detail, **context)
         self.account = account

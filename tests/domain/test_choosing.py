@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from trunkline.domain.choosing import Offer, OwnedNumber, is_ours_to_use
+from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, is_ours_to_use
 from trunkline.domain.marks import OwnerMark
-from trunkline.domain.numbers import E164
+from trunkline.domain.numbers import E164, NumberType
+from trunkline.errors import InvalidInput
 
 NUMBER = E164("+14155550100")
 OURS, THEIRS = str(OwnerMark("inst0001", "asg_1")), str(OwnerMark("inst0002", "asg_1"))
@@ -44,3 +45,44 @@ def test_a_number_is_ours_by_its_mark_unless_somebody_has_pointed_it_elsewhere(
 )
 def test_a_price_is_told_with_what_is_due_at_once(monthly: Decimal | None, at_once: Decimal | None, words: str) -> None:
     assert Offer(NUMBER, "US", monthly_price=monthly, currency="USD", upfront_price=at_once).price() == words
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "countries"),
+    [
+        ("+442079460102", None, {"GB"}),
+        ("+447797712345", None, {"GB", "JE"}),
+        ("+447624806111", None, {"GB", "IM"}),
+        ("+447797712345", "GB", {"GB"}),
+        ("+18005550199", None, {"US", "CA"}),
+        ("+18005550199", "CA", {"CA"}),
+        ("+14165550123", None, {"CA"}),
+        ("+18765550123", None, {"JM"}),
+        ("+18765550123", "US", {"US"}),
+        ("+12345678", None, set()),
+        ("not a number", None, set()),
+    ],
+)
+def test_a_number_is_of_the_country_that_its_carrier_says(number: str, said: str | None, countries: set[str]) -> None:
+    asked = {"GB", "JE", "IM", "US", "CA", "JM"}
+    assert {country for country in asked if Criteria(country).matches(number, said)} == countries
+
+
+def test_a_number_is_of_the_type_that_its_carrier_says() -> None:
+    mobile = Criteria("GB", number_type=NumberType.MOBILE)
+    assert mobile.matches("+447400123001")
+    assert not mobile.matches("+442079460102")
+    assert mobile.matches("+442079460102", "GB", NumberType.MOBILE)
+    assert not mobile.matches("+447400123001", "GB", NumberType.NATIONAL)
+
+
+@pytest.mark.parametrize(("area_code", "country"), [("416", "CA"), ("212", "US"), ("888", "US"), ("999", None)])
+def test_an_area_code_alone_finds_its_country(area_code: str, country: str | None) -> None:
+    assert Criteria.checked(area_code=area_code).country == country
+    assert Criteria.checked(country="us", area_code=area_code).country == "US"
+
+
+def test_an_area_code_of_a_country_without_a_search_by_it_says_what_to_ask() -> None:
+    with pytest.raises(InvalidInput, match="876 is an area code of JM") as caught:
+        Criteria.checked(area_code="876")
+    assert (caught.value.field, "country to JM" in str(caught.value.hint)) == ("area_code", True)

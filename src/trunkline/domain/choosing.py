@@ -10,7 +10,7 @@ from typing import Any
 from trunkline.countries import country_code, how_to_write
 from trunkline.domain.marks import parse_mark
 from trunkline.domain.money import money as money
-from trunkline.domain.numbers import E164, NumberType, country_of, type_of
+from trunkline.domain.numbers import E164, NumberType, countries_of, country_of_area_code, type_of
 from trunkline.errors import InvalidInput
 
 AREA_CODE_COUNTRIES = {"US", "CA"}
@@ -34,7 +34,7 @@ class Criteria:
         number_type: str | None = None,
         carrier: str | None = None,
     ) -> Criteria:
-        """The criteria, or InvalidInput that names the field at fault."""
+        """The criteria, or InvalidInput that names the field at fault. An area code without a country is of its own."""
         if country is not None:
             code = country_code(country)
             if code is None:
@@ -51,24 +51,38 @@ class Criteria:
                     field="area_code",
                     hint="leave area_code out, or narrow by contains",
                 )
+            country = country or country_with(area_code)
         if contains is not None and not re.fullmatch(r"[0-9]{2,10}", contains):
             raise InvalidInput(f"{contains!r} cannot be searched", field="contains", hint="2 to 10 digits")
         return Criteria(country, area_code, contains, NumberType(number_type) if number_type else None, carrier)
 
-    def matches(self, number: str) -> bool:
-        """Whether a number that exists already is what was asked for."""
-        if self.country and country_of(number) != self.country:
+    def matches(self, number: str, country: str | None = None, number_type: NumberType | None = None) -> bool:
+        """Whether a number that exists already is what was asked for. `country` and `number_type` are its carrier's
+        words, which count more than the digits; None where it has none."""
+        if self.country and self.country not in ((country,) if country else countries_of(number)):
             return False
         if self.area_code and not number.startswith(f"+1{self.area_code}"):
             return False
         if self.contains and self.contains not in number:
             return False
-        shown = type_of(number)
+        shown = number_type or type_of(number)
         return self.number_type is None or shown is None or shown == self.number_type
 
     def plain(self) -> dict[str, str]:
         """Only what was asked, as JSON."""
         return {k: str(v) for k, v in vars(self).items() if v is not None}
+
+
+def country_with(area_code: str) -> str | None:
+    """The country that an area code is searched in; InvalidInput where carriers do not search by its area codes."""
+    country = country_of_area_code(area_code)
+    if country not in (None, *AREA_CODE_COUNTRIES):
+        raise InvalidInput(
+            f"{area_code} is an area code of {country}, where numbers are not searched by area code",
+            field="area_code",
+            hint=f"leave area_code out and set country to {country}",
+        )
+    return country
 
 
 @dataclass(frozen=True)

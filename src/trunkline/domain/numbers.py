@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NewType
 
 import phonenumbers
-from phonenumbers import PhoneNumberFormat, PhoneNumberType
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from trunkline.errors import Conflict, InvalidInput
 
@@ -64,8 +64,31 @@ def parse_number(text: str, default_country: str | None = None, field: str = "nu
 
 
 def country_of(number: str) -> str | None:
-    """The ISO country of an E.164 number, None where it cannot be told."""
-    return phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    """The ISO country that the digits of an E.164 number are of, None where it cannot be told."""
+    parsed = _parsed(number)
+    return phonenumbers.region_code_for_number(parsed) if parsed else None
+
+
+# Places whose numbers are part of another country's plan and are sold as that country's.
+SOLD_AS = {"GG": "GB", "IM": "GB", "JE": "GB", "AX": "FI", "SJ": "NO", "CC": "AU", "CX": "AU", "VA": "IT", "EH": "MA"}
+
+
+def countries_of(number: str) -> tuple[str, ...]:
+    """The ISO countries as whose a carrier may have sold the number, by its digits alone, the likeliest first: those
+    without charge are the same in the US and Canada, and a British mobile may have the digits of Jersey. () where none
+    can be told."""
+    parsed = _parsed(number)
+    own = country_of(number)
+    if parsed is None or own is None:
+        return ()
+    if parsed.country_code == 1 and phonenumbers.number_type(parsed) == PhoneNumberType.TOLL_FREE:
+        return ("US", "CA")
+    return (SOLD_AS[own], own) if own in SOLD_AS else (own,)
+
+
+def country_of_area_code(area_code: str) -> str | None:
+    """The ISO country of a North American area code, None for one that is not in use."""
+    return country_of(f"+1{area_code}2345678")
 
 
 def type_of(number: str) -> NumberType | None:
@@ -76,7 +99,15 @@ def type_of(number: str) -> NumberType | None:
         PhoneNumberType.TOLL_FREE: NumberType.TOLL_FREE,
         PhoneNumberType.UAN: NumberType.NATIONAL,
     }
-    return kinds.get(phonenumbers.number_type(phonenumbers.parse(number)))
+    parsed = _parsed(number)
+    return kinds.get(phonenumbers.number_type(parsed)) if parsed else None
+
+
+def _parsed(number: str) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return None
 
 
 def national_form(number: str) -> str:
