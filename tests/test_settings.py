@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +227,9 @@ def test_a_database_that_cannot_be_used_is_refused_with_the_mend(
 @pytest.mark.parametrize(
     ("name", "written", "used"),
     [
-        ("max_monthly_price", "1.50", Decimal("1.50")),
+        ("max_monthly_price", "1.50", "1.50 USD"),
+        ("max_monthly_price", " 1.50 eur ", "1.50 EUR"),
+        ("max_upfront_price", "0", "0 USD"),
         ("assign_wait_seconds", " 0 ", 0.0),
         ("unmapped_destination", "+1 (415) 555-0123", "+14155550123"),
         ("unmapped_message", "We are\n  sorry.", "We are sorry."),
@@ -246,9 +247,11 @@ def test_what_can_only_mean_one_thing_is_taken_so(name: str, written: str, used:
 @pytest.mark.parametrize(
     ("name", "written", "mend"),
     [
-        ("max_monthly_price", "-1", "0 or more"),
-        ("max_monthly_price", "$5", "a number"),
-        ("max_monthly_price", "nan", "a number"),
+        ("max_monthly_price", "-1", "like 1.50, or 1.50 EUR"),
+        ("max_monthly_price", "$5", "like 1.50, or 1.50 EUR"),
+        ("max_monthly_price", "nan", "like 1.50, or 1.50 EUR"),
+        ("max_upfront_price", "5 euros", "like 1.50, or 1.50 EUR"),
+        ("max_upfront_price", "1e9", "like 1.50, or 1.50 EUR"),
         ("assign_wait_seconds", "-0.1", "0 or more"),
         ("assign_wait_seconds", "inf", "a number"),
         ("retry_for_seconds", "60s", "a number"),

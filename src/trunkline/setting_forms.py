@@ -90,6 +90,14 @@ def e164(text: str) -> str:
     return plain
 
 
+def amount(value: Any) -> str:
+    """An amount and its currency, "1.50 USD": US dollars where none is named."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,4})?)(?:\s*([A-Za-z]{3}))?", str(value).strip(), re.ASCII)
+    if found is None:
+        raise ValueError("must be an amount, perhaps with its currency; write it like 1.50, or 1.50 EUR")
+    return f"{found[1]} {(found[2] or 'USD').upper()}"
+
+
 # --- addresses -------------------------------------------------------------------------------------------------------
 
 
@@ -195,5 +203,6 @@ PublicUrl = Annotated[str, AfterValidator(public_address)]
 FullUrl = Annotated[str, AfterValidator(full_address)]
 DatabaseUrl = Annotated[str, AfterValidator(database_address)]
 Number = Annotated[str, AfterValidator(e164)]
+Price = Annotated[str, BeforeValidator(amount)]
 Names = Annotated[list[str], NoDecode, BeforeValidator(listed)]
 Seconds = Annotated[float, Field(le=86_400)]

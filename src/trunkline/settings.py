@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
@@ -23,6 +22,7 @@ from trunkline.setting_forms import (
     Id,
     Names,
     Number,
+    Price,
     PublicUrl,
     Seconds,
     Secret,
@@ -122,7 +122,8 @@ class Settings(BaseSettings):
     default_country: Country = Field("US", description="country of a purchase that names none")
     number_strategy: Strategy = Field(Strategy.REUSE_FIRST, description="reuse_first or purchase_first")
     trial_sharing: TrialSharing = Field(TrialSharing.NEWEST, description="newest, keep or off")
-    max_monthly_price: Decimal | None = Field(None, ge=0, description="dearest number that may be bought, a month")
+    max_monthly_price: Price | None = Field(None, description="dearest number that may be bought, a month: 1.50 EUR")
+    max_upfront_price: Price | None = Field(None, description="most that may be due at once for a number: 5 EUR")
     assign_wait_seconds: Seconds = Field(20.0, ge=0, description="how long POST /api/restaurants waits for the flow")
     number_cooldown_hours: float = Field(168.0, ge=0, le=87_600, description="quarantine of a number that was given up")
 

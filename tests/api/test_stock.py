@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 
 import httpx2
 import pytest
@@ -103,10 +102,11 @@ def test_a_refused_purchase_says_why_and_leaves_nothing_behind(api: Api) -> None
 
 
 def test_a_number_dearer_than_the_limit_is_not_bought(api: Api, setting: Callable[..., None]) -> None:
-    setting(max_monthly_price=Decimal("1.00"))
+    setting(max_monthly_price="1.00 USD")
     number = for_sale(api)
     refused = buy(api, number)
     assert (refused.status_code, refused.json()["code"]) == (502, "carrier_rejected")
+    assert "1.15 USD a month is not within MAX_MONTHLY_PRICE=1.00 USD" in refused.json()["detail"]
     assert held(api, number) == []
 
 

@@ -130,6 +130,17 @@ async def test_a_failing_price_list_does_not_fail_the_search_and_is_not_asked_ea
     assert len(asked(sandbox, "pricing.country")) == 1
 
 
+async def test_a_price_that_decides_is_that_of_the_moment(sandbox: SandboxServer, build_twilio: Build) -> None:
+    twilio = build_twilio(max_monthly_price="1.50")
+    assert (await twilio.search(Criteria(), "US", 1))[0].monthly_price == Decimal("1.15")
+    dearer = {"price_unit": "USD", "phone_number_prices": [{"number_type": "local", "current_price": "9.00"}]}
+    fault(sandbox, "pricing.country", kind="status", status=200, body=dearer, times=1)
+    assert (await twilio.search(Criteria(), "US", 1))[0].monthly_price == Decimal("9.00")
+    fault(sandbox, "pricing.country", kind="status", status=500)
+    with pytest.raises(RetryLater):
+        await twilio.search(Criteria(), "US", 1)
+
+
 async def test_no_prices_are_asked_where_nothing_is_for_sale(sandbox: SandboxServer, twilio: TwilioCarrier) -> None:
     assert await twilio.search(Criteria(contains="0000000"), "US", 5) == []
     assert asked(sandbox, "pricing.country") == []

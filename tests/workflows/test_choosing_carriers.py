@@ -90,7 +90,7 @@ async def test_the_cheapest_offer_is_bought_and_its_price_kept(desk: Desk) -> No
 async def test_cheaper_telnyx_numbers_come_first(open_desk: Opener) -> None:
     async with open_desk(carriers=["telnyx"], max_monthly_price="2") as desk:
         desk.sandbox.control.delete("/numbers", params={"carrier": "telnyx"})
-        offers = [("+14155550101", "3.00"), ("+14155550102", "1.50"), ("+14155550103", "0.90")]
+        offers = [("+14155550101", "3.00"), ("+14155550102", "1.50"), ("+14155550103", "1.10")]
         stock = [{"carrier": "telnyx", "number": n, "price": price} for n, price in offers]
         desk.sandbox.control.post("/numbers", json=stock).raise_for_status()
         bought = [(await desk.assign(str(n))).number for n in range(2)]

@@ -202,6 +202,7 @@ def offer(carrier: str, found: Offer) -> schemas.Offer:
         country=found.country,
         number_type=found.number_type.value,
         monthly_price=price(found.monthly_price),
+        upfront_price=price(found.upfront_price),
         currency=found.currency,
         needs=list(found.needs),
     )

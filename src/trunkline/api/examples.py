@@ -224,13 +224,14 @@ RELEASED = RELEASE | {
     ],
     "ended_at": ENDED,
 }
-OFFER = {
+OFFER: dict[str, Any] = {
     "carrier": "twilio",
     "number": NUMBER,
     "national": NATIONAL,
     "country": "US",
     "number_type": "local",
     "monthly_price": "1.15",
+    "upfront_price": None,
     "currency": "USD",
     "needs": [],
 }

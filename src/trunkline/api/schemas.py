@@ -265,6 +265,7 @@ class Offer(Answer):
     country: str
     number_type: str
     monthly_price: Price
+    upfront_price: Price = Field(description="due at once, on top of the first month; null for nothing")
     currency: str | None
     needs: list[str] = Field(description="papers that the carrier wants: address, bundle")
 

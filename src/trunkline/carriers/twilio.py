@@ -43,6 +43,7 @@ from trunkline.errors import (
     OutcomeUnknown,
     ProviderError,
     Rejected,
+    RetryLater,
     SettingsError,
     WrongNumber,
 )
@@ -54,7 +55,7 @@ from trunkline.settings import Settings, by_country
 ROOT = "/2010-04-01/Accounts"
 KINDS: dict[str, Literal["trial", "full"]] = {"Trial": "trial", "Full": "full"}
 DAY = 86_400.0
-PRICES_AGAIN = 600.0
+PRICES_LAST = 300.0
 PRICES_TIMEOUT = 5.0
 
 
@@ -77,7 +78,11 @@ class TwilioCarrier:
         account, login = account or Account.of(self.name, settings), self._login()
         self._api = ProviderClient(account, settings.twilio_base_url, auth=login, classify=refusal)
         self._pricing = ProviderClient(account, settings.twilio_pricing_base_url, auth=login, classify=refusal)
-        self._prices: Memo[dict[str, tuple[Decimal, str]]] = Memo(lambda prices: DAY if prices else PRICES_AGAIN)
+        # A price that decides about a purchase is that of the moment; else it is only told.
+        self._price_decides = settings.max_monthly_price is not None
+        self._prices: Memo[dict[str, tuple[Decimal, str]]] = Memo(
+            lambda prices: 0.0 if self._price_decides else PRICES_LAST
+        )
         self._types: Memo[frozenset[NumberType]] = Memo(lambda types: DAY)
         self._bundle_wanted: set[tuple[str, NumberType]] = set()
 
@@ -352,7 +357,8 @@ class TwilioCarrier:
         return await self._prices.get(country, lambda: self._ask_prices(country))
 
     async def _ask_prices(self, country: str) -> dict[str, tuple[Decimal, str]]:
-        """Price and currency by number type; empty where the list fails, which must not fail a search."""
+        """Price and currency by number type; empty where the list fails, which fails a search only for a while and only
+        where the price decides."""
         try:
             path = f"/v1/PhoneNumbers/Countries/{country}"
             reply = await self._pricing.request("prices", "GET", path, timeout=PRICES_TIMEOUT)
@@ -361,5 +367,7 @@ class TwilioCarrier:
                 item["number_type"].replace(" ", "_"): (Decimal(item["current_price"]), reply.body["price_unit"])
                 for item in reply.body["phone_number_prices"]
             }
-        except (ProviderError, KeyError, TypeError, AttributeError, InvalidOperation):
+        except (ProviderError, KeyError, TypeError, AttributeError, InvalidOperation) as error:
+            if self._price_decides and isinstance(error, RetryLater):
+                raise
             return {}

@@ -68,10 +68,19 @@ def search(
         show.as_json(found)
     else:
         rows = [
-            (o.number, o.carrier, o.country, o.number_type, show.price(o.monthly_price, o.currency), o.needs)
+            (
+                o.number,
+                o.carrier,
+                o.country,
+                o.number_type,
+                show.price(o.monthly_price, o.currency),
+                show.price(o.upfront_price, o.currency),
+                o.needs,
+            )
             for o in found.items
         ]
-        show.table(["number", "carrier", "country", "type", "a month", "needs"], rows, "nothing is for sale")
+        headings = ["number", "carrier", "country", "type", "a month", "at once", "needs"]
+        show.table(headings, rows, "nothing is for sale")
         for refusal in found.refusals:
             typer.echo(
                 f"{refusal.carrier}: {refusal.detail}" + (f" ({refusal.hint})" if refusal.hint else ""), err=True
@@ -91,15 +100,17 @@ def buy(number: One, carrier: Carrier = None, yes: Yes = False, json: Json = Fal
     """
     with asking() as client:
         offer = client.price_of_number(number, carrier=carrier)
-        price = show.price(offer.monthly_price, offer.currency) or "a price that is not stated"
+        price = f"{show.price(offer.monthly_price, offer.currency) or 'a price that is not stated'} a month"
+        if offer.upfront_price:
+            price += f" and {show.price(offer.upfront_price, offer.currency)} at once"
         needs = f"; it needs {' and '.join(offer.needs)}" if offer.needs else ""
-        if not agreed(f"Buy {offer.number} at {offer.carrier} for {price} a month{needs}?", yes):
+        if not agreed(f"Buy {offer.number} at {offer.carrier} for {price}{needs}?", yes):
             raise typer.Exit
         found = client.buy_number(number, carrier=offer.carrier)
     if json:
         show.as_json(found)
     else:
-        typer.echo(f"bought {found.number} at {found.carrier} for {price} a month; it is {found.state}")
+        typer.echo(f"bought {found.number} at {found.carrier} for {price}; it is {found.state}")
 
 
 @app.command("import")

@@ -134,6 +134,7 @@ class Offer(Answer, frozen=True):
     country: str
     number_type: str
     monthly_price: Decimal | None
+    upfront_price: Decimal | None
     currency: str | None
     needs: list[str]
 

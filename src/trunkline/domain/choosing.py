@@ -9,6 +9,7 @@ from typing import Any
 
 from trunkline.countries import country_code, how_to_write
 from trunkline.domain.marks import parse_mark
+from trunkline.domain.money import PriceLimits
 from trunkline.domain.money import money as money
 from trunkline.domain.numbers import E164, NumberType, countries_of, country_of_area_code, type_of
 from trunkline.errors import InvalidInput
@@ -146,11 +147,15 @@ def is_ours_to_use(owned: OwnedNumber, installation: str) -> bool:
     return owned.used_by is None
 
 
-def affordable(offers: list[Offer], max_price: Decimal | None) -> list[Offer]:
-    """Those within the limit; where there is a limit, a number of unknown price is not bought."""
-    if max_price is None:
-        return offers
-    return [o for o in offers if o.monthly_price is not None and o.monthly_price <= max_price]
+def affordable(offers: list[Offer], max_monthly_price: str | None, max_upfront_price: str | None = None) -> list[Offer]:
+    """Those within the limits, which are the settings of these names."""
+    limits = PriceLimits.of(max_monthly_price, max_upfront_price)
+    return [offer for offer in offers if objection(offer, limits) is None]
+
+
+def objection(offer: Offer, limits: PriceLimits) -> str | None:
+    """Why an offer is not bought at its price, None where it may be."""
+    return limits.objection(offer.monthly_price, offer.currency, offer.upfront_price)
 
 
 def in_order(offers: list[Offer]) -> list[Offer]:

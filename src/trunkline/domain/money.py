@@ -1,8 +1,59 @@
-"""Amounts of money with their currency, in words."""
+"""Amounts of money with their currency: in words, and within the limits of a purchase."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class Money:
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def of(cls, text: str) -> Money:
+        """From a setting in its form: "1.50 USD"."""
+        amount, _, currency = text.partition(" ")
+        return cls(Decimal(amount), currency)
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+@dataclass(frozen=True)
+class PriceLimits:
+    """What one number may cost: `monthly`, and `at_once` when it is bought, each in one currency; None for no limit.
+
+    Where nothing is said of what is due at once, it may be as much as one month's price and no more.
+    """
+
+    monthly: Money | None = None
+    at_once: Money | None = None
+
+    @classmethod
+    def of(cls, max_monthly_price: str | None, max_upfront_price: str | None) -> PriceLimits:
+        """By the settings of these names."""
+        return cls(*(None if text is None else Money.of(text) for text in (max_monthly_price, max_upfront_price)))
+
+    def objection(self, monthly: Decimal | None, currency: str | None, at_once: Decimal | None) -> str | None:
+        """Why a number of this price is not bought, with the setting to change; None where it may be. A price that is
+        not stated, or is in another currency than its limit, is within no limit."""
+        price = money(monthly, currency, at_once)
+        if self.monthly is not None and not within(monthly, currency, self.monthly):
+            return f"{price} is not within MAX_MONTHLY_PRICE={self.monthly}"
+        if not at_once:
+            return None
+        if self.at_once is not None:
+            fits = within(at_once, currency, self.at_once)
+            return None if fits else f"{price} is not within MAX_UPFRONT_PRICE={self.at_once}"
+        if monthly is not None and at_once <= monthly:
+            return None
+        return f"{price}: without MAX_UPFRONT_PRICE no more than a month's price may be due at once"
+
+
+def within(amount: Decimal | None, currency: str | None, limit: Money) -> bool:
+    return amount is not None and currency == limit.currency and amount <= limit.amount
 
 
 def money(monthly: Decimal | None, currency: str | None, at_once: Decimal | None = None) -> str:

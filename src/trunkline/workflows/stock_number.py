@@ -12,9 +12,10 @@ from trunkline.carriers.base import Carrier
 from trunkline.db import debts, intents, numbers
 from trunkline.db.debts import DebtKind
 from trunkline.db.models import Number, PurchaseIntent
-from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, affordable, is_ours_to_use, plain_offer
+from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, is_ours_to_use, objection, plain_offer
 from trunkline.domain.ids import new_id
 from trunkline.domain.marks import OwnerMark, parse_mark
+from trunkline.domain.money import PriceLimits
 from trunkline.domain.numbers import E164, NumberState, country_of, type_of
 from trunkline.errors import (
     ActionRequired,
@@ -51,10 +52,11 @@ async def find_offer(services: Services, number: E164, carrier: str | None = Non
     """The number as one of the carriers sells it, or this one. OfferGone where none does."""
     want = Criteria(country_of(number), None, number[-10:].lstrip("+"), type_of(number), carrier)
     found = await search_numbers(services, want, limit=10)
+    limits = PriceLimits.of(services.settings.max_monthly_price, services.settings.max_upfront_price)
     for name, offers in found.offers.items():
         exact = [offer for offer in offers if offer.number == number]
-        if exact and not affordable(exact, services.settings.max_monthly_price):
-            raise Rejected(f"{number} costs more than MAX_MONTHLY_PRICE", provider=name, hint="raise MAX_MONTHLY_PRICE")
+        if exact and (why := objection(exact[0], limits)):
+            raise Rejected(f"{number}: {why}", provider=name, hint="raise MAX_MONTHLY_PRICE or MAX_UPFRONT_PRICE")
         if exact:
             return ForSale(services.carriers[name], exact[0])
     raise OfferGone(f"{number} is not for sale", hint="search again: GET /api/numbers/search")
