@@ -221,6 +221,44 @@ def test_a_database_that_cannot_be_used_is_refused_with_the_mend(
     assert "den" not in said
 
 
+# --- how webhooks are signed -----------------------------------------------------------------------------------------
+
+
+def test_a_form_of_signatures_is_written_as_vapi_writes_it(brought: Brought) -> None:
+    plan = brought("vapi_webhook_hmac_plan", '{"algorithm": "sha512", "includeTimestamp": false, "type": "hmac"}')
+    assert (plan.algorithm, plan.payload, plan.signature_header, plan.timed) == (
+        "sha512",
+        "{body}",
+        "x-signature",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "mend"),
+    [
+        ("sha512", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        ('{"secretKey": "hidden"}', "VAPI_WEBHOOK_HMAC_SECRET"),
+        ('{"algorithm": "md5"}', 'one of "sha256", "sha512", "sha1"'),
+        ('{"type": "bearer"}', 'one of "hmac"'),
+        ('{"includeTimestamp": "no"}', "one of true, false"),
+        ('{"signatureEncoding": 7}', 'one of "hex", "base64"'),
+        ('{"signature": "x-signature"}', "known are type, algorithm, signatureHeader"),
+        ('{"signatureHeader": null}', "no text"),
+        ('{"timestampHeader": "x time"}', "no header is called"),
+        ('{"payloadFormat": "{timestamp}"}', "without {body}"),
+        ('{"payloadFormat": "{svix-id}.{body}"}', "no messageIdHeader"),
+    ],
+)
+def test_a_form_of_signatures_that_cannot_be_is_refused_with_the_mend(
+    written: str, mend: str, refusal: Callable[[str, str], str]
+) -> None:
+    said = refusal("vapi_webhook_hmac_plan", written)
+    assert mend in said
+    assert "hidden" not in said
+
+
 # --- numbers, words, and one of several ------------------------------------------------------------------------------
 
 

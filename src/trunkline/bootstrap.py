@@ -34,11 +34,29 @@ def refuse_unusable(settings: Settings) -> None:
         raise SettingsError(
             "TOOLS_WEBHOOK_URL needs TOOLS_WEBHOOK_SECRET", hint="set a secret that your tools' server checks"
         )
+    refuse_unusable_signatures(settings)
     if settings.vapi_routing is Routing.SERVER and not settings.public_backend_url:
         raise SettingsError(
             "VAPI_ROUTING=server needs PUBLIC_BACKEND_URL",
             hint="set it to the https address at which Vapi reaches this server, or VAPI_ROUTING=assistant",
         )
+
+
+def refuse_unusable_signatures(settings: Settings) -> None:
+    plan, secret = settings.vapi_webhook_hmac_plan, settings.vapi_webhook_hmac_secret
+    if plan is None:
+        return
+    if secret is None:
+        raise SettingsError(
+            "VAPI_WEBHOOK_HMAC_PLAN needs VAPI_WEBHOOK_HMAC_SECRET", hint="set it to the secretKey of that credential"
+        )
+    try:
+        plan.key(secret.get_secret_value())
+    except ValueError:
+        raise SettingsError(
+            "VAPI_WEBHOOK_HMAC_SECRET is not base64, as secretIsBase64 of VAPI_WEBHOOK_HMAC_PLAN says",
+            hint="copy the secretKey of that credential again, or leave secretIsBase64 out",
+        ) from None
 
 
 @asynccontextmanager

@@ -5,12 +5,16 @@ No text of an error repeats a key. Each says what to write instead.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Annotated, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic.alias_generators import to_camel
 from pydantic_settings import NoDecode
 
 from trunkline.countries import country_code, how_to_write
@@ -26,6 +30,7 @@ OTHER_OPTIONS = {
     "sslaccept": "write sslmode=require",
     "connection_limit": "leave it out: the pool is of a fixed size",
 }
+STANDARD_PREFIX = "whsec_"  # Standard Webhooks, and Svix, write it before a secret in base64
 A_FILE = "an SQLite database is a file: write sqlite:///trunkline.sqlite"
 
 
@@ -193,6 +198,85 @@ def _options_of_libpq() -> set[str]:
     return {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
 
 
+# --- how webhooks are signed -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HmacPlan:
+    """The HMAC credential in Vapi but for its secret, with Vapi's fields and defaults."""
+
+    type: str = "hmac"
+    algorithm: str = "sha256"
+    signature_header: str = "x-signature"
+    timestamp_header: str = "x-timestamp"
+    message_id_header: str = ""
+    signature_prefix: str = ""
+    include_timestamp: bool = True
+    payload_format: str = ""
+    signature_encoding: str = "hex"
+    secret_is_base64: bool = False
+
+    def key(self, secret: str) -> bytes:
+        """What signs, from the secret as it is written; ValueError where that is not base64 and should be."""
+        if self.secret_is_base64:
+            return base64.b64decode(secret.removeprefix(STANDARD_PREFIX), validate=True)
+        return secret.encode()
+
+    @property
+    def payload(self) -> str:
+        """What is signed."""
+        return self.payload_format or ("{timestamp}.{body}" if self.include_timestamp else "{body}")
+
+    @property
+    def timed(self) -> bool:
+        """Whether the time is signed, so that it can be told from an old webhook that is sent again."""
+        return "{timestamp}" in self.payload
+
+
+CHOICES = {
+    "type": ("hmac",),
+    "algorithm": ("sha256", "sha512", "sha1"),
+    "signatureEncoding": ("hex", "base64"),
+    "includeTimestamp": (True, False),
+    "secretIsBase64": (True, False),
+}
+LIKE_A_PLAN = 'write the fields of Vapi\'s HMAC credential, like {"algorithm": "sha512"}'
+
+
+def hmac_plan(value: Any) -> Any:
+    """From JSON, in Vapi's own names for the fields."""
+    if not isinstance(value, str):
+        return value
+    try:
+        given = json.loads(value)
+    except ValueError:
+        raise ValueError(f"is not JSON; {LIKE_A_PLAN}") from None
+    if not isinstance(given, dict):
+        raise ValueError(f"is not a JSON object; {LIKE_A_PLAN}")
+    if "secretKey" in given:
+        raise ValueError("has the secretKey in it; write that into VAPI_WEBHOOK_HMAC_SECRET")
+    known = {to_camel(field.name): field.name for field in fields(HmacPlan)}
+    for name, wanted in given.items():
+        _check_field(name, wanted, list(known))
+    plan = HmacPlan(**{known[name]: wanted for name, wanted in given.items()})
+    if "{body}" not in plan.payload:
+        raise ValueError("has a payloadFormat without {body}, which would prove nothing of the body")
+    if "{svix-id}" in plan.payload and not plan.message_id_header:
+        raise ValueError("has a payloadFormat with {svix-id} and no messageIdHeader")
+    return plan
+
+
+def _check_field(name: str, value: Any, known: list[str]) -> None:
+    if name not in known:
+        raise ValueError(f"has {name!r}, which is not known; known are {', '.join(known)}")
+    if name in CHOICES and value not in CHOICES[name]:
+        raise ValueError(f"has a {name} that is none; it is one of {json.dumps(CHOICES[name])[1:-1]}")
+    if name not in CHOICES and not isinstance(value, str):
+        raise ValueError(f"has a {name} that is no text")
+    if name.endswith("Header") and not re.fullmatch(r"[A-Za-z0-9_-]*", value):
+        raise ValueError(f"has a {name} that no header is called")
+
+
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Id = Annotated[str, AfterValidator(identifier)]
 Words = Annotated[str, AfterValidator(one_line)]
@@ -206,3 +290,4 @@ Number = Annotated[str, AfterValidator(e164)]
 Price = Annotated[str, BeforeValidator(amount)]
 Names = Annotated[list[str], NoDecode, BeforeValidator(listed)]
 Seconds = Annotated[float, Field(le=86_400)]
+WebhookPlan = Annotated[HmacPlan | None, NoDecode, BeforeValidator(hmac_plan)]

@@ -26,6 +26,7 @@ from trunkline.setting_forms import (
     PublicUrl,
     Seconds,
     Secret,
+    WebhookPlan,
     Words,
 )
 
@@ -80,6 +81,9 @@ class Settings(BaseSettings):
     public_backend_url: PublicUrl | None = Field(None, description="https address at which Vapi reaches this server")
     vapi_webhook_hmac_secret: Secret | None = Field(
         None, description="the secret of an HMAC credential in Vapi, where webhooks come signed instead"
+    )
+    vapi_webhook_hmac_plan: WebhookPlan = Field(
+        None, description="what of that credential differs from Vapi's defaults, as JSON in Vapi's field names"
     )
     unmapped_message: Words = Field(
         "We are sorry, this number is not in service.", description="what a caller hears where no restaurant answers"
@@ -257,5 +261,6 @@ def _in_words(error: Any) -> str:
     given = {"expected": str(context.get("expected")).replace("'", "")} | {
         limit: f"{context[limit]:g}" for limit in ("gt", "ge", "le") if limit in context
     }
-    told = WORDS.get(error["type"], error["msg"].removeprefix("Value error, ")).format_map(given)
+    words = WORDS.get(error["type"])
+    told = words.format_map(given) if words else error["msg"].removeprefix("Value error, ")
     return f"{str(error['loc'][0]).upper()}: {told}"

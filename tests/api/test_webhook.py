@@ -120,6 +120,12 @@ def test_a_caller_that_hangs_up_in_the_middle_does_no_harm(api: Api) -> None:
     assert post(api, shape("hang")) == {}
 
 
+def test_a_slash_at_the_end_of_the_address_is_answered_in_place(api: Api, roma: Json, assistant: str) -> None:
+    body = json.dumps({"message": to(roma)})
+    answer = api.client.post(f"{PATH}/", content=body, follow_redirects=False)
+    assert (answer.status_code, answer.json()["assistantId"]) == (200, assistant)
+
+
 def test_other_methods_are_told_what_the_path_takes(api: Api) -> None:
     assert api.client.get(PATH).status_code == 405
 

@@ -153,7 +153,7 @@ def open_door(sandbox: SandboxServer, database_url: str) -> OpenDoor:
     """Starts what answers calls, with these settings, over a database of each kind; the sandbox is its Vapi."""
 
     @asynccontextmanager
-    async def opener(**changes: Any) -> AsyncIterator[Door]:
+    async def opener(root_path: str = "", **changes: Any) -> AsyncIterator[Door]:
         known = {name.lower(): value for name, value in environment(sandbox.url).items()}
         own = {"vapi_secret_key": SECRET, "database_url": database_url, "provider_timeout_seconds": 1}
         settings = load_settings(_env_file=None, **(known | own | changes))
@@ -167,7 +167,9 @@ def open_door(sandbox: SandboxServer, database_url: str) -> OpenDoor:
             ):
                 app = WebhookFirst()
                 app.webhook = Webhook(settings, router)
-                config = uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+                config = uvicorn.Config(
+                    app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1, root_path=root_path
+                )
                 server = DoorServer(config)
                 serving = asyncio.create_task(server.serve([sock]))
                 while not server.started:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import time
-from collections.abc import Sequence
+from collections import Counter
 from typing import Annotated, Any
 
 import structlog
@@ -17,8 +15,9 @@ from starlette.types import Message, Receive, Scope, Send
 from trunkline.api import examples
 from trunkline.api.dependencies import SECRET_SCHEME
 from trunkline.api.problems import documented, respond, unexpected
+from trunkline.api.proof import Headers, Proof
 from trunkline.errors import NotFound, PayloadTooLarge, TrunklineError, Unauthorized
-from trunkline.metrics import CALLS_CONNECTED, WEBHOOKS
+from trunkline.metrics import WEBHOOKS
 from trunkline.routing.messages import not_a_message
 from trunkline.routing.router import Router, not_stored
 from trunkline.settings import Settings
@@ -26,9 +25,8 @@ from trunkline.workflows.services import WEBHOOK_PATH
 
 log = structlog.get_logger()
 MAX_BODY = 1024 * 1024
-OLDEST_SIGNATURE = 300.0
-MILLISECONDS = 100_000_000_000
-Headers = Sequence[tuple[bytes, bytes]]
+PATHS = {WEBHOOK_PATH, f"{WEBHOOK_PATH}/"}  # people write the slash, and a redirect would carry the secret about
+SAID_AGAIN_AFTER = 10.0
 
 
 def not_vapi() -> Unauthorized:
@@ -46,45 +44,32 @@ class Disconnected(Exception):
     """The caller hung up before its body was here."""
 
 
-class Proof:
-    """How a request shows that it is Vapi's: our secret as X-Vapi-Secret or as bearer token, or an HMAC signature where
-    one is configured. A secret that is not set, or a header that came empty, proves nothing."""
+class Unproven(Exception):
+    """Why this may not be Vapi's: for the log alone."""
 
-    def __init__(self, settings: Settings) -> None:
-        secret, key = settings.vapi_secret_key, settings.vapi_webhook_hmac_secret
-        self._secret = secret.get_secret_value().encode() if secret else b""
-        self._key = key.get_secret_value().encode() if key else b""
 
-    def by_secret(self, headers: Headers) -> bool:
-        for name, value in headers:
-            if name == b"x-vapi-secret":
-                given = value
-            elif name == b"authorization":
-                scheme, _, given = value.rpartition(b" ")
-                if scheme.lower() not in (b"bearer", b""):
-                    continue
-            else:
-                continue
-            if self._secret and given and hmac.compare_digest(given, self._secret):
-                return True
-        return False
+class Refusals:
+    """Tells in the log why webhooks are refused: each reason at once, and again after a while with how many there were,
+    as whoever is refused may come again and again."""
 
-    @property
-    def may_be_signed(self) -> bool:
-        return bool(self._key)
+    def __init__(self) -> None:
+        self._said_at: dict[str, float] = {}
+        self._unsaid: Counter[str] = Counter()
 
-    def by_signature(self, headers: Headers, body: bytes) -> bool:
-        """Vapi's defaults: hex SHA-256 of `{timestamp}.{body}` in x-signature, the time in x-timestamp. Whether that
-        counts seconds or milliseconds is not documented."""
-        sent = dict(headers)
-        given, stamp = sent.get(b"x-signature", b""), sent.get(b"x-timestamp", b"")
-        if not self._key or not given or not stamp.isdigit() or len(stamp) > 14:
-            return False
-        said = int(stamp) / 1000 if int(stamp) >= MILLISECONDS else int(stamp)
-        if abs(time.time() - said) > OLDEST_SIGNATURE:
-            return False
-        expected = hmac.new(self._key, stamp + b"." + body, hashlib.sha256).hexdigest().encode()
-        return hmac.compare_digest(given.removeprefix(b"sha256=").lower(), expected)
+    def note(self, status: int, reason: str, scope: Scope) -> None:
+        now = time.monotonic()
+        if now - self._said_at.get(reason, -SAID_AGAIN_AFTER) < SAID_AGAIN_AFTER:
+            self._unsaid[reason] += 1
+            return
+        self._said_at[reason] = now
+        sender = scope.get("client")
+        log.warning(
+            "webhook refused",
+            status=status,
+            reason=reason,
+            sender=sender[0] if sender else None,
+            more_before=self._unsaid.pop(reason, 0),
+        )
 
 
 class Webhook:
@@ -93,28 +78,27 @@ class Webhook:
     def __init__(self, settings: Settings, router: Router) -> None:
         self._proof = Proof(settings)
         self._router = router
+        self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = scope["headers"]
         proven = self._proof.by_secret(headers)
         try:
             if not proven and not self._proof.may_be_signed:
-                raise not_vapi()
+                raise Unproven(self._proof.doubt(headers, b""))
             message = await receive()
             body = message.get("body", b"")
             if message.get("more_body", True) or len(body) > MAX_BODY:
                 body = await rest_of(message, receive)
-            if not proven and not self._proof.by_signature(headers, body):
-                raise not_vapi()
+            if not proven and (doubt := self._proof.doubt(headers, body)):
+                raise Unproven(doubt)
             answer = self._router.at_once(body)
             if answer is None:
                 answer = await self._router.later(body)
-            else:
-                CALLS_CONNECTED.count += 1
         except Disconnected:
             return
         except Exception as error:
-            await refuse(error)(scope, receive, send)
+            await self._refuse(error, scope)(scope, receive, send)
             return
         length = str(len(answer)).encode()
         await send(
@@ -125,6 +109,15 @@ class Webhook:
             }
         )
         await send({"type": "http.response.body", "body": answer})
+
+    def _refuse(self, error: Exception, scope: Scope) -> JSONResponse:
+        """The problem that it is; an error of ours is in the log, and Vapi may send the message again."""
+        problem = not_vapi() if isinstance(error, Unproven) else error
+        answer = respond(problem) if isinstance(problem, TrunklineError) else unexpected(problem)
+        WEBHOOKS.labels("refused", str(answer.status_code)).inc()
+        if isinstance(problem, TrunklineError):
+            self._refusals.note(answer.status_code, str(error), scope)
+        return answer
 
 
 async def rest_of(message: Message, receive: Receive) -> bytes:
@@ -141,13 +134,6 @@ async def rest_of(message: Message, receive: Receive) -> bytes:
         if not message.get("more_body", False):
             return b"".join(parts)
         message = await receive()
-
-
-def refuse(error: Exception) -> JSONResponse:
-    """The problem that it is; an error of ours is in the log, and Vapi may send the message again."""
-    answer = respond(error) if isinstance(error, TrunklineError) else unexpected(error)
-    WEBHOOKS.labels("refused", str(answer.status_code)).inc()
-    return answer
 
 
 router = APIRouter(tags=["calls"])
@@ -202,13 +188,19 @@ async def vapi_webhook(
     raise NotFound(f"there is no {WEBHOOK_PATH}")
 
 
+def behind_prefix(scope: Scope) -> bool:
+    """Whether it is the webhook's path after the prefix of a proxy, which a server that was told of it puts before."""
+    prefix = scope.get("root_path")
+    return bool(prefix) and scope["path"].removeprefix(prefix) in PATHS
+
+
 class WebhookFirst(FastAPI):
     """The framework's application, which is not bothered with the webhook. `webhook` is set while services run."""
 
     webhook: Webhook
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] == WEBHOOK_PATH and scope["method"] == "POST":
+        if scope["type"] == "http" and (scope["path"] in PATHS or behind_prefix(scope)) and scope["method"] == "POST":
             await self.webhook(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)

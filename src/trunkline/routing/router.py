@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from trunkline.errors import NotReady
-from trunkline.metrics import CALL_REPORTS, UNROUTED_CALLS, WEBHOOKS
+from trunkline.metrics import CALL_REPORTS, CALLS_CONNECTED, UNROUTED_CALLS, WEBHOOKS
 from trunkline.routing.assistant import KnownAssistant
 from trunkline.routing.call_log import CallLog
 from trunkline.routing.directory import Directory, Former, Values, encode, read_values
@@ -75,6 +75,7 @@ class Router:
             self._answered_by = self._assistant.id
             known = encode(self._answered_by)
             self._before_values = b'{"assistantId":' + known + b',"assistantOverrides":{"variableValues":'
+        CALLS_CONNECTED.count += 1
         return b"".join((self._before_values, values, b',"metadata":', values, b"}}"))
 
     async def later(self, body: bytes) -> bytes:
