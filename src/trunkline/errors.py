@@ -230,6 +230,13 @@ class ActionRequired(ProviderError):
     code = "carrier_action_required"
 
 
+class AddressDoesNotFit(Rejected, ActionRequired):
+    """The address that is set does not fit this number's area: the next offer may fit. Where none does, a person must
+    act, and `hint` names the areas."""
+
+    code = "address_does_not_fit"
+
+
 class HeldElsewhere(ActionRequired):
     """The number is not in the account of our keys: `account`, which they can see, holds it and is charged for it."""
 

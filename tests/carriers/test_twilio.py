@@ -82,7 +82,8 @@ async def test_the_auth_token_wins_over_the_key_and_is_masked(build_twilio: Buil
 async def test_search_asks_for_what_is_wanted_and_for_voice(sandbox: SandboxServer, twilio: TwilioCarrier) -> None:
     offers = await twilio.search(Criteria(area_code="212", contains="0112"), "US", 5)
     assert [offer.number for offer in offers] == ["+12125550112"]
-    assert offers[0] == Offer(E164("+12125550112"), "US", NumberType.LOCAL, Decimal("1.15"), "USD")
+    town = "New York"
+    assert offers[0] == Offer(E164("+12125550112"), "US", NumberType.LOCAL, Decimal("1.15"), "USD", token=town)
     (request,) = asked(sandbox, "available_numbers.search")
     assert request["path"].endswith("/AvailablePhoneNumbers/US/Local.json")
     query = {"VoiceEnabled": ["true"], "PageSize": ["5"], "AreaCode": ["212"], "Contains": ["0112"]}
@@ -197,6 +198,18 @@ async def test_offered_types_are_asked_once_a_country(sandbox: SandboxServer, tw
         ({"voice_url": "https://api.eu.vapi.ai/twilio/inbound_call"}, "Vapi (calls)"),
         ({"voice_url": "https://user:hidden@pbx.example.com/x?token=hidden"}, "pbx.example.com (calls)"),
         ({"sms_url": "https://texts.example.com/in"}, "texts.example.com (texts)"),
+        ({"status_callback": "https://calls.example.com/s"}, "calls.example.com (reports of calls)"),
+        ({"voice_fallback_url": "https://pbx.example.com/f"}, "pbx.example.com (calls that fail)"),
+        ({"sms_fallback_url": "https://pbx.example.com/f"}, "pbx.example.com (texts that fail)"),
+        ({"voice_receive_mode": "fax"}, "a fax"),
+        (
+            {"emergency_address_sid": "AD" + "1" * 32, "emergency_address_status": "registered"},
+            "a registered emergency address",
+        ),
+        (
+            {"voice_url": "https://api.vapi.ai/twilio/inbound_call", "status_callback": "https://calls.example.com/s"},
+            "calls.example.com (reports of calls)",
+        ),
         ({"trunk_sid": "TK" + "1" * 32}, "the SIP trunk TK" + "1" * 32),
         ({"voice_application_sid": "AP" + "1" * 32}, "the application AP" + "1" * 32),
     ],
@@ -207,6 +220,8 @@ async def test_what_answers_a_number_is_told_without_its_secrets(
     hold(sandbox, **fields)
     (number,) = await owned(twilio)
     assert number.used_by == used_by
+    assert number.by_vapi is (used_by is not None and used_by.startswith("Vapi"))
+    assert number.voice is (used_by != "a fax")
 
 
 @pytest.mark.parametrize("unset", ["", None])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs
 
+import httpx2
 import pytest
 
 from tests.carriers.twilio_account import (
@@ -28,6 +29,7 @@ from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164
 from trunkline.errors import (
     ActionRequired,
+    AddressDoesNotFit,
     OfferGone,
     OutcomeUnknown,
     ProviderError,
@@ -35,6 +37,7 @@ from trunkline.errors import (
     TrialLimit,
     WrongNumber,
 )
+from trunkline.sandbox import twilio as wire
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +71,44 @@ async def test_a_missing_address_names_the_setting(sandbox: SandboxServer, twili
     assert caught.value.vendor_code == "21631"
     assert "TWILIO_ADDRESS_SID=DE=AD..." in str(caught.value.hint)
     assert sandbox.held("twilio") == []
+
+
+def address(sandbox: SandboxServer, city: str) -> str:
+    """An address of the account in Great Britain; its SID."""
+    where = {"Street": "1", "PostalCode": "1", "Region": "England", "IsoCountry": "GB"}
+    url = f"{sandbox.url}/2010-04-01/Accounts/{wire.DEFAULT_ACCOUNT}/Addresses.json"
+    login = (wire.DEFAULT_ACCOUNT, wire.DEFAULT_SECRET)
+    made = httpx2.post(url, data={"CustomerName": "Roma", "City": city, **where}, auth=login).raise_for_status()
+    return str(made.json()["sid"])
+
+
+async def test_an_address_that_does_not_fit_a_town_is_tried_on_numbers_of_others(
+    sandbox: SandboxServer, build_twilio: Build
+) -> None:
+    sandbox.reset(stock=False)
+    in_town = {"carrier": "twilio", "country": "GB", "address": "local", "region": "England"}
+    towns = {"Leeds": "+441132000001", "York": "+441904000001", "London": "+442079460001"}
+    stock = [in_town | {"number": number, "locality": town} for town, number in towns.items()]
+    sandbox.control.post("/numbers", json=stock).raise_for_status()
+    twilio = build_twilio(twilio_address_sid=f"GB={address(sandbox, 'London')}")
+    for town in ("Leeds", "York"):
+        offer = next(o for o in await twilio.search(Criteria(), "GB", 5) if o.number == towns[town])
+        with pytest.raises(AddressDoesNotFit) as caught:
+            await twilio.buy(offer, MARK)
+        assert isinstance(caught.value, Rejected)
+        assert isinstance(caught.value, ActionRequired)
+        assert (caught.value.vendor_code, caught.value.operation) == ("21615", "buy")
+    assert "an address in Leeds, York: set TWILIO_ADDRESS_SID=GB=AD..." in str(caught.value.hint)
+    (offer,) = await twilio.search(Criteria(), "GB", 1)
+    assert (await twilio.buy(offer, MARK)).number == towns["London"]
+
+
+async def test_an_address_of_another_account_is_named(sandbox: SandboxServer, build_twilio: Build) -> None:
+    switch(sandbox, twilio_unknown_address="refuse")
+    with pytest.raises(ActionRequired) as caught:
+        await build_twilio(twilio_address_sid="DE=AD" + "1" * 32).buy(GERMAN, MARK)
+    assert caught.value.vendor_code == "21651"
+    assert "TWILIO_ADDRESS_SID=DE=" in str(caught.value.hint)
 
 
 async def test_a_missing_bundle_names_the_setting_and_shows_in_later_offers(
@@ -147,6 +188,7 @@ async def test_each_refusal_says_what_to_do_next(
     with pytest.raises(ProviderError) as caught:
         await twilio.buy(OFFER, MARK)
     assert type(caught.value) is expected
+    assert caught.value.account_wide is (code in (20003, 20008, 20005, 10001, 22300, 70051) or status == 403)
     assert hint in (caught.value.hint or "")
     assert (caught.value.provider, caught.value.operation) == ("twilio", "buy")
     assert len(asked(sandbox, "incoming_numbers.create")) == 1

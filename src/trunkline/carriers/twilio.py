@@ -20,9 +20,8 @@ from trunkline.carriers.base import (
     not_in_account,
     sold_as,
 )
+from trunkline.carriers.twilio_papers import Papers
 from trunkline.carriers.twilio_wire import (
-    ADDRESS_CODES,
-    BUNDLE_CODES,
     TYPES,
     URLS,
     can,
@@ -50,13 +49,14 @@ from trunkline.errors import (
 from trunkline.memo import Memo
 from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient
-from trunkline.settings import Settings, by_country
+from trunkline.settings import Settings
 
 ROOT = "/2010-04-01/Accounts"
 KINDS: dict[str, Literal["trial", "full"]] = {"Trial": "trial", "Full": "full"}
 DAY = 86_400.0
 PRICES_LAST = 300.0
 PRICES_TIMEOUT = 5.0
+MANY = 200  # offers to look through for those whose papers fit
 
 
 class TwilioCarrier:
@@ -84,7 +84,7 @@ class TwilioCarrier:
             lambda prices: 0.0 if self._price_decides else PRICES_LAST
         )
         self._types: Memo[frozenset[NumberType]] = Memo(lambda types: DAY)
-        self._bundle_wanted: set[tuple[str, NumberType]] = set()
+        self._papers = Papers(settings)
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
@@ -107,11 +107,12 @@ class TwilioCarrier:
             kind = instead
             found = await self._available(want, country, kind, limit)
         price, currency = (await self._price_list(country)).get(kind, (None, None)) if found else (None, None)
-        return [
-            Offer(E164(item["phone_number"]), country, kind, price, currency, self._needs(item, country, kind))
+        offers = [
+            Offer(number, country, kind, price, currency, self._papers.needs(item, country, kind), item.get("locality"))
             for item in found
-            if can(item, "voice")
+            if can(item, "voice") and (number := as_e164(item["phone_number"]))
         ]
+        return self._papers.fitting(offers)[:limit]
 
     async def buy(self, offer: Offer, mark: OwnerMark) -> OwnedNumber:
         """Buy by PhoneNumber. Twilio answers 201 also for a number that the account holds already and then either
@@ -119,20 +120,13 @@ class TwilioCarrier:
         number = offer.number
         if number is None:
             raise self._rejected("buy", "Twilio sells exact numbers only")
-        form = {"PhoneNumber": number, "FriendlyName": str(mark)}
-        for field, values in (
-            ("AddressSid", self._settings.twilio_address_sid),
-            ("BundleSid", self._settings.twilio_bundle_sid),
-        ):
-            if sid := by_country(values, offer.country):
-                form[field] = sid
+        form = {"PhoneNumber": number, "FriendlyName": str(mark), **self._papers.form(offer.country)}
         try:
             reply = await self._api.request(
                 "buy", "POST", f"{self._base}/IncomingPhoneNumbers.json", form=form, creates=True
             )
         except ActionRequired as error:
-            self._name_papers(error, offer)
-            raise
+            raise self._api.named(self._papers.refused(error, offer), "buy") from None
         row = reply.body
         if not isinstance(row, dict) or not row.get("sid") or not row.get("phone_number"):
             raise OutcomeUnknown("Twilio's reply cannot be read", provider="twilio", operation="buy")
@@ -227,7 +221,8 @@ class TwilioCarrier:
         return Rejected(detail, provider="twilio", operation=operation)
 
     async def _available(self, want: Criteria, country: str, kind: NumberType, limit: int) -> list[dict[str, Any]]:
-        query = {"VoiceEnabled": "true", "PageSize": str(limit)}
+        most = max(limit, MANY) if self._papers.is_choosy(country) else limit
+        query = {"VoiceEnabled": "true", "PageSize": str(most)}
         if want.area_code:
             query["AreaCode"] = want.area_code
         if want.contains:
@@ -235,26 +230,6 @@ class TwilioCarrier:
         path = f"{self._base}/AvailablePhoneNumbers/{country}/{TYPES[kind]}.json"
         reply = await self._api.request("search", "GET", path, params=query)
         return rows_of(reply, "available_phone_numbers", "search")
-
-    def _needs(self, item: dict[str, Any], country: str, kind: NumberType) -> tuple[str, ...]:
-        """The search tells the need of an address; that of a bundle shows only when a purchase is refused for it."""
-        address = () if item.get("address_requirements") in (None, "none") else ("address",)
-        return (*address, "bundle") if (country, kind) in self._bundle_wanted else address
-
-    def _name_papers(self, error: ActionRequired, offer: Offer) -> None:
-        """Say which setting is to be filled in, where the refusal was about an address or a bundle."""
-        code = int(error.vendor_code or 0)
-        if code in ADDRESS_CODES:
-            error.hint = (
-                f"make an address valid for {offer.country} in the Twilio console (Regulatory compliance, Addresses) "
-                f"and set TWILIO_ADDRESS_SID={offer.country}=AD..."
-            )
-        elif code in BUNDLE_CODES:
-            self._bundle_wanted.add((offer.country, offer.number_type))
-            error.hint = (
-                f"get a regulatory bundle for {offer.number_type} numbers in {offer.country} approved in the Twilio "
-                f"console and set TWILIO_BUNDLE_SID={offer.country}=BU..."
-            )
 
     async def _ours(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
         """The number, if it can have come from this purchase or was idle and free to take. A number that something

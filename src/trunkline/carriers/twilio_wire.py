@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trunkline.carriers.base import as_e164
+from trunkline.carriers.twilio_papers import WANTED
 from trunkline.domain.choosing import OwnedNumber
 from trunkline.domain.numbers import E164, NumberType
 from trunkline.errors import ActionRequired, Missing, OfferGone, ProviderError, Rejected, RetryLater, TrialLimit
@@ -33,10 +34,14 @@ SIDS = {
     "voice_application_sid": "the application",
     "sms_application_sid": "the application",
 }
+ANSWERS = {"voice_url": "calls", "sms_url": "texts"}
+ADDRESSES = ANSWERS | {
+    "voice_fallback_url": "calls that fail",
+    "sms_fallback_url": "texts that fail",
+    "status_callback": "reports of calls",
+}
 DEMO = "demo.twilio.com"
 
-ADDRESS_CODES = {21613, 21615, 21631}
-BUNDLE_CODES = {21649, 21650, 21651}
 ACCOUNT_CODES = {
     10001: "the Twilio account is not active: add funds or settle its state in the Twilio console",
     20003: "check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key); the account must be active",
@@ -64,7 +69,7 @@ def owned_number(row: dict[str, Any]) -> OwnedNumber:
             for what, sid in bypass.items()
             if sid
         ),
-        voice=can(row, "voice"),
+        voice=can(row, "voice") and not takes_faxes(row),
         account=str(row.get("account_sid") or ""),
         number_type=next((kind for kind in TYPES if kind.value == row.get("type")), None),
         by_vapi=bool(by_vapi) and not by_others,
@@ -72,17 +77,26 @@ def owned_number(row: dict[str, Any]) -> OwnedNumber:
 
 
 def uses(row: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """What answers the number's calls or texts: what is somebody's own, and what is Vapi's. Twilio's demo addresses,
-    its default, count as nothing. Of a URL only the host is told: the rest may hold a password."""
+    """What answers the number's calls or texts, or goes by them: what is somebody's own, and what is Vapi's. Twilio's
+    demo addresses, its default, count as nothing, and so does what reports calls to Vapi where Vapi answers none. Of a
+    URL only the host is told: the rest may hold a password."""
     by_others = [f"{what} {row[name]}" for name, what in SIDS.items() if row.get(name)]
     by_vapi = []
-    for name, what in (("voice_url", "calls"), ("sms_url", "texts")):
+    for name, what in ADDRESSES.items():
         host = host_of(row.get(name))
-        if leads_to_vapi(row.get(name)):
+        if not leads_to_vapi(row.get(name)):
+            by_others += [f"{host} ({what})"] if host and host != DEMO else []
+        elif name in ANSWERS:
             by_vapi.append(f"Vapi ({what})")
-        elif host and host != DEMO:
-            by_others.append(f"{host} ({what})")
+    if row.get("emergency_address_sid") or row.get("emergency_address_status") == "registered":
+        by_others.append("a registered emergency address")
+    if takes_faxes(row):
+        by_others.append("a fax")
     return by_others, by_vapi
+
+
+def takes_faxes(row: dict[str, Any]) -> bool:
+    return str(row.get("voice_receive_mode") or "").lower() == "fax"
 
 
 def host_of(url: str | None) -> str:
@@ -147,6 +161,7 @@ def refusal(reply: Reply) -> ProviderError | None:
             f"Twilio wants a verified number first: {text}",
             vendor_code=str(code),
             hint="verify a phone number of your own in the Twilio console (Verified Caller IDs), then try again",
+            account_wide=True,
         )
     if code in (21404, 10002):
         return TrialLimit(
@@ -155,10 +170,10 @@ def refusal(reply: Reply) -> ProviderError | None:
             hint="upgrade the Twilio account, or release its number",
         )
     if code in ACCOUNT_CODES:
-        return ActionRequired(f"Twilio refuses: {text}", vendor_code=str(code), hint=ACCOUNT_CODES[code])
-    if code in ADDRESS_CODES | BUNDLE_CODES:
-        what = "an address" if code in ADDRESS_CODES else "a regulatory bundle"
-        return ActionRequired(f"Twilio wants {what} for this number: {text}", vendor_code=str(code))
+        hint = ACCOUNT_CODES[code]
+        return ActionRequired(f"Twilio refuses: {text}", vendor_code=str(code), hint=hint, account_wide=True)
+    if code in WANTED:
+        return ActionRequired(f"Twilio wants {WANTED[code]} for this number: {text}", vendor_code=str(code))
     if reply.status in (401, 403):
         return None
     return Rejected(f"Twilio refused the request ({code}): {text}", vendor_code=str(code))
