@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from trunkline.texts import one_line
+
 
 class TrunklineError(Exception):
     """Base of every error that we raise on purpose.
@@ -152,7 +154,7 @@ class ProviderError(TrunklineError):
         hint: str | None = None,
         account_wide: bool = False,
     ) -> None:
-        super().__init__(detail, hint=hint)
+        super().__init__(one_line(detail), hint=hint)
         self.provider = provider
         self.role = role
         self.operation = operation
@@ -245,3 +247,8 @@ class HeldElsewhere(ActionRequired):
     def __init__(self, detail: str, account: str = "", **context: Any) -> None:
         super().__init__(detail, **context)
         self.account = account
+
+
+class Intercepted(ActionRequired):
+    """Something else answered in the provider's place: a proxy, a firewall, a portal, or a host with a certificate
+    that is not trusted. It says nothing of what the provider holds, knows or allows."""

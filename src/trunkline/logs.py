@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
+from base64 import b64encode
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import structlog
 
 SECRET_KEY = re.compile(r"(token|secret|password|api_?key|authorization|credential_body)$", re.IGNORECASE)
 BLANK = "***"
+SHORTEST = 6
+# Of a secret that we do not know, e.g. a caller's: what stands in an Authorization header.
+AUTHORIZATION = re.compile(r"\b(Basic|Bearer) +[A-Za-z0-9+/=_.~:-]{16,}", re.IGNORECASE)
 
 
 class Redactor:
@@ -18,15 +24,25 @@ class Redactor:
 
     def __init__(self) -> None:
         self._known: set[str] = set()
+        self._longest_first: list[str] = []
 
     def know(self, *secrets: str) -> None:
-        """Secrets shorter than six characters are not searched for in texts: they would blank ordinary words."""
-        self._known |= {secret for secret in secrets if len(secret) >= 6}
+        """From now on these are blanked, also as they stand in a URL, a form or JSON. Secrets shorter than six
+        characters are not searched for in texts: they would blank ordinary words."""
+        for secret in secrets:
+            if len(secret) >= SHORTEST:
+                self._known |= {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+        self._longest_first = sorted(self._known, key=len, reverse=True)
+
+    def know_login(self, user: str, secret: str) -> None:
+        """The same for a secret that is sent with a name in Basic authentication: also as it stands in the header."""
+        basic = b64encode(f"{user}:{secret}".encode()).decode()
+        self.know(secret, f"{user}:{secret}", basic, basic.rstrip("="))
 
     def text(self, value: str) -> str:
-        for secret in self._known:
+        for secret in self._longest_first:  # so that of a secret which contains another one nothing is left
             value = value.replace(secret, BLANK)
-        return value
+        return AUTHORIZATION.sub(rf"\1 {BLANK}", value)
 
     def value(self, value: Any, key: str = "") -> Any:
         if isinstance(value, str):

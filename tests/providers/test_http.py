@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support.raw_server import RawServer, raw_server
 from tests.support.sandbox_server import SandboxServer
 from trunkline import __version__
 from trunkline.errors import ActionRequired, OfferGone, OutcomeUnknown, ProviderError, Rejected, RetryLater
@@ -41,27 +45,10 @@ async def build(sandbox: SandboxServer) -> AsyncIterator[Build]:
         await client.close()
 
 
-class RawServer:
-    """Sends `answer` byte by byte as it is, closes the connection, and keeps what it received."""
-
-    def __init__(self) -> None:
-        self.answer = b""
-        self.received: list[bytes] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.received.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(self.answer)
-        await writer.drain()
-        writer.close()
-
-
 @pytest.fixture
 async def raw(build: Build) -> AsyncIterator[tuple[RawServer, ProviderClient]]:
-    server = RawServer()
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    async with listening:
-        yield server, build(base_url=f"http://127.0.0.1:{port}")
+    async with raw_server() as server:
+        yield server, build(base_url=server.url)
 
 
 def answered(status: int, **rule: Any) -> dict[str, Any]:
@@ -151,14 +138,6 @@ async def test_a_reply_that_breaks_off_is_a_lost_reply(raw: tuple[RawServer, Pro
     assert len(server.received) == 2
 
 
-async def test_a_redirect_is_refused_and_not_followed(raw: tuple[RawServer, ProviderClient]) -> None:
-    server, client = raw
-    server.answer = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
-    with pytest.raises(Rejected):
-        await client.request("remove", "DELETE", "/x")
-    assert len(server.received) == 1
-
-
 async def test_the_vendor_reads_its_own_refusals_and_nothing_else(sandbox: SandboxServer, build: Build) -> None:
     seen: list[int] = []
 
@@ -226,16 +205,71 @@ async def test_neither_log_nor_error_shows_keys_or_queries(raw: tuple[RawServer,
     assert DEFAULT_SECRET not in str(lines)
 
 
-def test_the_wait_is_read_in_seconds_and_bounded() -> None:
-    assert retry_after({"retry-after": "7"}) == 7
-    assert retry_after({"x-ratelimit-reset": "3", "retry-after": "soon"}) == 3
-    assert retry_after({"retry-after": "86400"}) == 300
-    assert retry_after({"retry-after": "-5"}) == 0
-    assert retry_after({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}) is None
-    assert retry_after({}) is None
+NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
+UNIX = NOW.timestamp()
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": " 0.5 "}, 0.5),
+        ({"x-ratelimit-reset": "3", "retry-after": "soon"}, 3),
+        ({"retry-after": "86400"}, 300),
+        ({"retry-after": "-5"}, 0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({}, None),
+        # Moments, by the clock of the answer.
+        ({"retry-after": format_datetime(NOW + timedelta(seconds=9), usegmt=True)}, 9),
+        ({"retry-after": format_datetime(NOW - timedelta(days=1), usegmt=True)}, 0),
+        ({"x-ratelimit-reset": str(int(UNIX) + 2)}, 2),
+        ({"x-ratelimit-reset": str(UNIX + 2.5)}, 2.5),
+        ({"x-ratelimit-reset": str(int(UNIX) * 1000 + 2500)}, 2.5),
+        ({"x-ratelimit-reset": str(int(UNIX) - 60)}, 0),
+        ({"x-ratelimit-reset": str(int(UNIX) + 86400)}, 300),
+        ({"retry-after": str(int(UNIX) + 4)}, 4),
+    ],
+    ids=str,
+)
+def test_the_wait_is_a_duration_or_a_moment_and_bounded(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers | {"date": format_datetime(NOW, usegmt=True)}) == seconds
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Wed, 99 Oct 2026 07:28:00 GMT"])
+def test_without_a_date_in_the_answer_our_clock_counts(date: str) -> None:
+    assert retry_after({"x-ratelimit-reset": str(int(time.time()) + 5), "date": date}) == pytest.approx(5, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"message": ["a must be b", "c"]}, "a must be b; c"),
+        ({"error-code": "420", "error-code-label": "method failed"}, "method failed"),
+        ({"country": "Is required.", "msisdn": "Is invalid."}, "country: Is required.; msisdn: Is invalid."),
+        (
+            {"title": "Bad", "detail": "No.", "invalid-parameters": [{"name": "msisdn", "reason": "Is required."}]},
+            "Bad: No.: msisdn: Is required.",
+        ),
+        ({"message": "Invalid", "errors": {"country": ["Is required."]}}, "Invalid: country: Is required."),
+        ({"error": {"message": "nested", "type": "x"}}, "nested"),
+        ({"message": "two\nlines \x1b[2J"}, "two lines [2J"),
+        ("error code: 1010", "error code: 1010"),
+        ("<html>a page</html>", "no details given"),
+        ({}, "no details given"),
+        (None, "no details given"),
+    ],
+    ids=str,
+)
+def test_a_provider_is_quoted_in_its_own_words(body: Any, words: str) -> None:
+    assert short_text(body) == words
 
 
 def test_a_provider_is_quoted_briefly() -> None:
-    assert short_text({"message": ["a must be b", "c"]}) == "a must be b; c"
     assert len(short_text({"message": "x" * 5000})) == 300
-    assert short_text("<html>a page</html>") == "no details given"
+
+
+async def test_what_a_provider_writes_does_nothing_to_a_terminal(raw: tuple[RawServer, ProviderClient]) -> None:
+    server, client = raw
+    server.answers(200, json.dumps({"name": "a\x1b[2J\u202eb", "text": "one\r\ntwo"}))
+    assert (await client.request("read", "GET", "/x")).body == {"name": "a[2Jb", "text": "one\ntwo"}

@@ -13,6 +13,7 @@ from tests.support.vapi_messages import CALL, CALLER, NUMBER, VOICE_ID, shape
 from tests.voice.vapi_org import api, fault, refuse
 from trunkline.domain.calls import CallReport
 from trunkline.errors import Missing, RetryLater
+from trunkline.logs import REDACTOR
 from trunkline.voice.base import VoiceNumber
 from trunkline.voice.vapi import VapiPlatform
 from trunkline.voice.vapi_calls import amount, identifier, moment, report_of_call, report_of_message, text
@@ -142,9 +143,17 @@ def test_a_strange_id_becomes_one_of_its_own_and_always_the_same() -> None:
     assert [identifier(none) for none in ("", " ", None, 7, ["x"])] == [None] * 5
 
 
+def test_a_secret_of_ours_in_the_reason_of_an_end_is_blanked() -> None:
+    REDACTOR.know("a-vapi-key-of-ours")
+    message = {"type": "end-of-call-report", "call": {"id": "c1"}, "endedReason": "error a-vapi-key-of-ours\x1b[2J"}
+    found = report_of_message(message, "unnamed")
+    assert found is not None
+    assert found.ended_reason == "error ***[2J"
+
+
 def test_a_text_fits_its_column() -> None:
     assert text("a\x00b" + "c" * 100, 10) == "abcccccccc"
-    assert text("\ud800", 10) == "?"
+    assert text("\ud800\x1b", 10) == "\ufffd"
     assert [text(none, 10) for none in ("", "  ", None, 7, {})] == [None] * 5
 
 

@@ -65,7 +65,7 @@ async def test_the_assistant_is_found_by_its_id(sandbox: SandboxServer, build_va
 
 
 @pytest.mark.parametrize(
-    "changes", [{"vapi_assistant_name": "Nobody"}, {"vapi_assistant_id": "5" * 8}, {"vapi_assistant_id": NUMBER}]
+    "changes", [{"vapi_assistant_name": "Nobody"}, {"vapi_assistant_id": "5" * 8}, {"vapi_assistant_id": "no-id"}]
 )
 async def test_without_an_assistant_a_person_must_act(build_vapi: Build, changes: dict[str, str]) -> None:
     with pytest.raises(ActionRequired, match="no assistant") as caught:

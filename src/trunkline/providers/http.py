@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx2
@@ -17,10 +19,28 @@ from trunkline.errors import ActionRequired, OutcomeUnknown, ProviderError, Reje
 from trunkline.logs import REDACTOR
 from trunkline.metrics import PROVIDER_REQUESTS, PROVIDER_SECONDS
 from trunkline.providers.account import Account
+from trunkline.providers.interception import (
+    NOT_PASSED_ON,
+    answered_by_another,
+    is_page,
+    proxy_wants_login,
+    title_of,
+    untrusted,
+)
+from trunkline.texts import cleaned, lines, one_line
 
 log = structlog.get_logger()
-NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+NEVER_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+    httpx2.LocalProtocolError,
+)
 LONGEST_WAIT = 300.0
+# A number of seconds that is larger is a moment in Unix time; a larger one still, a moment in milliseconds.
+MOMENT, MOMENT_IN_MS = 10**8, 10**11
 
 
 @dataclass(frozen=True)
@@ -33,6 +53,10 @@ class Reply:
 
 
 Classify = Callable[[Reply], ProviderError | None]
+# Where providers and gateways put their words: the first of these that is there, then what they add to it.
+MESSAGES = ("message", "error-code-label", "error_text", "title", "error_title", "error")
+DETAILS = ("detail", "invalid-parameters", "invalid_parameters", "errors")
+IsOwn = Callable[[Any], bool]
 Check = Callable[[], Awaitable[None]]
 E = TypeVar("E", bound=ProviderError)
 _checks: ContextVar[tuple[Check, ...]] = ContextVar("checks before sending", default=())
@@ -57,9 +81,10 @@ class ProviderClient:
     """One address at which an account is asked; several clients of an account share its pace.
 
     A reply below 300 is returned; anything else raises the ProviderError class that says what to do next. Redirects
-    are not followed: they would take the keys, or a purchase, elsewhere. `classify` is the vendor's reading of its own
-    refusals (4xx): it returns the error, or None for the general rule. The error gets its provider, role and operation
-    here.
+    are not followed: they would take the keys, or a purchase, elsewhere. `is_own` tells whether a body has the form of
+    the vendor's own refusals: any other answer is a proxy's or a firewall's, and is Intercepted, or OutcomeUnknown for
+    a request that must not happen twice. `classify` is the vendor's reading of its own refusals (4xx): it returns the
+    error, or None for the general rule. The error gets its provider, role and operation here.
     """
 
     def __init__(
@@ -71,12 +96,15 @@ class ProviderClient:
         auth: tuple[str, str] | None = None,
         headers: dict[str, str] | None = None,
         classify: Classify = lambda reply: None,
+        is_own: IsOwn = lambda body: isinstance(body, dict),
     ) -> None:
         self.account = account
         self.provider, self.role = account.provider, role
-        self._classify = classify
+        self._classify, self._is_own = classify, is_own
         limits = account.limits
-        REDACTOR.know(*(auth or ())[1:], (headers or {}).get("Authorization", "").removeprefix("Bearer "))
+        REDACTOR.know((headers or {}).get("Authorization", "").removeprefix("Bearer "))
+        if auth:
+            REDACTOR.know_login(*auth)
         self._client = httpx2.AsyncClient(
             base_url=base_url,
             auth=auth,
@@ -114,14 +142,14 @@ class ProviderClient:
                     timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
                 )
             except httpx2.HTTPError as error:
-                lost = creates and not isinstance(error, NEVER_SENT)
-                self._record(operation, method, path, started, type(error).__name__)
-                raise self._no_answer(operation, error, lost) from None
+                told = self._no_answer(operation, error, creates)
+                self._record(operation, method, path, started, type(error).__name__, told.detail)
+                raise self.named(told, operation) from None
         reply = Reply(response.status_code, _body_of(response), response.headers)
         self.account.answered(reply.headers)
         self._record(operation, method, path, started, str(reply.status))
-        if reply.status >= 300:
-            raise self._error(operation, reply, creates)
+        if reply.status >= 300 or is_page(reply.body):
+            raise self.named(self._error(reply, creates), operation)
         return reply
 
     async def close(self) -> None:
@@ -132,7 +160,9 @@ class ProviderClient:
         error.provider, error.role, error.operation = self.provider, self.role, operation
         return error
 
-    def _record(self, operation: str, method: str, path: str, started: float, outcome: str) -> None:
+    def _record(
+        self, operation: str, method: str, path: str, started: float, outcome: str, reason: str | None = None
+    ) -> None:
         seconds = time.monotonic() - started
         PROVIDER_REQUESTS.labels(self.provider, operation, outcome).inc()
         PROVIDER_SECONDS.labels(self.provider).observe(seconds)
@@ -144,28 +174,42 @@ class ProviderClient:
             path=path.split("?")[0],
             outcome=outcome,
             ms=round(seconds * 1000),
+            **({"reason": reason} if reason else {}),
         )
 
-    def _no_answer(self, operation: str, error: Exception, lost: bool) -> ProviderError:
+    def _no_answer(self, operation: str, error: Exception, creates: bool) -> ProviderError:
+        if intercepted := untrusted(self.provider, error) or proxy_wants_login(self.provider, error):
+            return intercepted
         what = "did not answer in time" if isinstance(error, httpx2.TimeoutException) else "closed the connection"
-        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        if isinstance(error, NEVER_SENT):
             what = "cannot be reached"
-        kind = OutcomeUnknown if lost else RetryLater
-        return self.named(kind(f"{self.provider} {what} ({operation})"), operation)
+        lost = creates and not isinstance(error, NEVER_SENT)
+        return (OutcomeUnknown if lost else RetryLater)(f"{self.provider} {what} ({operation})")
 
-    def _error(self, operation: str, reply: Reply, creates: bool) -> ProviderError:
-        error = self._general(reply, creates) if reply.status in (408, 429) or reply.status >= 500 else None
-        return self.named(error or self._classify(reply) or self._general(reply, creates), operation)
+    def _error(self, reply: Reply, creates: bool) -> ProviderError:
+        status = reply.status
+        if status in (408, 429) or (status >= 500 and status not in NOT_PASSED_ON):
+            return self._passing(reply, creates)
+        if status < 400 or not self._is_own(reply.body):
+            words = short_text(reply.body, "")
+            error = answered_by_another(self.provider, status, words, reply.headers.get("location"))
+            if not creates or 300 <= status < 400 or status in NOT_PASSED_ON:
+                return error
+            # What was done behind the page cannot be known: some proxies read answers, and put a page in their place.
+            return OutcomeUnknown(error.detail, hint=error.hint, account_wide=True)
+        return self._classify(reply) or self._refused(reply)
 
-    def _general(self, reply: Reply, creates: bool) -> ProviderError:
+    def _passing(self, reply: Reply, creates: bool) -> ProviderError:
         if reply.status == 429:
             wait = retry_after(reply.headers)
             self.account.pause(wait or 0)
             return RetryLater(f"{self.provider} asks us to slow down", retry_after=wait)
-        if reply.status == 408 or reply.status >= 500:
-            if creates:
-                return OutcomeUnknown(f"{self.provider} answered {reply.status}")
-            return RetryLater(f"{self.provider} answered {reply.status}", retry_after=retry_after(reply.headers))
+        who = f"{self.provider}, or something before it," if is_page(reply.body) else self.provider
+        words = short_text(reply.body, "")
+        detail = f"{who} answered {reply.status}" + (f": {words}" if words else "")
+        return OutcomeUnknown(detail) if creates else RetryLater(detail, retry_after=retry_after(reply.headers))
+
+    def _refused(self, reply: Reply) -> ProviderError:
         if reply.status in (401, 403):
             return ActionRequired(
                 f"{self.provider} refused our credentials ({reply.status})",
@@ -176,27 +220,62 @@ class ProviderClient:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from Retry-After or x-ratelimit-reset (both in seconds), at most five minutes."""
+    """Seconds to wait, at most five minutes, from Retry-After or x-ratelimit-reset: each a number of seconds, a moment
+    in Unix time (Vapi's SDK reads it so), or an HTTP date. Moments are compared with the answer's own clock."""
     for name in ("retry-after", "x-ratelimit-reset"):
+        value = headers.get(name, "").strip()
+        moment = _moment(value)
         try:
-            return min(max(float(headers[name]), 0.0), LONGEST_WAIT)
-        except (KeyError, ValueError):
+            seconds = float(value) if moment is None else moment - (_moment(headers.get("date", "")) or time.time())
+        except ValueError:
             continue
+        if math.isfinite(seconds):
+            return min(max(seconds, 0.0), LONGEST_WAIT)
     return None
 
 
-def short_text(body: Any) -> str:
-    """A provider's own words for a person: its message if it has one, never a whole page, never a secret of ours."""
-    if isinstance(body, dict):
-        message = body.get("message") or body.get("error-code-label") or body.get("title") or ""
-        return REDACTOR.text("; ".join(map(str, message)) if isinstance(message, list) else str(message))[:300]
-    return "no details given"
+def _moment(value: str) -> float | None:
+    """Unix time, of a number that is one or of an HTTP date; None for anything else."""
+    try:
+        number = float(value)
+    except ValueError:
+        try:
+            return parsedate_to_datetime(value).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    if not MOMENT < number < math.inf:
+        return None
+    return number / 1000 if number > MOMENT_IN_MS else number
+
+
+def short_text(body: Any, otherwise: str = "no details given") -> str:
+    """A provider's own words for a person, of a page its title; never a secret of ours."""
+    words = title_of(body) if is_page(body) else words_of(body)
+    return REDACTOR.text(one_line(words))[:300] or otherwise
+
+
+def words_of(body: Any) -> str:
+    """The message and what it says of single fields, or all that there is (Vonage: {"country": "Is required."})."""
+    if isinstance(body, str | int | float):
+        return str(body)
+    if isinstance(body, list):
+        return "; ".join(filter(None, map(words_of, body)))
+    if not isinstance(body, dict):
+        return ""
+    said = [words for name in MESSAGES if (words := words_of(body.get(name)))][:1]
+    said += [words for name in DETAILS if (words := words_of(body.get(name)))]
+    if said:
+        return ": ".join(dict.fromkeys(said))
+    if "name" in body and "reason" in body:
+        return f"{words_of(body['name'])}: {words_of(body['reason'])}"
+    return "; ".join(f"{name}: {words}" for name, value in body.items() if (words := words_of(value)))
 
 
 def _body_of(response: httpx2.Response) -> Any:
+    """Here a provider's texts become ours, so here they lose what would act on a terminal, a log or a page."""
     if not response.content:
         return None
     try:
-        return response.json()
-    except ValueError:
-        return response.text
+        return cleaned(response.json())
+    except (ValueError, RecursionError):
+        return lines(response.text)

@@ -17,8 +17,10 @@ from trunkline.domain.numbers import E164
 from trunkline.errors import (
     ActionRequired,
     AlreadyThere,
+    Intercepted,
     Missing,
     OutcomeUnknown,
+    ProviderError,
     Rejected,
     RetryLater,
     Role,
@@ -209,7 +211,7 @@ class VapiPlatform:
         try:
             return await self._find_credential(body, ours) or await self._make_credential(body)
         except (Rejected, ActionRequired) as error:
-            if error.vendor_code == WRONG_KEY:
+            if says_nothing_of_credentials(error):
                 raise
             if source.provider == CARRIES_KEYS:
                 return None
@@ -231,7 +233,7 @@ class VapiPlatform:
             found = await self._find_credential(body, lambda row: row.get("name") == label)
             return found or (await self._make_credential(body) if create else None)
         except (Rejected, ActionRequired) as error:
-            if error.vendor_code == WRONG_KEY:
+            if says_nothing_of_credentials(error):
                 raise
             raise self._api.named(by_hand(WEBHOOK_KIND, error), "credential") from None
 
@@ -250,6 +252,11 @@ class VapiPlatform:
 
     def _no_assistant(self, which: str, hint: str) -> ActionRequired:
         return self._api.named(ActionRequired(f"Vapi has no assistant {which}", hint=hint), "assistant")
+
+
+def says_nothing_of_credentials(error: ProviderError) -> bool:
+    """A wrong key of ours, or an answer that is not Vapi's: nobody can make a credential by hand to mend that."""
+    return error.vendor_code == WRONG_KEY or isinstance(error, Intercepted)
 
 
 def target_fields(target: Target) -> dict[str, Any]:

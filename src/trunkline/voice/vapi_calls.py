@@ -9,6 +9,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from trunkline.domain.calls import CallReport
+from trunkline.logs import REDACTOR
+from trunkline.texts import one_line
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 MOST = Decimal(10) ** 7
@@ -88,7 +90,7 @@ def _report(
         caller=theirs if inbound else ours,
         called=ours if inbound else theirs,
         status=status,
-        ended_reason=text(message.get("endedReason"), 200) or text(call.get("endedReason"), 200),
+        ended_reason=words(message.get("endedReason"), 200) or words(call.get("endedReason"), 200),
         started_at=began,
         ended_at=over,
         duration_seconds=_duration(message, began, over) if final else None,
@@ -125,11 +127,15 @@ def identifier(value: Any) -> str | None:
 
 
 def text(value: Any, longest: int) -> str | None:
-    """As a column takes it: PostgreSQL has no NUL, and half a surrogate pair is no character."""
+    """One line, as a column takes it and a terminal shows it."""
     if not isinstance(value, str):
         return None
-    clean = value.replace("\x00", "").encode(errors="replace").decode().strip()
-    return clean[:longest] or None
+    return one_line(value).strip()[:longest] or None
+
+
+def words(value: Any, longest: int) -> str | None:
+    """A text in which Vapi may quote what it was told: without secrets of ours."""
+    return text(REDACTOR.text(value), longest) if isinstance(value, str) else None
 
 
 def amount(value: Any) -> Decimal | None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from trunkline.carriers.base import AccountState, Carrier
 from trunkline.db import migrate
 from trunkline.db.lock import database_file
-from trunkline.errors import ActionRequired, TrunklineError
+from trunkline.errors import ActionRequired, Intercepted, TrunklineError
 from trunkline.providers.account import Account, Limits
 from trunkline.providers.http import ProviderClient, Reply
 from trunkline.settings import Routing
@@ -127,6 +127,8 @@ async def check_webhook(services: Services, base: str) -> Finding:
     """A message as Vapi sends it, of a type that nothing follows from."""
     try:
         await asked(services, base, "POST", WEBHOOK_PATH, {"message": {"type": "doctor"}})
+    except Intercepted as error:
+        return refused("webhook", error)
     except ActionRequired:
         text = "the server at this address does not know our VAPI_SECRET_KEY"
         return problem("webhook", text, "give both the same VAPI_SECRET_KEY, or correct PUBLIC_BACKEND_URL")

@@ -1,0 +1,41 @@
+"""Texts of others made fit to be kept and shown: what a terminal, a log or a page would act on is taken out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+LINE_ENDS = re.compile(r"\r\n|[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+# Control characters (escape sequences begin with one), marks that turn the direction of writing, invisible tags.
+UNSEEN = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f]"
+)
+HALVES = re.compile(r"[\ud800-\udfff]")
+
+
+def one_line(text: str) -> str:
+    """For a name, a message, a cell of a table."""
+    return text if text.isprintable() else _shown(BREAKS.sub(" ", text))
+
+
+def lines(text: str) -> str:
+    """The same, but line ends (as \\n) and tabs stay: for a text of several lines."""
+    return text if text.isprintable() else _shown(LINE_ENDS.sub("\n", text))
+
+
+def cleaned(value: Any) -> Any:
+    """Parsed JSON with all its texts as `lines` makes them."""
+    if isinstance(value, str):
+        return lines(value)
+    if isinstance(value, list):
+        return [cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {key: cleaned(item) for key, item in value.items()}
+    return value
+
+
+def _shown(text: str) -> str:
+    """Half a surrogate pair is no character: no database and no terminal takes it."""
+    return HALVES.sub("\ufffd", UNSEEN.sub("", text))
