@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from prometheus_client.metrics import MetricWrapperBase
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
+from starlette.routing import Route
 from typer.core import TyperGroup
 
 from trunkline import metrics
@@ -20,18 +23,23 @@ from trunkline.db.debts import DebtKind
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import RELEASE_STEPS, STEPS, Reason, Source, Status
 from trunkline.errors import TrunklineError
+from trunkline.sandbox.app import Vendor
+from trunkline.sandbox.control import control_routes
+from trunkline.sandbox.faults import KINDS, Fault
+from trunkline.sandbox.server import build_sandbox
 from trunkline.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs/reference.md").read_text()
+SANDBOX_PAGE = (ROOT / "docs/sandbox.md").read_text()
 PAGES = [ROOT / "README.md", *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 FIELDS = Settings.model_fields
 ONLY_COMPOSE = {"POSTGRES_PASSWORD"}
 
 
-def rows(section: str) -> list[list[str]]:
-    """The cells of every table row under a heading of the reference; the first cell is code."""
-    text = re.split(r"^## ", REFERENCE.split(f"\n## {section}\n")[1], flags=re.MULTILINE)[0]
+def rows(section: str, page: str = REFERENCE) -> list[list[str]]:
+    """The cells of every table row under a heading of a page; the first cell is code."""
+    text = re.split(r"^## ", page.split(f"\n## {section}\n")[1], flags=re.MULTILINE)[0]
     return [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")]
 
 
@@ -142,3 +150,48 @@ def test_the_operators_page_tells_every_metric() -> None:
 def test_every_step_of_an_assignment_is_a_node_of_the_readmes_chart() -> None:
     chart = (ROOT / "README.md").read_text().split("```mermaid")[1].split("```")[0]
     assert set(STEPS) <= set(re.findall(r"[a-z]+(?:_[a-z]+)+|search|purchase", chart))
+
+
+SANDBOX = build_sandbox()
+
+
+@pytest.mark.parametrize("vendor", SANDBOX.vendors.values(), ids=lambda vendor: str(vendor.name))
+def test_the_page_of_the_sandbox_tells_each_switch_extra_and_operation(vendor: Vendor) -> None:
+    name = vendor.name
+    switches = [[f"`{key}`", f"`{json.dumps(s.default)}`", s.about] for key, s in vendor.switches.items()]
+    assert rows(f"Switches of {name.title()}", SANDBOX_PAGE) == switches
+    extras = [cells[1].strip("`") for cells in rows("Accounts", SANDBOX_PAGE) if cells[0] == f"`{name}`"]
+    assert sorted(extras) == sorted(vendor.extras)
+    (told,) = re.findall(rf"^- {name.title()}: (.*)$", SANDBOX_PAGE, re.MULTILINE)
+    assert re.findall(r"`([\w.]+)`", told) == sorted(SANDBOX.operations()[name])
+
+
+def test_the_page_of_the_sandbox_tells_each_kind_and_field_of_a_fault() -> None:
+    table = rows("Faults", SANDBOX_PAGE)
+    assert [cells for cells in table if len(cells) == 2] == [[f"`{kind}`", about] for kind, about in KINDS.items()]
+    told = {cells[0].strip("`") for cells in table if len(cells) == 3}
+    assert told == {field.name for field in fields(Fault)} - {"id", "hits"}
+
+
+def test_the_page_of_the_sandbox_tells_each_control_call() -> None:
+    calls = {
+        f"{method} {route.path.replace(':int', '')}"
+        for route in control_routes(SANDBOX)
+        if isinstance(route, Route) and route.methods and "rest:path" not in route.path
+        for method in route.methods - {"HEAD"}
+    }
+    assert {cells[0].strip("`") for cells in rows("Control", SANDBOX_PAGE)} == calls
+
+
+def test_the_page_of_the_sandbox_tells_the_keys_of_every_default_account() -> None:
+    told = set(re.findall(r"^\| [^`|]+ \| `([^`]+)` \| `([^`]+)` \|$", SANDBOX_PAGE, re.MULTILINE))
+    accounts = SANDBOX.world.accounts.values()
+    keys = {
+        (key, str(value["secret"])) for account in accounts for key, value in account.extra.get("api_keys", {}).items()
+    }
+    assert told == {(account.id, account.secret) for account in accounts} | keys
+
+
+def test_a_switch_has_a_default_of_its_own_type() -> None:
+    for switch in SANDBOX.switches().values():
+        TypeAdapter(switch.of).validate_python(switch.default, strict=True)

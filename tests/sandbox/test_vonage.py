@@ -365,3 +365,11 @@ def test_a_seeded_number_shows_its_signs_of_use(sandbox: SandboxServer) -> None:
         (row,) = owned(api)
         assert (row["features"], {name: row[name] for name in signs}) == ([], signs)
         assert post(api, "update", "13125554999", **signs).json() == DONE
+
+
+def test_a_key_may_ask_so_often_a_second(sandbox: SandboxServer) -> None:
+    switch(sandbox, rate_limit=1)
+    with client_of(sandbox) as api:
+        statuses = [api.get("/account/get-balance").status_code for _ in range(4)]
+    assert statuses[0] == 200
+    assert 429 in statuses

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trunkline.sandbox.faults import LIST_KINDS, Fault, FaultBook
 from trunkline.sandbox.listings import distorted, first_page
-from trunkline.sandbox.world import Number, Received, World
+from trunkline.sandbox.world import Number, Received, Switch, World
 
 Handler = Callable[[Request, World], Awaitable[Response]]
 # The operation of a request that no vendor serves.
@@ -31,9 +32,11 @@ class Vendor(Protocol):
     """What a vendor's file gives the sandbox."""
 
     name: str
-    switches: dict[str, Any]
+    switches: dict[str, Switch]
     hosts: tuple[str, ...]
     """Paths that lead to this vendor alone, served or not."""
+    extras: tuple[str, ...]
+    """What `Account.extra` may hold at this vendor."""
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
         """(operation, HTTP method, path, handler) of every call; more specific paths first."""
@@ -129,10 +132,13 @@ class Sandbox:
         for task in self._late:
             task.cancel()
         for vendor in self.vendors.values():
-            self.world.switches |= vendor.switches
+            self.world.switches |= {name: deepcopy(switch.default) for name, switch in vendor.switches.items()}
             vendor.seed(self.world)
         if not stock:
             self.world.numbers.clear()
+
+    def switches(self) -> dict[str, Switch]:
+        return {name: switch for vendor in self.vendors.values() for name, switch in vendor.switches.items()}
 
     def operations(self) -> dict[str, set[str]]:
         """The names of each vendor's operations."""

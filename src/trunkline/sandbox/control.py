@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from trunkline.sandbox.app import METHODS, Sandbox
+from trunkline.sandbox.app import METHODS, Sandbox, Vendor
 from trunkline.sandbox.faults import Fault, UnknownName
 from trunkline.sandbox.world import EXACT, Account, Number
 
@@ -85,6 +85,13 @@ async def body_of(request: Request) -> Any:
         raise BadControl(f"the body is not JSON: {error}") from None
 
 
+async def object_of(request: Request) -> dict[str, Any]:
+    data = await body_of(request)
+    if not isinstance(data, dict):
+        raise BadControl("the body is a JSON object")
+    return data
+
+
 def build(kind: type[T], data: Any) -> T:
     """A dataclass from JSON; an unknown or unusable field is a BadControl that names it."""
     try:
@@ -154,10 +161,19 @@ class Control:
         """Create the account or change the named fields of one: `{"trial": false}` is the upgrade."""
         key = request.path_params["carrier"], request.path_params["account"]
         before = self.sandbox.world.accounts.get(key)
-        data = {**(asdict(before) if before else {}), **await body_of(request)}
+        data = (asdict(before) if before else {}) | await object_of(request)
         account = build(Account, data | {"carrier": key[0], "id": key[1]})
+        known = self.vendor(account.carrier).extras
+        if unknown := set(account.extra) - set(known):
+            raise BadControl(f"extra: unknown {sorted(unknown)[0]!r}; known are {', '.join(known)}")
         self.sandbox.world.add_account(account)
         return JSONResponse(plain(asdict(account) | {"secret": "***"}))
+
+    def vendor(self, carrier: str) -> Vendor:
+        vendor = self.sandbox.vendors.get(carrier)
+        if vendor is None:
+            raise BadControl(f"carrier: no vendor {carrier!r}; known are {', '.join(sorted(self.sandbox.vendors))}")
+        return vendor
 
     async def list_numbers(self, request: Request) -> Response:
         """All numbers; `?carrier=`, `number`, `country`, `type`, `account` and `held=true|false` narrow."""
@@ -180,8 +196,8 @@ class Control:
 
         `wire` is merged into each number's record. Answers {"changed": how many}.
         """
-        data = await body_of(request)
-        if not isinstance(data, dict) or not data or set(data) - set(CHANGEABLE):
+        data = await object_of(request)
+        if not data or set(data) - set(CHANGEABLE):
             raise BadControl(f"the body is an object with some of {', '.join(CHANGEABLE)}")
         checked = build(Number, {"carrier": "any", "number": "any"} | data)
         numbers = self._narrowed(request)
@@ -200,8 +216,7 @@ class Control:
         numbers = [build(Number, item) for item in (data if isinstance(data, list) else [data])]
         replace = request.query_params.get("replace") == "true"
         for number in numbers:
-            if number.carrier not in self.sandbox.vendors:
-                raise BadControl(f"carrier: no vendor {number.carrier!r}")
+            self.vendor(number.carrier)
             before = self.sandbox.world.number(number.carrier, number.number)
             if before is not None and before.account is not None and not replace:
                 held = f"{number.number} is held by {before.account} at {number.carrier}"
@@ -251,19 +266,27 @@ class Control:
         return JSONResponse(self.sandbox.world.switches)
 
     async def put_switches(self, request: Request) -> Response:
-        data = await body_of(request)
-        if unknown := set(data) - set(self.sandbox.world.switches):
-            known = ", ".join(sorted(self.sandbox.world.switches))
-            raise BadControl(f"unknown switch {sorted(unknown)[0]!r}; known are {known}")
+        """Set the named ones. All of them are looked at before any is set."""
+        data, known = await object_of(request), self.sandbox.switches()
+        if unknown := set(data) - set(known):
+            raise BadControl(f"unknown switch {sorted(unknown)[0]!r}; known are {', '.join(sorted(known))}")
+        for name, value in data.items():
+            try:
+                TypeAdapter(known[name].of).validate_python(value, strict=True)
+            except ValidationError as error:
+                raise BadControl(f"{name}: {error.errors(include_url=False)[0]['msg']}; {known[name].about}") from None
         self.sandbox.world.switches |= data
         return JSONResponse(self.sandbox.world.switches)
 
     async def list_requests(self, request: Request) -> Response:
         """What the vendors received, oldest first; `?provider=`, `?operation=`, `?after=N` (skip the first) narrow."""
         query = request.query_params
+        after = query.get("after", "0")
+        if not after.isdecimal():
+            raise BadControl(f"after: how many requests to skip, not {after!r}")
         seen = [
             asdict(r)
-            for r in self.sandbox.world.requests[int(query.get("after", 0)) :]
+            for r in self.sandbox.world.requests[int(after) :]
             if query.get("provider", r.provider) == r.provider and query.get("operation", r.operation) == r.operation
         ]
         return JSONResponse(seen)

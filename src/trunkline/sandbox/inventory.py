@@ -1,7 +1,8 @@
-"""What keeps a vendor quick: its numbers by country and prefix, and who bought which in what order."""
+"""What vendors share: their numbers by country and prefix, who bought which in what order, and requests a second."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 
 from trunkline.sandbox.world import Number, World
@@ -71,3 +72,18 @@ class Holdings:
         """What the account holds now; a number that left it in any way is not shown."""
         found = (world.number(self.carrier, number) for number in reversed(self._bought.get(account, {})))
         return [number for number in found if number is not None and number.account == account]
+
+
+class Pace:
+    """How many requests each key has sent in the second that is now."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, tuple[int, int]] = {}
+
+    def spend(self, key: str) -> int:
+        """One more; how many there are now."""
+        second = int(time.monotonic())
+        since, used = self._spent.get(key, (second, 0))
+        used = used + 1 if since == second else 1
+        self._spent[key] = second, used
+        return used

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,7 +14,7 @@ from trunkline.sandbox import telnyx_orders as orders
 from trunkline.sandbox import telnyx_search as search
 from trunkline.sandbox.app import Handler
 from trunkline.sandbox.telnyx_wire import CARRIER, Refused, book, caller, hold, not_found
-from trunkline.sandbox.world import Account, Number, World
+from trunkline.sandbox.world import Account, Number, Switch, World
 
 DEFAULT_ACCOUNT = "telnyx"
 DEFAULT_SECRET = "KEY0SANDBOX0TELNYX0ONLY"  # noqa: S105
@@ -52,6 +52,52 @@ def stock() -> list[Number]:
     return found
 
 
+SWITCHES = {
+    "telnyx_order_polls": Switch(1, int, "how many reads still show a new order as pending"),
+    "telnyx_order_result": Switch("success", Literal["success", "failure"], "what becomes of an order then"),
+    "telnyx_order_unseen_polls": Switch(0, int, "how many reads of a new order answer 404 (seen by one project)"),
+    "telnyx_number_unseen_polls": Switch(
+        0, int, "how many reads of /phone_numbers do not show a number whose order has succeeded"
+    ),
+    "telnyx_list_pending": Switch(
+        False, bool, "/phone_numbers shows numbers with purchase-pending before their order has succeeded"
+    ),
+    "telnyx_reference_on_numbers": Switch(
+        True, bool, "an order's customer_reference is written on its numbers, as the guide to bulk orders says"
+    ),
+    "telnyx_search_seconds": Switch(600, float, "how long a search allows an order (85000 later)"),
+    "telnyx_review_seconds": Switch(
+        0, float, "how long the papers of a new order (requirement_group_id) are under review; the review is documented"
+    ),
+    "telnyx_review_result": Switch(
+        "approved",
+        Literal["approved", "exception"],
+        "how a review ends; after requirement-info-exception the order stays pending",
+    ),
+    "telnyx_trial_error": Switch(
+        None,
+        str | None,
+        "the code of a trial account's refusals; null: 10038 for the kind of number, 10039 for the limit",
+    ),
+    "telnyx_unverified_error": Switch("20014", str, "the code of an unverified account's orders, with 403"),
+    "telnyx_redact_for_trial": Switch(
+        True, bool, "trial accounts see masked numbers; unverified ones see nothing else"
+    ),
+    "telnyx_refusal_status": Switch(
+        None, int | None, "the HTTP status of refused orders; null: 422 for 85xxx, 403 for 1003x"
+    ),
+    "telnyx_cancelled_status": Switch(
+        "failure",
+        Literal["failure", "cancelled"],
+        "an order whose parts are all cancelled: by OpenAPI, or by the guides",
+    ),
+    "telnyx_plus_in_filter": Switch(
+        False, bool, "filter[phone_number] takes a leading plus: no by OpenAPI, yes in Telnyx's own CLI"
+    ),
+    "telnyx_rate_limit": Switch(5000, int, "requests a second for each operation, then 429"),
+}
+
+
 class Telnyx:
     """Telnyx API v2 under /v2: search, orders, numbers, balance.
 
@@ -69,40 +115,8 @@ class Telnyx:
 
     name = CARRIER
     hosts: tuple[str, ...] = ("/v2/{rest:path}",)
-    switches: dict[str, Any] = {  # noqa: RUF012
-        # How many reads still show a new order as pending.
-        "telnyx_order_polls": 1,
-        # success, or failure: what becomes of an order then.
-        "telnyx_order_result": "success",
-        # How many reads of a new order answer 404 (seen by one project; not documented).
-        "telnyx_order_unseen_polls": 0,
-        # How many reads of /phone_numbers do not show a number whose order has succeeded.
-        "telnyx_number_unseen_polls": 0,
-        # Whether /phone_numbers shows numbers with status purchase-pending, before the order has succeeded.
-        "telnyx_list_pending": False,
-        # Whether the order's customer_reference is written on its numbers, as the guide to bulk orders says.
-        "telnyx_reference_on_numbers": True,
-        # How long a search allows an order (error 85000 later); the length is not documented.
-        "telnyx_search_seconds": 600,
-        # Seconds for which papers of a new order (requirement_group_id) are under review; documented, not how long.
-        "telnyx_review_seconds": 0.0,
-        # What a review ends with: approved, or exception (requirement-info-exception, the order stays pending).
-        "telnyx_review_result": "approved",
-        # The code of a trial account's refusals: None for 10038 (kind of number) and 10039 (limit), or one of them.
-        "telnyx_trial_error": None,
-        # With which code the order of an unverified account is refused; the status is not documented, 403 is taken.
-        "telnyx_unverified_error": "20014",
-        # Whether trial accounts see redacted numbers; unverified ones always do.
-        "telnyx_redact_for_trial": True,
-        # The HTTP status of refused orders: None for 422 (85xxx) and 403 (1003x); neither is documented.
-        "telnyx_refusal_status": None,
-        # Status of an order whose parts are all cancelled: failure (OpenAPI) or cancelled (guides).
-        "telnyx_cancelled_status": "failure",
-        # Whether filter[phone_number] takes a leading plus: no by the OpenAPI document, yes in Telnyx's own CLI.
-        "telnyx_plus_in_filter": False,
-        # Requests a second for each operation, then 429; the true values are not published.
-        "telnyx_rate_limit": 5000,
-    }
+    extras: tuple[str, ...] = ("country", "level", "refused", "region")
+    switches = SWITCHES
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
         table: list[tuple[str, str, str, Handler]] = [
@@ -169,11 +183,8 @@ def limited(operation: str, call: Handler) -> Handler:
     """The call with its share of the second, its refusals worded, and the rate headers on whatever comes of it."""
 
     async def handler(request: Request, world: World) -> Response:
-        limit, second, spent = int(world.switches["telnyx_rate_limit"]), int(time.monotonic()), book(world).spent
-        key = f"{caller(request).id} {operation}"
-        since, used = spent.get(key, (second, 0))
-        used = used + 1 if since == second else 1
-        spent[key] = second, used
+        limit = int(world.switches["telnyx_rate_limit"])
+        used = book(world).pace.spend(f"{caller(request).id} {operation}")
         try:
             if code := caller(request).extra.get("refused"):
                 raise Refused(403, str(code), "This account may not use the API at the moment.")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox.inventory import Holdings, Shelves
+from trunkline.sandbox.inventory import Holdings, Pace, Shelves
 from trunkline.sandbox.world import Account, Number, World
 
 T = TypeVar("T")
@@ -149,7 +149,7 @@ class Book:
     ids: dict[str, str] = field(default_factory=dict)
     unseen: dict[str, int] = field(default_factory=dict)  # numbers that are bought and do not show yet
     trial_orders: dict[str, int] = field(default_factory=dict)
-    spent: dict[str, tuple[int, int]] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
 
 
 def book(world: World) -> Book:

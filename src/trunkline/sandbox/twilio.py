@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +18,7 @@ from trunkline.sandbox.twilio_purchase import SWITCHES
 from trunkline.sandbox.twilio_state import parent_of, status_of, take
 from trunkline.sandbox.twilio_stock import CARRIER, TYPES, default_stock
 from trunkline.sandbox.twilio_wire import AUTHENTICATE, ROOT, STATUSES, Refused, not_found, refusing
-from trunkline.sandbox.world import Account, Number, World
+from trunkline.sandbox.world import Account, Number, Switch, World
 
 # These exist in the sandbox only; the shapes are Twilio's.
 DEFAULT_ACCOUNT = "AC" + "5a4db0c5" * 4
@@ -49,8 +48,12 @@ class Twilio:
     """
 
     name = CARRIER
-    switches: dict[str, Any] = SWITCHES | addresses.SWITCHES
+    switches: dict[str, Switch] = SWITCHES | addresses.SWITCHES
     hosts: tuple[str, ...] = (f"{ROOT}/{{rest:path}}", "/v1/{rest:path}", "/v2/RegulatoryCompliance/{rest:path}")
+
+    extras: tuple[str, ...] = (
+        *("api_keys", "parent", "status", "friendly_name", "test", "region", "given", "date_created", "date_updated"),
+    )
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
         work = [

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trunkline.sandbox.twilio_stock import CARRIER, locality_of, region_of
 from trunkline.sandbox.twilio_wire import ROOT, Page, Refused, answer, listing, not_found, rfc2822, switched
-from trunkline.sandbox.world import Account, Number, World
+from trunkline.sandbox.world import Account, Number, Switch, World
 
 NO_ADDRESS = "Phone Number Requires an Address but the 'AddressSid' parameter was empty."
 REQUIRED = ("CustomerName", "Street", "City", "Region", "PostalCode", "IsoCountry")
 OPTIONAL = ("FriendlyName", "StreetSecondary")
 
-SWITCHES: dict[str, Any] = {
-    # An AddressSid that no address of the account has: accept it as one that fits, or refuse it with 21651.
-    "twilio_unknown_address": "accept",
-    # What a local address must share with the number, beside the country: city, region or nothing more (country).
-    "twilio_local_address": "city",
+SWITCHES = {
+    "twilio_unknown_address": Switch(
+        "accept",
+        Literal["accept", "refuse"],
+        "an AddressSid that no address of the account has counts as one that fits, or is refused with 21651",
+    ),
+    "twilio_local_address": Switch(
+        "city",
+        Literal["city", "region", "country"],
+        "what a local address must share with the number: its country and this",
+    ),
     # Titles of the error dictionary; no answer with them is recorded.
-    "twilio_refusal_address_area": {"status": 400, "code": 21615, "message": "Phone Number Requires a Local Address"},
-    "twilio_refusal_address": {
-        "status": 400,
-        "code": 21651,
-        "message": "Document does not satisfy regulatory requirement",
-    },
+    "twilio_refusal_address_area": Switch(
+        {"status": 400, "code": 21615, "message": "Phone Number Requires a Local Address"},
+        dict[str, Any],
+        "an address whose area does not fit the number",
+    ),
+    "twilio_refusal_address": Switch(
+        {"status": 400, "code": 21651, "message": "Document does not satisfy regulatory requirement"},
+        dict[str, Any],
+        "an address that is not there, or is not abroad where it must be",
+    ),
 }
 
 

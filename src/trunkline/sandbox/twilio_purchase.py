@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any, Literal
 
 from trunkline.sandbox.twilio_addresses import NO_ADDRESS, check_address
 from trunkline.sandbox.twilio_search import capabilities
 from trunkline.sandbox.twilio_state import counted, parent_of, payer, shelves_of, take
 from trunkline.sandbox.twilio_stock import CARRIER, NANP
 from trunkline.sandbox.twilio_wire import Refused, switched
-from trunkline.sandbox.world import Account, Number, World
+from trunkline.sandbox.world import Account, Number, Switch, World
 
 E164 = re.compile(r"\+[1-9]\d{7,14}")
 
@@ -24,46 +25,60 @@ NO_BUNDLE = (
     "https://www.twilio.com/docs/phone-numbers/regulatory/phone-numbers-regulatory-requirements-customers"
 )
 
+Wording = dict[str, Any]
+
+
+def wording(code: int, message: str) -> Wording:
+    return {"status": 400, "code": code, "message": message}
+
+
 SWITCHES = {
-    # "update": re-buying an owned number sets what the request says (Twilio support, 2019); "ignore": as in 2011.
-    "twilio_rebuy": "update",
-    # Which code a trial account's second purchase gets: 21404 (recorded) or 10002 (the newer dictionary page).
-    "twilio_trial_limit": 21404,
-    # Off: trial accounts have not verified a telephone number yet and may buy nothing.
-    "twilio_trial_verified": True,
-    # On: a trial account has been given a toll-free number that its list shows and that counts as its one number.
-    "twilio_trial_auto_number": False,
-    # How many numbers a paid account may hold before 22300; 0: no cap.
-    "twilio_purchase_cap": 0,
-    # Seconds during which a just-bought number is in no list and unknown by its sid.
-    "twilio_listing_lag_seconds": 0,
-    # On: a released number is for sale again at once; off: it is kept back, as for the ten days of "Released Numbers".
-    "twilio_released_for_sale": False,
-    # What an owned number shows for a URL that is not set: "" or null, both recorded.
-    "twilio_unset_url": "",
+    "twilio_rebuy": Switch(
+        "update",
+        Literal["update", "ignore"],
+        "buying an owned number again sets what the request says (Twilio's support, 2019), or ignores it (as in 2011)",
+    ),
+    "twilio_trial_limit": Switch(
+        21404,
+        Literal[21404, 10002],
+        "the code of a trial account's second purchase: 21404 is recorded, 10002 is the newer page of the dictionary",
+    ),
+    "twilio_trial_verified": Switch(
+        True, bool, "off: trial accounts have verified no telephone number yet and may buy nothing"
+    ),
+    "twilio_trial_auto_number": Switch(
+        False, bool, "a trial account has been given a toll-free number, which is listed and counts as its one"
+    ),
+    "twilio_purchase_cap": Switch(0, int, "how many numbers a paid account may hold before 22300; 0: no cap"),
+    "twilio_listing_lag_seconds": Switch(
+        0, float, "how long a number that was just bought is in no list and unknown by its SID"
+    ),
+    "twilio_released_for_sale": Switch(
+        False, bool, "a released number is for sale again at once; off: kept back for ten days of Released Numbers"
+    ),
+    "twilio_unset_url": Switch("", Literal["", None], "what a URL shows that is not set; both are recorded"),
     # How Twilio words what no public source shows in full.
-    "twilio_refusal_10002": {
-        "status": 400,
-        "code": 10002,
-        "message": "Trial accounts do not support the feature you tried to use",
-    },
-    "twilio_refusal_22300": {
-        "status": 400,
-        "code": 22300,
-        "message": "This account is restricted from provisioning new long code phone numbers",
-    },
-    "twilio_refusal_no_number": {
-        "status": 400,
-        "code": 21421,
-        "message": "An area code or number must be provided",
-    },
-    # Null: a purchase goes through with whatever balance.
-    "twilio_refusal_empty_balance": {"status": 400, "code": 20005, "message": "Account not active"},
-    "twilio_refusal_emergency_address": {
-        "status": 400,
-        "code": 20001,
-        "message": "A registered emergency address must be removed before the number is released",
-    },
+    "twilio_refusal_10002": Switch(
+        wording(10002, "Trial accounts do not support the feature you tried to use"),
+        Wording,
+        "status and words of 10002",
+    ),
+    "twilio_refusal_22300": Switch(
+        wording(22300, "This account is restricted from provisioning new long code phone numbers"),
+        Wording,
+        "status and words of 22300",
+    ),
+    "twilio_refusal_no_number": Switch(
+        wording(21421, "An area code or number must be provided"), Wording, "a purchase of nothing in particular"
+    ),
+    "twilio_refusal_empty_balance": Switch(
+        wording(20005, "Account not active"), Wording | None, "a purchase that is not covered; null: it goes through"
+    ),
+    "twilio_refusal_emergency_address": Switch(
+        wording(20001, "A registered emergency address must be removed before the number is released"),
+        Wording,
+        "the release of a number with a registered emergency address",
+    ),
 }
 
 MAGIC_GOOD = "+15005550006"

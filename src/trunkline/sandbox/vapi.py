@@ -22,7 +22,7 @@ from trunkline.sandbox.vapi_assistants import ASSISTANTS, SHARED_ASSISTANT
 from trunkline.sandbox.vapi_credentials import if_served
 from trunkline.sandbox.vapi_tools import TOOLS
 from trunkline.sandbox.vapi_wire import Handler, not_served, refusal, refusing
-from trunkline.sandbox.world import Account, Number, World
+from trunkline.sandbox.world import Account, Number, Switch, World
 
 DEFAULT_ACCOUNT = "5a9db0c5-0000-4000-8000-00000000a91d"
 DEFAULT_SECRET = "sandbox-vapi-private-key"  # noqa: S105
@@ -51,16 +51,15 @@ class Vapi:
 
     name = "vapi"
     hosts: tuple[str, ...] = ("/{rest:path}",)
+    extras: tuple[str, ...] = ("import_limit", "import_payment", "region")
 
     def __init__(self) -> None:
-        self.switches: dict[str, Any] = {
+        self.switches: dict[str, Switch] = {
             **vapi_numbers.SWITCHES,
             **vapi_assistants.SWITCHES,
             **vapi_credentials.SWITCHES,
             **vapi_messages.SWITCHES,
             **vapi_webhooks.SWITCHES,
-            # server.secret is accepted, and sent to webhooks as X-Vapi-Secret, as before May 2025.
-            "vapi_legacy_server_secret": False,
         }
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:

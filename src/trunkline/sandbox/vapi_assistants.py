@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from trunkline.sandbox.vapi_resources import Resource
 from trunkline.sandbox.vapi_wire import Checks, Record, Refused, shelf
-from trunkline.sandbox.world import World
+from trunkline.sandbox.world import Switch, World
 
 SHARED_ASSISTANT: dict[str, Any] = {
     "name": "Restaurant Voice Assistant",
@@ -30,12 +30,17 @@ SHARED_ASSISTANT: dict[str, Any] = {
 }
 
 
-SWITCHES: dict[str, Any] = {
-    # What a deleted assistant leaves behind, which no source tells: kept (phone numbers keep its id, and their calls
-    # end with call.start.error-get-assistant) or cleared (they lose it and ask their server).
-    "vapi_deleted_assistant": "kept",
-    # refuse: an assistant that a phone number names cannot be deleted; 409 is published for pinned ones only.
-    "vapi_assistant_delete_in_use": "allow",
+SWITCHES = {
+    "vapi_deleted_assistant": Switch(
+        "kept",
+        Literal["kept", "cleared"],
+        "numbers keep a deleted assistant's id and calls end with `call.start.error-get-assistant`, or they lose it",
+    ),
+    "vapi_assistant_delete_in_use": Switch(
+        "allow",
+        Literal["allow", "refuse"],
+        "deleting an assistant that a phone number names; 409 is published for pinned ones only",
+    ),
 }
 
 

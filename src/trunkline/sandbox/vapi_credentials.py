@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,7 +23,7 @@ from trunkline.sandbox.vapi_wire import (
     pick,
     shelf,
 )
-from trunkline.sandbox.world import World
+from trunkline.sandbox.world import Switch, World
 
 FIELDS = {
     "twilio": ("accountSid", "authToken", "apiKey", "apiSecret"),
@@ -55,13 +55,14 @@ PLANS = {
     "oauth2": ("url", "clientId", "clientSecret"),
 }
 
-SWITCHES: dict[str, Any] = {
-    # /credential is in no current public document; False: there is no such endpoint.
-    "vapi_credential_endpoint": True,
-    # allow or refuse a second credential for one carrier account; not documented.
-    "vapi_credential_duplicates": "allow",
-    # refuse (one author's report) or allow deleting a credential that a phone number uses.
-    "vapi_credential_delete_in_use": "refuse",
+SWITCHES = {
+    "vapi_credential_endpoint": Switch(True, bool, "off: there is no /credential, as in the current public document"),
+    "vapi_credential_duplicates": Switch(
+        "allow", Literal["allow", "refuse"], "a second credential for one carrier account"
+    ),
+    "vapi_credential_delete_in_use": Switch(
+        "refuse", Literal["refuse", "allow"], "deleting a credential that a phone number uses (one author's report)"
+    ),
 }
 
 

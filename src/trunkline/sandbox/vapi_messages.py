@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from trunkline.sandbox.vapi_imports import SECRETS_ON_NUMBERS
 from trunkline.sandbox.vapi_wire import E164, iso, new_id
-from trunkline.sandbox.world import World
+from trunkline.sandbox.world import Switch, World
 
-SWITCHES: dict[str, Any] = {
-    # Recorded messages of 2024 carry the number's row with twilioAuthToken in clear.
-    "vapi_webhook_twilio_secrets": True,
-    # string: function.arguments is JSON text, as the schema says; object: as recorded; parameters: as docs pages show.
-    "vapi_tool_call_shape": "string",
+SWITCHES = {
+    "vapi_webhook_twilio_secrets": Switch(
+        True, bool, "messages carry the number's row with twilioAuthToken in clear, as recorded in 2024"
+    ),
+    "vapi_tool_call_shape": Switch(
+        "string",
+        Literal["string", "object", "parameters"],
+        "function.arguments as JSON text (schema) or object (recorded), or `parameters` (pages of the docs)",
+    ),
 }
 # Recorded in assistant-request: the row's unset fields are null. In other messages they are left out.
 ROW_FIELDS = (

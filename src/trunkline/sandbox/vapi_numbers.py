@@ -7,7 +7,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,7 +26,7 @@ from trunkline.sandbox.vapi_wire import (
     shelf,
     whole,
 )
-from trunkline.sandbox.world import Number, World
+from trunkline.sandbox.world import Number, Switch, World
 
 COMMON = ("provider", "name", "assistantId", "squadId", "workflowId", "server", "fallbackDestination", "hooks")
 TWILIO = ("number", "twilioAccountSid", *carriers.SECRETS_ON_NUMBERS, "smsEnabled")
@@ -42,36 +42,57 @@ ANY_NUMBER = re.compile(r"\+?[a-zA-Z0-9]+")
 FREE = Decimal("0.00")
 SECONDS_UNTIL_ACTIVE = {"twilio": 0.0, "vonage": 0.0, "telnyx": 0.0, "byo-phone-number": 0.0, "vapi": 0.3}
 
-SWITCHES: dict[str, Any] = {
-    # What a plan allows, for organisations that do not say it themselves; None: no limit. Not published.
-    "vapi_import_limit": None,
-    "vapi_import_payment": True,
-    "vapi_import_limit_refusal": {"status": 403, "message": "Your plan's phone number limit is reached."},
-    "vapi_import_payment_refusal": {"status": 402, "message": "A payment method is required."},
-    # existing: 400 "Existing Phone Number <id>"; conflict: 409; already_exists: 400 with those words; second_record.
-    "vapi_duplicate_import": "existing",
-    # keep: the Twilio number's URLs stay on Vapi; blank: Vapi's own are emptied; restore: as before the import.
-    "vapi_delete_at_twilio": "keep",
-    # Whether a number that is in another organisation counts as a duplicate: allow or refuse; not documented.
-    "vapi_duplicate_across_orgs": "allow",
-    "vapi_patch_needs_provider": False,
-    # What PATCH makes of null: clears (documented for assistantId), ignored or refused.
-    "vapi_patch_null": "clears",
-    # A phone number with an assistantId that nobody has: refuse (400) or accept; not documented.
-    "vapi_unknown_assistant": "refuse",
-    "vapi_returns_twilio_secrets": False,
-    # Merged over SECONDS_UNTIL_ACTIVE, by provider.
-    "vapi_seconds_until_active": {},
-    # A free number that becomes active and stays without a number: seen after a purchase that failed inside Vapi.
-    "vapi_number_never_arrives": False,
-    # E.164 numbers that show as blocked.
-    "vapi_blocked_numbers": [],
-    "vapi_listing_lag_seconds": 0.0,
-    "vapi_free_number_limit": 5,
-    "vapi_payment_method": True,
-    # Status and words of these two are not published.
-    "vapi_free_limit_refusal": {"status": 400, "message": "Free phone number limit reached."},
-    "vapi_payment_refusal": {"status": 402, "message": "A payment method is required for another phone number."},
+Refusal = dict[str, Any]
+SWITCHES = {
+    "vapi_import_limit": Switch(
+        None, int | None, "how many imported numbers a plan allows, for organisations that do not say it themselves"
+    ),
+    "vapi_import_payment": Switch(True, bool, "off: imports want a payment method, unless the organisation says it"),
+    "vapi_import_limit_refusal": Switch(
+        {"status": 403, "message": "Your plan's phone number limit is reached."}, Refusal, "not published"
+    ),
+    "vapi_import_payment_refusal": Switch(
+        {"status": 402, "message": "A payment method is required."}, Refusal, "not published"
+    ),
+    "vapi_duplicate_import": Switch(
+        "existing",
+        Literal["existing", "conflict", "already_exists", "second_record"],
+        "importing a number again: 400 `Existing Phone Number ID`, 409, 400 with `already exists`, or a second record",
+    ),
+    "vapi_duplicate_across_orgs": Switch(
+        "allow", Literal["allow", "refuse"], "whether a number that is in another organisation counts as a duplicate"
+    ),
+    "vapi_delete_at_twilio": Switch(
+        "keep",
+        Literal["keep", "blank", "restore"],
+        "what deleting a record does to the Twilio number's URLs: nothing, empty Vapi's own, or as before the import",
+    ),
+    "vapi_patch_needs_provider": Switch(False, bool, "whether a change must name the number's provider"),
+    "vapi_patch_null": Switch(
+        "clears",
+        Literal["clears", "ignored", "refused"],
+        "what null does in a change; that it clears is documented for assistantId",
+    ),
+    "vapi_unknown_assistant": Switch(
+        "refuse", Literal["refuse", "accept"], "a phone number with an assistantId that nobody has"
+    ),
+    "vapi_returns_twilio_secrets": Switch(False, bool, "whether the API shows a number's Twilio secrets"),
+    "vapi_seconds_until_active": Switch(
+        {}, dict[str, float], "by provider, over the defaults (`vapi` 0.3, all others 0)"
+    ),
+    "vapi_number_never_arrives": Switch(
+        False, bool, "a free number becomes active and stays without a number (seen after a purchase that failed)"
+    ),
+    "vapi_blocked_numbers": Switch([], list[str], "E.164 numbers that show as blocked"),
+    "vapi_listing_lag_seconds": Switch(0, float, "how long lists do not have a new record"),
+    "vapi_free_number_limit": Switch(5, int, "how many free numbers an organisation may have"),
+    "vapi_payment_method": Switch(True, bool, "off: one free number and no second"),
+    "vapi_free_limit_refusal": Switch(
+        {"status": 400, "message": "Free phone number limit reached."}, Refusal, "not published"
+    ),
+    "vapi_payment_refusal": Switch(
+        {"status": 402, "message": "A payment method is required for another phone number."}, Refusal, "not published"
+    ),
 }
 
 

@@ -11,23 +11,27 @@ import ssl
 import time
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 
 from trunkline.sandbox.app import mask
 from trunkline.sandbox.vapi_wire import new_id, shelf
-from trunkline.sandbox.world import World
+from trunkline.sandbox.world import Switch, World
 
 DEFAULT_SECONDS = 20.0
 
-SWITCHES: dict[str, Any] = {
-    # The organisation's server, used where the assistant and the number have none.
-    "vapi_org_server": None,
-    # Documented as 7.5 s from end to end, whatever timeoutSeconds says.
-    "vapi_assistant_request_seconds": 7.5,
-    # Whether the signed timestamp counts seconds or milliseconds is not published.
-    "vapi_hmac_timestamp": "seconds",
+SWITCHES = {
+    "vapi_org_server": Switch(
+        None, dict[str, Any] | None, "the organisation's server, where the assistant and the number have none"
+    ),
+    "vapi_assistant_request_seconds": Switch(
+        7.5, float, "how long an assistant-request is waited for, whatever timeoutSeconds says"
+    ),
+    "vapi_hmac_timestamp": Switch("seconds", Literal["seconds", "milliseconds"], "what a signed timestamp counts"),
+    "vapi_legacy_server_secret": Switch(
+        False, bool, "server.secret is accepted and sent as X-Vapi-Secret, as before May 2025"
+    ),
 }
 
 

@@ -15,6 +15,18 @@ SEED = 20260822
 EXACT = ConfigDict(extra="forbid")
 
 
+@dataclass(frozen=True)
+class Switch:
+    """Behaviour that no source tells, or that is had on request: `of` is the type of its values, as pydantic takes one.
+
+    docs/sandbox.md repeats `about`, and a test compares.
+    """
+
+    default: Any
+    of: Any
+    about: str
+
+
 @dataclass
 class Account:
     """An account at one carrier. `id` is the vendor's account id, or its API key where that is all there is."""
