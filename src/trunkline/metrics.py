@@ -29,7 +29,7 @@ class Tally(Collector):
         yield CounterMetricFamily(self._name, self._documentation, self.count)
 
 
-CALLS_CONNECTED = Tally("trunkline_calls_connected", "Calls whose restaurant was in memory")
+CALLS_CONNECTED = Tally("trunkline_calls_connected", "Calls that a restaurant got")
 WEBHOOKS = Counter("trunkline_webhooks_total", "Other messages from the voice platform", ["type", "status"])
 UNROUTED_CALLS = Counter("trunkline_unrouted_calls_total", "Calls that no restaurant got: look into it", ["reason"])
 DIRECTORY_NUMBERS = Gauge("trunkline_directory_numbers", "Numbers whose calls are answered from memory")

@@ -54,6 +54,26 @@ def test_a_call_is_the_same_whatever_order_its_messages_come_in_and_however_ofte
     assert (shown[0]["duration_seconds"], shown[0]["cost"]) == ("90.5", "0.0912")
 
 
+def test_a_call_that_the_assistant_answered_without_us_counts_once(api: Api, roma: Json) -> None:
+    def heard(name: str, call_id: str, **changes: Any) -> float:
+        assert post(api, to(roma, name, call_id, **changes)) == {}
+        until(lambda: counted(api, "trunkline_call_reports_waiting") == 0)
+        return counted(api, "trunkline_calls_connected_total") - before
+
+    before, both = counted(api, "trunkline_calls_connected_total"), str(uuid.uuid4())
+    for _ in range(2):
+        assert heard("status-update in-progress", both) == 1
+        assert heard("status-update ended", both) == 1
+        assert heard("end-of-call-report 2026", both) == 1
+    for _ in range(2):
+        assert heard("end-of-call-report 2026", f"{both[:-1]}x") == 2
+    moment = "2026-03-02T18:00:01.000Z"
+    assert heard("end-of-call-report 2026", f"{both[:-1]}y", startedAt=moment, endedAt=moment) == 2
+    assert heard("status-update ended", f"{both[:-1]}z") == 2
+    assert isinstance(post(api, to(roma)), dict)
+    assert counted(api, "trunkline_calls_connected_total") == before + 2
+
+
 STRANGE: dict[str, Any] = {
     "endedReason": [1],
     "cost": "a lot",

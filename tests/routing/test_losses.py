@@ -17,12 +17,11 @@ from tests.support.sandbox_server import SandboxServer
 from tests.support.vapi_messages import CALL, NUMBER, VOICE_ID, shape
 from trunkline.db.models import Call
 from trunkline.db.session import Database
-from trunkline.routing import assistant, call_log, complete_calls, router
+from trunkline.routing import call_log, complete_calls, router
 from trunkline.routing.call_log import CallLog
 from trunkline.routing.directory import Directory
 from trunkline.routing.follow import Follower
 from trunkline.routing.resolve import Resolver
-from trunkline.sandbox.vapi import DEFAULT_SECRET
 from trunkline.settings import Settings
 from trunkline.voice.vapi_calls import report_of_message
 
@@ -149,54 +148,6 @@ async def test_a_call_to_nobodys_number_goes_where_the_operator_says(open_door: 
         assert await door.ask(ASKED) == {"destination": {"type": "number", "number": "+14155550199"}}
     async with open_door(unmapped_message="Nobody is here.") as door:
         assert await door.ask(ASKED) == {"error": "Nobody is here."}
-
-
-# --- Vapi is away ----------------------------------------------------------------------------------------------------
-
-
-@only_sqlite
-async def test_an_assistant_that_the_settings_name_is_never_asked_for(
-    open_door: OpenDoor, sandbox: SandboxServer
-) -> None:
-    async with open_door(vapi_assistant_id="asst") as door:
-        await door.town.served(NUMBER, "Roma", VOICE_ID)
-        assert (await door.ask(ASKED))["assistantId"] == "asst"
-    assert [request["operation"] for request in sandbox.requests(provider="vapi")] == []
-
-
-@only_sqlite
-async def test_calls_are_answered_as_soon_as_vapi_has_told_the_assistant(
-    open_door: OpenDoor, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(assistant, "RETRY_SECONDS", 60.0)
-    sandbox.fault(provider="vapi", operation="assistants.list", kind="status", status=503)
-    async with open_door() as door:
-        await door.town.served(NUMBER, "Roma", VOICE_ID)
-        assert await door.ask(ASKED) == NOBODY
-        sandbox.control.delete("/faults")
-        assert (await door.ask(ASKED))["assistantOverrides"]["variableValues"]["restaurant_name"] == "Roma"
-
-
-@only_sqlite
-async def test_a_known_assistant_answers_while_vapi_is_away_and_a_new_one_after_that(
-    open_door: OpenDoor, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(assistant, "REFRESH_SECONDS", 0.1)
-    headers = {"Authorization": f"Bearer {DEFAULT_SECRET}"}
-    async with open_door() as door:
-        await door.town.served(NUMBER, "Roma", VOICE_ID)
-        known = (await door.ask(ASKED))["assistantId"]
-        sandbox.fault(provider="vapi", operation="assistants.list", kind="status", status=503, times=2)
-        await asyncio.sleep(0.15)
-        assert (await door.ask(ASKED))["assistantId"] == known
-        (await door.client.delete(f"{sandbox.url}/assistant/{known}", headers=headers)).raise_for_status()
-        body = {"name": "Restaurant Voice Assistant"}
-        made = (await door.client.post(f"{sandbox.url}/assistant", headers=headers, json=body)).json()["id"]
-
-        async def changed() -> bool:
-            return bool((await door.ask(ASKED))["assistantId"] == made)
-
-        await until(changed)
 
 
 # --- the end was never reported --------------------------------------------------------------------------------------

@@ -24,8 +24,10 @@ class Heard(NamedTuple):
     former: bool = False
 
 
-async def store(session: AsyncSession, heard: Sequence[Heard], complete_after: timedelta) -> None:
-    """Bring each report into its call's row. A call belongs to whom it belonged when it was first heard of."""
+async def store(session: AsyncSession, heard: Sequence[Heard], complete_after: timedelta) -> int:
+    """Bring each report into its call's row. A call belongs to whom it belonged when it was first heard of. How many
+    calls are now known to have been answered for a restaurant, and were not before."""
+    connected = 0
     ids = sorted({h.report.id for h in heard})
     query = select(Call).where(Call.id.in_(ids)).order_by(Call.id).with_for_update()
     rows = {row.id: row for row in (await session.execute(query)).scalars()}
@@ -37,7 +39,17 @@ async def store(session: AsyncSession, heard: Sequence[Heard], complete_after: t
             session.add(row)
         if row.restaurant_id is None and item.restaurant_id is not None:
             row.restaurant_id, row.former = item.restaurant_id, item.former
+        before = is_connected(row)
         merge(row, item.report)
+        connected += is_connected(row) and not before
+    return connected
+
+
+def is_connected(row: Call) -> bool:
+    """Whether it was answered for a restaurant: it has begun. The last report of a call that nobody answered may say
+    that it began and ended at the same moment."""
+    ours = row.restaurant_id is not None and not row.former
+    return ours and row.started_at is not None and not (row.reported and row.ended_at == row.started_at)
 
 
 def merge(row: Call, report: CallReport) -> None:

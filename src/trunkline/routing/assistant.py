@@ -3,40 +3,64 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
 from trunkline.errors import TrunklineError
+from trunkline.settings import Routing, Settings
 from trunkline.voice.base import VoicePlatform
 
 log = structlog.get_logger()
-REFRESH_SECONDS = 300.0
+# Where calls are answered with it, one that was deleted is noticed soon; else it is asked for to be ready.
+REFRESH_SECONDS = {Routing.SERVER: 20.0, Routing.ASSISTANT: 300.0}
 RETRY_SECONDS = 5.0
 
 
 class KnownAssistant:
-    """`id` is None only until Vapi has answered once. One that VAPI_ASSISTANT_ID gives is never asked for."""
+    """`id` is None until Vapi has named it, and while Vapi says that there is none. One that VAPI_ASSISTANT_ID gives is
+    believed from the start, and in assistant mode, where no call needs it, for ever."""
 
-    def __init__(self, voice: VoicePlatform, fixed: str | None) -> None:
+    def __init__(self, voice: VoicePlatform, settings: Settings) -> None:
         self._voice = voice
-        self._fixed = fixed is not None
-        self.id = fixed
+        self.id = settings.vapi_assistant_id
+        self._watched = settings.vapi_routing is Routing.SERVER or self.id is None
+        self._every = REFRESH_SECONDS[settings.vapi_routing]
+        self._asking: asyncio.Task[None] | None = None
+        self._doubted = asyncio.Event()
 
     async def ask(self) -> None:
-        """Once; an answer that cannot be had leaves the last one standing."""
+        """Once, also if several do it at the same time; an answer that cannot be had leaves the last one standing."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        await asyncio.shield(self._asking)
+
+    async def _ask(self) -> None:
+        before = self.id
         try:
-            found = await self._voice.assistant()
+            self.id = await self._voice.living_assistant(before)
         except TrunklineError as error:
-            log.warning("the shared assistant cannot be asked for", reason=error.detail, known=self.id)
+            log.warning("the shared assistant cannot be asked for", reason=error.detail, known=before)
             return
-        if found is None or found.id is None:
-            log.warning("Vapi has no shared assistant", known=self.id)
-        elif found.id != self.id:
-            log.info("shared assistant", id=found.id)
-            self.id = found.id
+        if self.id is None:
+            log.error("Vapi has no shared assistant: its calls are answered as nobody's", known=before)
+        elif self.id != before:
+            log.info("shared assistant", id=self.id, before=before)
+
+    def doubt(self) -> None:
+        """Vapi has ended a call because of it: ask soon."""
+        self._doubted.set()
 
     async def keep(self) -> None:
         """For ever."""
-        while not self._fixed:
-            await self.ask()
-            await asyncio.sleep(REFRESH_SECONDS if self.id else RETRY_SECONDS)
+        try:
+            while self._watched:
+                await self.ask()
+                await asyncio.sleep(RETRY_SECONDS)
+                if self.id is not None:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._doubted.wait(), self._every - RETRY_SECONDS)
+                self._doubted.clear()
+        finally:
+            if self._asking is not None:
+                self._asking.cancel()

@@ -14,7 +14,7 @@ from trunkline.db import calls
 from trunkline.db.calls import Heard
 from trunkline.db.session import Database
 from trunkline.domain.calls import CallReport
-from trunkline.metrics import CALL_REPORTS, CALL_REPORTS_WAITING
+from trunkline.metrics import CALL_REPORTS, CALL_REPORTS_WAITING, CALLS_CONNECTED
 from trunkline.routing.directory import Answer, Former, read_values
 from trunkline.routing.resolve import Resolver
 
@@ -36,7 +36,11 @@ class Item(NamedTuple):
 class CallLog:
     """A bounded queue and the one task that empties it. While the database is away, reports wait in memory."""
 
-    def __init__(self, database: Database, resolver: Resolver, complete_after: timedelta) -> None:
+    def __init__(
+        self, database: Database, resolver: Resolver, complete_after: timedelta, counts_calls: bool = False
+    ) -> None:
+        """`counts_calls` where they are not counted as they are answered, because that is done without us."""
+        self._counts_calls = counts_calls
         self._database = database
         self._resolver = resolver
         self._complete_after = complete_after
@@ -75,7 +79,8 @@ class CallLog:
             try:
                 heard = [await self._heard(item) for item in batch]
                 async with self._database.write() as session:
-                    await calls.store(session, heard, self._complete_after)
+                    connected = await calls.store(session, heard, self._complete_after)
+                CALLS_CONNECTED.count += connected if self._counts_calls else 0
                 break
             except AWAY as error:
                 log.warning("reports of calls wait for the database", reports=len(batch), error=type(error).__name__)

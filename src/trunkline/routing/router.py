@@ -21,7 +21,7 @@ from trunkline.routing.questions import QUESTIONS, Questions
 from trunkline.routing.resolve import Resolver
 from trunkline.routing.tools import Tools
 from trunkline.routing.tools_server import ToolsServer
-from trunkline.settings import Settings
+from trunkline.settings import Routing, Settings
 from trunkline.voice.vapi_calls import customer, number_ids, our_number, part, report_of_message, text
 
 log = structlog.get_logger()
@@ -29,6 +29,13 @@ Json = dict[str, Any]
 ASKED = "assistant-request"
 NOTHING = b"{}"
 KINDS = {ASKED, "status-update", "end-of-call-report", "tool-calls", "function-call", *QUESTIONS}
+# Reasons for which Vapi ends a call that was given to an assistant which it does not have.
+WITHOUT_ASSISTANT = {
+    "assistant-not-found",
+    "assistant-not-valid",
+    "assistant-request-returned-invalid-assistant",
+    "call.start.error-get-assistant",
+}
 STORED_WITHIN = 5.0
 ASSISTANT_WITHIN = 3.0  # Vapi waits 7.5 s for the answer as a whole
 
@@ -51,6 +58,8 @@ class Router:
         self._call_log = call_log
         self._tools = Tools(tools_server)
         self._questions = Questions(tools_server)
+        # In assistant mode calls are counted as they are reported: most of them are answered without us.
+        self._asked = int(settings.vapi_routing is Routing.SERVER)
         self._nobody = encode(nobody_answers(settings))
         self._answered_by: str | None = None
         self._before_values = b""
@@ -75,7 +84,7 @@ class Router:
             self._answered_by = self._assistant.id
             known = encode(self._answered_by)
             self._before_values = b'{"assistantId":' + known + b',"assistantOverrides":{"variableValues":'
-        CALLS_CONNECTED.count += 1
+        CALLS_CONNECTED.count += self._asked
         return b"".join((self._before_values, values, b',"metadata":', values, b"}}"))
 
     async def later(self, body: bytes) -> bytes:
@@ -113,10 +122,13 @@ class Router:
 
     def _alert(self, reason: str, message: Json, **more: str) -> bytes:
         """Nobody is guessed: the caller hears it, and so does the operator."""
+        self._unanswered(reason, message, **more)
+        return self._nobody
+
+    def _unanswered(self, reason: str, message: Json, **more: str) -> None:
         UNROUTED_CALLS.labels(reason).inc()
         call_id = text(part(message, "call").get("id"), 80)
         log.warning("a call reached no restaurant", reason=reason, call=call_id, called=our_number(message), **more)
-        return self._nobody
 
     async def _answer_tools(self, message: Json) -> Json:
         restaurant = await self._restaurant(message)
@@ -139,6 +151,10 @@ class Router:
             CALL_REPORTS.labels("without_id").inc()
             log.warning("a report does not say which call it is about", type=message["type"])
             return
+        if report.ended_reason in WITHOUT_ASSISTANT:
+            self._assistant.doubt()
+            if report.final:
+                self._unanswered("assistant_gone", message, ended_reason=report.ended_reason)
         try:
             stored = self._call_log.add(report)
             if report.final and not await asyncio.wait_for(asyncio.shield(stored), STORED_WITHIN):

@@ -17,6 +17,7 @@ from trunkline.routing.follow import Follower
 from trunkline.routing.resolve import Resolver
 from trunkline.routing.router import Router
 from trunkline.routing.tools_server import ToolsServer
+from trunkline.settings import Routing
 from trunkline.workflows.services import Services
 
 DRAIN_SECONDS = 5.0
@@ -29,10 +30,10 @@ async def running_router(services: Services) -> AsyncIterator[Router]:
     directory = Directory()
     follower = Follower(database, settings.database_url, directory)
     await follower.load()
-    assistant = KnownAssistant(services.voice, settings.vapi_assistant_id)
+    assistant = KnownAssistant(services.voice, settings)
     overdue = timedelta(minutes=settings.call_completion_minutes)
     resolver = Resolver(directory, follower)
-    call_log = CallLog(database, resolver, overdue)
+    call_log = CallLog(database, resolver, overdue, counts_calls=settings.vapi_routing is Routing.ASSISTANT)
     completion = Completion(database, services.voice, call_log, overdue)
     tools_server = ToolsServer(settings)
     work: list[Coroutine[Any, Any, None]] = [follower.run(), assistant.keep(), call_log.run(), completion.run()]

@@ -126,6 +126,10 @@ class VoicePlatform(Protocol):
         """The shared assistant as it stands, None if there is none by that name; ActionRequired if there is none by
         that id."""
 
+    async def living_assistant(self, known: str | None) -> str | None:
+        """The id under which the shared assistant can answer a call now, asked anew: as it is configured, else `known`
+        where that still exists (it was renamed). None where the platform says that there is neither."""
+
     async def save_assistant(self, wish: Assistant) -> Assistant:
         """Change the assistant to this and leave the rest of it alone, or create it once with a model that knows how to
         ask us which restaurant was called. OutcomeUnknown if the reply to a creation was lost."""

@@ -146,6 +146,16 @@ class VapiPlatform:
         row = await self._find_assistant()
         return assistant_of(row) if row is not None else None
 
+    async def living_assistant(self, known: str | None) -> str | None:
+        if self._assistant_id:
+            row = await self._assistant_by_id(self._assistant_id)
+            return str(row["id"]) if row is not None else None
+        rows = await self._assistants()
+        named = self._by_name(rows)
+        if named is None and any(row["id"] == known for row in rows):
+            return known
+        return str(named["id"]) if named is not None else None
+
     async def save_assistant(self, wish: Assistant) -> Assistant:
         """PATCH replaces `server` as a whole, so nothing of another server's (its headers) stays beside our address."""
         if wish.id is None:
@@ -188,13 +198,23 @@ class VapiPlatform:
         return str(row["id"])
 
     async def _find_assistant(self) -> dict[str, Any] | None:
-        if self._assistant_id:
-            try:
-                return await self._api.row("assistant", f"/assistant/{quote(self._assistant_id, safe='')}")
-            except Rejected:
-                which, hint = "that VAPI_ASSISTANT_ID names", "set it to the id of an assistant"
-                raise self._no_assistant(which, hint) from None
-        rows = await self._api.records("assistant", "/assistant")
+        if not self._assistant_id:
+            return self._by_name(await self._assistants())
+        row = await self._assistant_by_id(self._assistant_id)
+        if row is None:
+            raise self._no_assistant("that VAPI_ASSISTANT_ID names", "set it to the id of an assistant")
+        return row
+
+    async def _assistant_by_id(self, assistant_id: str) -> dict[str, Any] | None:
+        try:
+            return await self._api.row("assistant", f"/assistant/{quote(assistant_id, safe='')}")
+        except Rejected:
+            return None
+
+    async def _assistants(self) -> list[dict[str, Any]]:
+        return await self._api.records("assistant", "/assistant")
+
+    def _by_name(self, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
         return next((row for row in rows if row.get("name") == self._assistant_name), None)
 
     async def _ask_credential(self, source: ImportSource) -> str | None:
