@@ -232,6 +232,12 @@ class ActionRequired(ProviderError):
     code = "carrier_action_required"
 
 
+class AccountLevel(Rejected, ActionRequired):
+    """The account's level does not show or allow this: the next carrier may. Where none does, a person must act."""
+
+    code = "account_level"
+
+
 class AddressDoesNotFit(Rejected, ActionRequired):
     """The address that is set does not fit this number's area: the next offer may fit. Where none does, a person must
     act, and `hint` names the areas."""

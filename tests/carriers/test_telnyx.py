@@ -24,7 +24,7 @@ from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.telnyx import TelnyxCarrier
 from trunkline.domain.choosing import Criteria, Offer
 from trunkline.domain.numbers import E164, NumberType
-from trunkline.errors import ActionRequired, Missing, Rejected, RetryLater, SettingsError
+from trunkline.errors import AccountLevel, ActionRequired, Missing, Rejected, RetryLater, SettingsError
 from trunkline.sandbox.server import environment
 from trunkline.settings import load_settings
 
@@ -80,9 +80,29 @@ async def test_a_type_can_be_asked_for(telnyx: TelnyxCarrier) -> None:
     assert (await offer_of(telnyx, "GB", number_type=NumberType.MOBILE)).number == "+447400123001"
 
 
-async def test_a_trial_never_sees_redacted_numbers_as_offers(sandbox: SandboxServer, telnyx: TelnyxCarrier) -> None:
+@pytest.mark.parametrize(
+    ("level", "country", "want"),
+    [
+        ({"trial": True}, "DE", Criteria()),
+        ({"trial": True}, "GB", Criteria(number_type=NumberType.MOBILE)),
+        ({"extra": {"level": "unverified"}}, "US", Criteria()),
+    ],
+    ids=["trial, Germany", "trial, British mobiles", "unverified, US"],
+)
+async def test_numbers_that_are_masked_mean_the_account_s_level_and_not_that_there_are_none(
+    sandbox: SandboxServer, telnyx: TelnyxCarrier, level: dict[str, Any], country: str, want: Criteria
+) -> None:
+    account(sandbox, **level)
+    with pytest.raises(AccountLevel, match=f"numbers of {country}") as caught:
+        await telnyx.search(want, country, 5)
+    assert isinstance(caught.value, Rejected)
+    assert isinstance(caught.value, ActionRequired)
+    assert "level" in str(caught.value.hint)
+    assert (caught.value.provider, caught.value.operation) == ("telnyx", SEARCH)
+
+
+async def test_a_trial_is_offered_what_it_may_buy(sandbox: SandboxServer, telnyx: TelnyxCarrier) -> None:
     account(sandbox, trial=True)
-    assert await telnyx.search(Criteria(), "DE", 5) == []
     assert len(await telnyx.search(Criteria(), "US", 5)) == 5
 
 
@@ -91,11 +111,11 @@ async def test_a_trial_never_sees_redacted_numbers_as_offers(sandbox: SandboxSer
     [
         ({"phone_number": "+14155553001"}, True),
         ({"phone_number": "+14155553001", "best_effort": True}, False),
-        ({"phone_number": "+1415xxxxxxx"}, False),
+        ({"phone_number": "+14155553001", "features": []}, False),
         ({"phone_number": "+14155553001", "features": [{"name": "sms"}]}, False),
         ({"phone_number": "+14155553001", "features": [{"name": "voice"}], "cost_information": {}}, True),
     ],
-    ids=["plain", "best effort", "redacted", "texts only", "without price"],
+    ids=["plain", "best effort", "no features", "texts only", "without price"],
 )
 async def test_only_numbers_that_are_what_was_asked_are_offered(
     sandbox: SandboxServer, telnyx: TelnyxCarrier, row: dict[str, Any], kept: bool

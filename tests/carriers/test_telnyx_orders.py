@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -210,6 +211,42 @@ async def test_papers_that_keep_an_order_back_are_found_out_after_a_lost_reply(
     assert held(sandbox) == []
 
 
+async def order_with_papers(sandbox: SandboxServer, **review: Any) -> tuple[TelnyxCarrier, E164, str]:
+    """An order that a group of papers has gone with, and what was said of it."""
+    switch(sandbox, **review)
+    telnyx = build(sandbox, telnyx_requirement_group_id="GB=group-1", provider_timeout_seconds=0.3)
+    offer = await offer_of(telnyx, "GB")
+    assert offer.number is not None
+    with pytest.raises(OutcomeUnknown) as caught:
+        await telnyx.buy(offer, MARK)
+    return telnyx, offer.number, caught.value.detail
+
+
+async def test_an_order_whose_papers_are_looked_at_is_followed_to_its_end(sandbox: SandboxServer) -> None:
+    telnyx, number, said = await order_with_papers(sandbox, review_seconds=0.5)
+    assert "looks at the papers" in said
+    found = None
+    while found is None:
+        with suppress(RetryLater):
+            found = await telnyx.find(number, MARK)
+    assert found.number == number
+    assert asked(sandbox, "sub_number_orders.cancel") == []
+    await telnyx.close()
+
+
+async def test_an_order_whose_papers_were_not_taken_is_a_persons_and_is_never_cancelled(
+    sandbox: SandboxServer,
+) -> None:
+    telnyx, number, said = await order_with_papers(sandbox, review_result="exception")
+    assert "wants other papers" in said
+    with pytest.raises(RetryLater, match="wants other papers") as caught:
+        await telnyx.find(number, MARK)
+    assert "portal" in str(caught.value.hint)
+    assert held(sandbox) == [number]
+    assert asked(sandbox, "sub_number_orders.cancel") == []
+    await telnyx.close()
+
+
 async def test_an_order_that_cannot_be_cancelled_stays_open(sandbox: SandboxServer, telnyx: TelnyxCarrier) -> None:
     offer = await offer_of(telnyx, "FR")
     fault(sandbox, "sub_number_orders.cancel", kind="status", status=503, times=2)
@@ -304,6 +341,7 @@ async def test_a_trial_holds_one_number(sandbox: SandboxServer, telnyx: TelnyxCa
         (403, ["20012"], ActionRequired, "20012"),
         (403, ["20017"], ActionRequired, "20017"),
         (402, ["99999"], ActionRequired, "99999"),
+        (403, ["20015"], ActionRequired, "20015"),
         (403, ["10038"], TrialLimit, "10038"),
         (422, ["10015", "85001"], OfferGone, "85001"),
         (422, ["85006"], OfferGone, "85006"),
@@ -323,6 +361,19 @@ def test_each_refusal_has_its_class(
     assert type(error) is kind or (kind is OfferGone and isinstance(error, OfferGone))
     assert error.vendor_code == shown
     assert error.hint or kind is not ActionRequired
+    assert error.account_wide is (kind is ActionRequired)
+
+
+def test_credit_is_not_the_key() -> None:
+    error = refusal(Reply(403, {"errors": [{"code": "20015", "title": "Inactive"}]}))
+    assert error is not None
+    assert "credit" in str(error.hint)
+
+
+def test_a_lock_is_not_of_the_account() -> None:
+    error = refusal(Reply(422, {"errors": [{"code": "10021", "title": "Locked"}]}))
+    assert isinstance(error, ActionRequired)
+    assert not error.account_wide
 
 
 @pytest.mark.parametrize("body", [None, "<html>", [], {"errors": []}, {"errors": "no"}, {"errors": ["no"]}])

@@ -24,24 +24,30 @@ from trunkline.carriers.base import (
 )
 from trunkline.carriers.telnyx_wire import (
     ENDED,
+    LEVEL,
     NOT_HELD,
     AlreadyHeld,
     NotSearched,
     age,
+    country_in,
+    is_masked,
+    lacks_papers,
     normal,
     number_of,
     order_of,
     read_offer,
     read_owned,
     refusal,
+    requirements_of,
     rows_of,
     status_of,
-    wants_papers,
+    waits_for_papers,
 )
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
-from trunkline.domain.numbers import E164, NumberType, country_of
+from trunkline.domain.numbers import E164, NumberType
 from trunkline.errors import (
+    AccountLevel,
     ActionRequired,
     Missing,
     OfferGone,
@@ -54,10 +60,12 @@ from trunkline.errors import (
 )
 from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient, Reply
+from trunkline.providers.paging import Page, every
 from trunkline.settings import Settings, by_country
 
 PAGE = 250
 MOST_OFFERS = 50
+PAPERS_SHOW = 60.0  # seconds until an order shows that papers came with it
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -102,7 +110,11 @@ class TelnyxCarrier:
         }
         digits = {"contains": want.contains} if want.contains else {}
         rows = await self._available(filters, digits)
-        return [offer for row in rows if (offer := read_offer(row, country, kind))]
+        offers = [offer for row in rows if (offer := read_offer(row, country, kind))]
+        if not offers and any(map(is_masked, rows)):
+            detail = f"Telnyx sells {kind} numbers of {country} and hides which from this account"
+            raise self._client.named(AccountLevel(detail, hint=LEVEL), "available_phone_numbers.list")
+        return offers
 
     async def buy(self, offer: Offer, mark: OwnerMark) -> OwnedNumber:
         if offer.number is None:
@@ -126,12 +138,15 @@ class TelnyxCarrier:
         """First the orders that carry the mark, then the numbers.
 
         A successful order whose number is not listed counts as held while the listing may lag; after that the listing
-        is the truth (the number was released since). An order that waits for papers is cancelled here too: it would
-        not end by itself for weeks, and its number could not be ordered again.
+        is the truth (the number was released since). An order for which nobody has handed in papers is cancelled here
+        too: it would not end by itself for weeks, and its number could not be ordered again. One whose papers Telnyx
+        looks at, or wants others for, is left alone: it goes on by itself, or with what a person does in the portal.
         """
         orders = [await self._read_order(order) for order in await self._orders(number, mark)]
-        if waiting := next((order for order in orders if wants_papers(order)), None):
-            raise await self._cancelled(waiting)
+        for order in filter(waits_for_papers, orders):
+            if lacks_papers(order) and not self._may_get_papers(order):
+                raise await self._cancelled(order)
+            raise self._client.named(self._in_review(order), "find")
         held = await self._listed(number, mark)
         succeeded = next((order for order in orders if status_of(order) == "success"), None)
         if succeeded and held:
@@ -242,7 +257,6 @@ class TelnyxCarrier:
         """The number once its order has succeeded and it is listed. A successful order without a listed number is a
         purchase all the same. OutcomeUnknown while the order is pending."""
         deadline = time.monotonic() + self._patience
-        may_wait_for_papers = by_country(self._groups, country) is not None
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             if time.monotonic() + pause > deadline:
                 break
@@ -251,7 +265,7 @@ class TelnyxCarrier:
             try:
                 order = await self._read_order(order)
                 held = await self._listed(number, mark) if status_of(order) == "success" else None
-                if wants_papers(order) and not may_wait_for_papers:
+                if lacks_papers(order) and not self._may_get_papers(order):
                     refusal = await self._cancelled(order)
             except ProviderError as error:
                 raise self._unknown(f"the Telnyx order could not be followed: {error.detail}") from None
@@ -263,19 +277,32 @@ class TelnyxCarrier:
                 raise OfferGone(f"the Telnyx order for {number} ended as {status_of(order)}", provider=self.name)
         if status_of(order) == "success":
             return self._bought(number, mark)
-        raise self._unknown("the Telnyx order is still pending")
+        pending = self._in_review(order).detail if waits_for_papers(order) else "the Telnyx order is still pending"
+        raise self._unknown(pending)
+
+    def _may_get_papers(self, order: dict[str, Any]) -> bool:
+        """Whether papers have gone with an order that shows none: a group's may not show on it at once."""
+        return by_country(self._groups, country_in(order)) is not None and age(order) < PAPERS_SHOW
+
+    def _in_review(self, order: dict[str, Any]) -> RetryLater:
+        number = order["phone_numbers"][0].get("phone_number")
+        if requirements_of(order).endswith("exception"):
+            return RetryLater(
+                f"Telnyx wants other papers for the order of {number}",
+                hint="correct the papers of the order in the Telnyx portal, or cancel it there",
+            )
+        hint = "nothing: it is followed; the Telnyx portal shows the review"
+        return RetryLater(f"Telnyx looks at the papers for the order of {number}", hint=hint)
 
     async def _cancelled(self, order: dict[str, Any]) -> ActionRequired:
         """Cancel an order that waits for papers; the error that says which are missing."""
-        line = order["phone_numbers"][0]
-        number = line["phone_number"]
+        number, country = order["phone_numbers"][0]["phone_number"], country_in(order)
         try:
             for sub in order.get("sub_number_orders_ids") or []:
                 await self._client.request("sub_number_orders.cancel", "PATCH", f"/sub_number_orders/{sub}/cancel")
         except ProviderError as error:
             detail = f"a Telnyx order for {number} waits for papers and could not be cancelled: {error.detail}"
             raise RetryLater(detail, provider=self.name, operation="sub_number_orders.cancel") from None
-        country = line.get("country_iso_alpha2") or country_of(number)
         return ActionRequired(
             f"Telnyx wants papers for {number}; the order was cancelled",
             provider=self.name,
@@ -295,9 +322,9 @@ class TelnyxCarrier:
         return order_of(reply)
 
     async def _orders(self, number: E164 | None, mark: OwnerMark) -> list[dict[str, Any]]:
-        params = {"filter[customer_reference]": str(mark), "page[size]": str(PAGE)}
-        reply = await self._client.request("number_orders.list", "GET", "/number_orders", params=params)
-        marked = [row for row in rows_of(reply, "id", "phone_numbers") if row.get("customer_reference") == str(mark)]
+        by = {"filter[customer_reference]": str(mark)}
+        orders = self._all("number_orders.list", "/number_orders", by, "phone_numbers")
+        marked = [order async for order in orders if order.get("customer_reference") == str(mark)]
         return [o for o in marked if number in (None, *(line.get("phone_number") for line in o["phone_numbers"]))]
 
     async def _listed(self, number: E164 | None, mark: OwnerMark | None) -> OwnedNumber | None:
@@ -310,26 +337,19 @@ class TelnyxCarrier:
                 return read_owned(row, self._account)
         return None
 
-    async def _numbers(self, filters: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
-        """All pages, each number once. A page without anything new is an error and not the end: a server that answers
-        page 1 for ever would otherwise be read for ever."""
-        seen: set[str] = set()
-        page = 1
-        while True:
+    def _numbers(self, filters: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+        return self._all("phone_numbers.list", "/phone_numbers", filters, "phone_number")
+
+    def _all(self, operation: str, path: str, filters: dict[str, str], needed: str) -> AsyncIterator[dict[str, Any]]:
+        async def read(page: int) -> Page[int]:
             params = {**filters, "page[number]": str(page), "page[size]": str(PAGE)}
-            reply = await self._client.request("phone_numbers.list", "GET", "/phone_numbers", params=params)
-            rows = rows_of(reply, "id", "phone_number")
-            new = [row for row in rows if row["id"] not in seen]
-            total = (reply.body.get("meta") or {}).get("total_pages")
-            last = page >= total if isinstance(total, int) else len(rows) < PAGE
-            if not new and (rows or not last):
-                raise RetryLater("Telnyx repeats or leaves out a page of the numbers", provider=self.name)
-            for row in new:
-                seen.add(row["id"])
-                yield row
-            if last:
-                return
-            page += 1
+            reply = await self._client.request(operation, "GET", path, params=params)
+            rows, meta = rows_of(reply, "id", needed), reply.body.get("meta") or {}
+            pages, total = meta.get("total_pages"), meta.get("total_results")
+            last = page >= pages if isinstance(pages, int) else len(rows) < PAGE
+            return Page(rows, None if last else page + 1, total if isinstance(total, int) else None)
+
+        return every(self._client, operation, read, 1, "id")
 
     def _unknown(self, detail: str) -> OutcomeUnknown:
         return OutcomeUnknown(detail, provider=self.name, operation="number_orders.create")

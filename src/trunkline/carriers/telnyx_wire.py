@@ -8,7 +8,7 @@ from typing import Any
 
 from trunkline.carriers.base import amount, as_e164, due_at_once
 from trunkline.domain.choosing import Offer, OwnedNumber
-from trunkline.domain.numbers import E164, NumberType
+from trunkline.domain.numbers import E164, NumberType, country_of
 from trunkline.errors import ActionRequired, Missing, OfferGone, ProviderError, Rejected, RetryLater, TrialLimit
 from trunkline.logs import REDACTOR
 from trunkline.providers.http import Reply
@@ -20,6 +20,8 @@ NOT_HELD = {"purchase-pending", "purchase-failed", "port-pending", "port-failed"
 KEYS = "check TELNYX_API_KEY: it must be a live key with permission for numbers"
 ACCOUNT = "put the account in order in the Telnyx portal"
 CREDIT = "add credit to the Telnyx account"
+LEVEL = "raise the account's level in the Telnyx portal (Account, Verifications): its search hides what it may not buy"
+OF_THE_ACCOUNT = {KEYS, ACCOUNT, CREDIT}
 LOCKED = "lift the deletion lock of the number in the Telnyx portal"
 
 
@@ -35,7 +37,7 @@ class AlreadyHeld(OfferGone):
 REFUSALS: dict[str, tuple[type[ProviderError], str | None]] = {
     **dict.fromkeys(("10006", "10009", "10010", "20001", "20002", "20003", "20008"), (ActionRequired, KEYS)),
     **dict.fromkeys(("20012", "20013", "20014", "20016", "20017"), (ActionRequired, ACCOUNT)),
-    **dict.fromkeys(("20100", "402"), (ActionRequired, CREDIT)),
+    **dict.fromkeys(("20015", "20100", "402"), (ActionRequired, CREDIT)),
     **dict.fromkeys(("401", "403"), (ActionRequired, KEYS)),
     **dict.fromkeys(("10005", "404"), (Missing, None)),
     **dict.fromkeys(("10038", "10039"), (TrialLimit, None)),
@@ -52,13 +54,15 @@ def refusal(reply: Reply) -> ProviderError | None:
     listed = reply.body.get("errors") if isinstance(reply.body, dict) else None
     errors = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
     if not errors:  # not Telnyx's own words, so nothing is missing and nothing is held
-        return ActionRequired("Telnyx wants payment (402)", hint=CREDIT) if reply.status == 402 else None
+        credit = ActionRequired("Telnyx wants payment (402)", hint=CREDIT, account_wide=True)
+        return credit if reply.status == 402 else None
     known = next((e for e in errors if str(e.get("code")) in REFUSALS), None)
     said = known or errors[0]
     code = str(said["code"]) if "code" in said else None
     kind, hint = REFUSALS.get(str(code) if known else str(reply.status), (Rejected, None))
     words = REDACTOR.text(": ".join(str(said[key]) for key in ("title", "detail") if said.get(key)))[:300]
-    return kind(f"Telnyx: {words or f'refused ({reply.status})'}", vendor_code=code, hint=hint)
+    detail = f"Telnyx: {words or f'refused ({reply.status})'}"
+    return kind(detail, vendor_code=code, hint=hint, account_wide=hint in OF_THE_ACCOUNT)
 
 
 def rows_of(reply: Reply, *needed: str) -> list[dict[str, Any]]:
@@ -94,8 +98,24 @@ def status_of(order: dict[str, Any]) -> str:
     return ends[0] if ends else normal(order.get("status"))
 
 
-def wants_papers(order: dict[str, Any]) -> bool:
+def lacks_papers(order: dict[str, Any]) -> bool:
+    """It waits for papers that nobody has handed in."""
+    return waits_for_papers(order) and requirements_of(order) in ("", "pending", "requirement-info-pending")
+
+
+def waits_for_papers(order: dict[str, Any]) -> bool:
+    """It waits for papers, or for Telnyx to look at them, which takes days."""
     return status_of(order) == "pending" and order.get("requirements_met") is False
+
+
+def requirements_of(order: dict[str, Any]) -> str:
+    return normal((order.get("phone_numbers") or [{}])[0].get("requirements_status"))
+
+
+def country_in(order: dict[str, Any]) -> str:
+    """The country of an order's number."""
+    line = order["phone_numbers"][0]
+    return str(line.get("country_iso_alpha2") or country_of(line.get("phone_number", "")) or "")
 
 
 def age(order: dict[str, Any]) -> float:
@@ -108,17 +128,27 @@ def age(order: dict[str, Any]) -> float:
     return (datetime.now(UTC) - changed.replace(tzinfo=changed.tzinfo or UTC)).total_seconds()
 
 
+def is_masked(row: dict[str, Any]) -> bool:
+    """An offer whose last digits are not shown: +1779-------, +4474001xxxxx."""
+    return re.fullmatch(r"\+\d+[-xX*#]+", str(row.get("phone_number"))) is not None
+
+
+def takes_calls(row: dict[str, Any]) -> bool:
+    """By its list of features, where there is one."""
+    features = row.get("features")
+    return features is None or "voice" in {feature.get("name") for feature in features}
+
+
 def read_offer(row: dict[str, Any], country: str, kind: NumberType) -> Offer | None:
-    """None for what is not on offer as asked: redacted numbers (a trial sees +49351xxxxxxx), numbers of elsewhere
-    that Telnyx mixes in (best_effort), and numbers without voice."""
-    number = str(row.get("phone_number", ""))
-    features = {feature.get("name") for feature in row.get("features") or []}
-    if not re.fullmatch(r"\+\d{7,15}", number) or row.get("best_effort") or (features and "voice" not in features):
+    """None for what is not on offer as asked: masked numbers, numbers of elsewhere that Telnyx mixes in (best_effort),
+    and numbers without voice."""
+    number = as_e164(row.get("phone_number"))
+    if number is None or is_masked(row) or row.get("best_effort") or not takes_calls(row):
         return None
     cost = row.get("cost_information") or {}
     price, at_once = amount(cost.get("monthly_cost")), due_at_once(cost.get("upfront_cost"))
     currency = cost.get("currency") if price is not None or at_once is not None else None
-    return Offer(E164(number), country, kind, price, currency, upfront_price=at_once)
+    return Offer(number, country, kind, price, currency, upfront_price=at_once)
 
 
 def read_owned(row: dict[str, Any], account: str) -> OwnedNumber:
