@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from trunkline.sandbox.world import Number, World
 
 PREFIX = len("+1415")
-Key = tuple[str, str]
+Label = tuple[str, ...]
 
 
 class Shelves:
-    """All numbers of a carrier, sold or not.
+    """All numbers of a carrier, sold or not, by what a search asks for: `labels` says on which shelves a number stands.
 
     Numbers come and go behind our back (control API, other vendors), so each use first takes in what is new: additions
     come at the end of the world's table; anything else (fewer numbers than expected) means sorting afresh.
     """
 
-    def __init__(self, carrier: str) -> None:
-        self.carrier = carrier
-        self._shelf: dict[str, dict[str, list[Key]]] = {}
+    def __init__(self, carrier: str, labels: Callable[[Number], Iterable[Label]]) -> None:
+        self.carrier, self._labels = carrier, labels
+        self._shelf: dict[Label, list[str]] = {}
         self._count = 0
         self._last: Number | None = None
 
-    def candidates(self, world: World, country: str, prefix: str = "", containing: str = "") -> Iterator[Number]:
-        """The country's numbers that start with `prefix` and contain `containing`."""
+    def labels(self, world: World) -> Iterable[Label]:
+        """Every shelf that there is."""
         self._update(world)
-        found: Iterable[Number | None] = ()
-        for start, keys in self._shelf.get(country, {}).items():
-            if not (start.startswith(prefix) or prefix.startswith(start)):
-                continue
-            chosen = keys
-            if containing or len(prefix) > PREFIX:
-                chosen = [key for key in keys if containing in key[1] and key[1].startswith(prefix)]
-            found = map(world.numbers.get, chosen)
-            yield from (number for number in found if number is not None and number.country == country)
+        return self._shelf.keys()
+
+    def smallest(self, world: World, *labels: Label) -> list[str]:
+        """The shortest of these shelves: each holds every number with all of the labels."""
+        self._update(world)
+        return min((self._shelf.get(label, []) for label in labels), key=len)
 
     def _update(self, world: World) -> None:
         fresh: list[Number] = []
@@ -47,12 +44,25 @@ class Shelves:
             self._shelf.clear()
             fresh = list(reversed(world.numbers.values()))
         for number in reversed(fresh):
-            if number.carrier == self.carrier:
-                start = self._shelf.setdefault(number.country, {}).setdefault(number.number[:PREFIX], [])
-                start.append((number.carrier, number.number))
+            for label in self._labels(number) if number.carrier == self.carrier else ():
+                self._shelf.setdefault(label, []).append(number.number)
         if fresh:
             self._last = fresh[0]
         self._count = len(world.numbers)
+
+
+def by_prefix(number: Number) -> list[Label]:
+    return [(number.country,), (number.country, number.number[:PREFIX])]
+
+
+def starting(shelves: Shelves, world: World, country: str, prefix: str = "", containing: str = "") -> Iterator[Number]:
+    """The country's numbers that start with `prefix` and contain `containing`, from shelves by_prefix."""
+    label = (country, prefix[:PREFIX]) if len(prefix) >= PREFIX else (country,)
+    for digits in shelves.smallest(world, label):
+        if containing in digits and digits.startswith(prefix):
+            number = world.number(shelves.carrier, digits)
+            if number is not None and number.country == country:
+                yield number
 
 
 class Holdings:

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from trunkline.sandbox.inventory import starting
 from trunkline.sandbox.telnyx_wire import CARRIER, Refused, book, caller, count, filters, truth, words
 from trunkline.sandbox.world import Account, Number, World
 
@@ -116,7 +117,7 @@ def offered(world: World, account: Account, want: dict[str, list[str]]) -> Itera
                 yield number
     if truth(want.get("only_reserved_numbers")):
         return
-    for number in book(world).shelves.candidates(world, *common(want)):
+    for number in starting(book(world).shelves, world, *common(want)):
         if number.account is None and number.held_for is None:
             yield number
 
@@ -214,7 +215,7 @@ async def coverage(request: Request, world: World) -> Response:
     if npa := want.get("npa"):
         where.append(lambda n: national(n).startswith(npa[-1]))
     groups: Counter[tuple[str, str, str]] = Counter()
-    for number in book(world).shelves.candidates(world, want.get("country_code", ["US"])[-1]):
+    for number in starting(book(world).shelves, world, want.get("country_code", ["US"])[-1]):
         if number.account or number.held_for or not all(test(number) for test in must + where):
             continue
         area = national(number)[:3] if number.country in ("US", "CA") else national(number)[:2]

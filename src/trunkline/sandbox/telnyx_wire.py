@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox.inventory import Holdings, Pace, Shelves
+from trunkline.sandbox.inventory import Holdings, Pace, Shelves, by_prefix
 from trunkline.sandbox.world import Account, Number, World
 
 T = TypeVar("T")
@@ -145,7 +145,7 @@ class Book:
     searched: dict[tuple[str, str], float] = field(default_factory=dict)
     released: dict[str, dict[str, None]] = field(default_factory=dict)
     holdings: Holdings = field(default_factory=lambda: Holdings(CARRIER))
-    shelves: Shelves = field(default_factory=lambda: Shelves(CARRIER))
+    shelves: Shelves = field(default_factory=lambda: Shelves(CARRIER, by_prefix))
     ids: dict[str, str] = field(default_factory=dict)
     unseen: dict[str, int] = field(default_factory=dict)  # numbers that are bought and do not show yet
     trial_orders: dict[str, int] = field(default_factory=dict)

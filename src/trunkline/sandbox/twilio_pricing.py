@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.sandbox.twilio_state import Shelves, shelves_of
+from trunkline.sandbox.twilio_state import candidates, kinds
 from trunkline.sandbox.twilio_stock import CARRIER, COUNTRIES, PATHS, PRICES
 from trunkline.sandbox.twilio_wire import Page, answer, not_found
 from trunkline.sandbox.world import World
@@ -16,7 +16,7 @@ from trunkline.sandbox.world import World
 
 def list_countries(request: Request, world: World) -> Response:
     """The envelope is `meta` with absolute `_url`s, unlike the 2010 API."""
-    codes = sorted({country for country, _ in shelves_of(world).kinds()})
+    codes = sorted({country for country, _ in kinds(world)})
     page, host = Page.of(request), f"{request.url.scheme}://{request.url.netloc}"
     shown, more = page.cut_list(codes, str)
     links = page.links(request, shown, more)
@@ -33,19 +33,18 @@ def list_countries(request: Request, world: World) -> Response:
 
 
 def fetch_country(request: Request, world: World) -> Response:
-    code, shelves = request.path_params["country"].upper(), shelves_of(world)
-    kinds = [kind for kind in PATHS if (code, kind) in shelves.kinds()]
-    if not kinds:
+    code, offered = request.path_params["country"].upper(), kinds(world)
+    prices = {kind: price_of(world, code, kind) for kind in PATHS if (code, kind) in offered}
+    if not prices:
         raise not_found(request)
-    prices = {kind: price_of(world, shelves, code, kind) for kind in kinds}
     rows = [_price(kind, price) for kind, (price, _) in prices.items()]
     unit = next(currency for _, currency in prices.values())
     return answer(_country(request, code) | {"price_unit": unit, "phone_number_prices": rows})
 
 
-def price_of(world: World, shelves: Shelves, country: str, kind: str) -> tuple[Decimal, str]:
+def price_of(world: World, country: str, kind: str) -> tuple[Decimal, str]:
     """What the first number of the shelf costs and in which currency, else the list price."""
-    first = next(iter(shelves.candidates(country, kind)), None)
+    first = next(iter(candidates(world, country, kind)), None)
     number = world.number(CARRIER, first) if first else None
     return (number.price, number.currency) if number else (PRICES[country, kind], "USD")
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from trunkline.sandbox.twilio_addresses import NO_ADDRESS, check_address
 from trunkline.sandbox.twilio_search import capabilities
-from trunkline.sandbox.twilio_state import counted, parent_of, payer, shelves_of, take
+from trunkline.sandbox.twilio_state import candidates, counted, parent_of, payer, take
 from trunkline.sandbox.twilio_stock import CARRIER, NANP
 from trunkline.sandbox.twilio_wire import Refused, switched
 from trunkline.sandbox.world import Account, Number, Switch, World
@@ -148,10 +148,9 @@ def check_account(world: World, account: Account) -> None:
 def by_area(world: World, area: str) -> Number:
     if not re.fullmatch(r"\d{3}", area):
         raise Refused(21451, "Invalid area code")
-    shelves = shelves_of(world)
     for country in NANP:
         for kind in ("local", "toll_free"):
-            for digits in shelves.candidates(country, kind, AreaCode=area):
+            for digits in candidates(world, country, kind, AreaCode=area):
                 number = world.number(CARRIER, digits)
                 if number is not None and number.account is None and number.held_for is None:
                     return number
@@ -189,7 +188,7 @@ def give_trial_number(world: World, account: Account) -> None:
     """A trial's own toll-free number, once, where the switch says that it shows."""
     if not account.trial or not world.switches["twilio_trial_auto_number"] or account.extra.get("given"):
         return
-    for digits in shelves_of(world).candidates("US", "toll_free"):
+    for digits in candidates(world, "US", "toll_free"):
         number = world.number(CARRIER, digits)
         if number is not None and number.account is None and number.held_for is None:
             account.extra["given"] = digits

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from trunkline.sandbox.inventory import Label, Shelves
 from trunkline.sandbox.twilio_stock import CARRIER, PRICES, area_of, friendly, locality_of, region_of
 from trunkline.sandbox.twilio_wire import Refused, rfc2822
 from trunkline.sandbox.world import Account, Number, World
@@ -23,55 +24,11 @@ class Held:
     visible_at: float
 
 
-class Shelves:
-    """All Twilio numbers, sold or not, sorted by what a search asks for.
-
-    Numbers come and go behind our back (control API, other vendors), so each use first takes in what is new: additions
-    come at the end of the world's table; anything else (fewer numbers than expected) means sorting afresh.
-    """
-
-    def __init__(self) -> None:
-        self._shelf: dict[tuple[str | None, ...], list[str]] = {}
-        self._count = 0
-        self._last: Number | None = None
-
-    def update(self, world: World) -> Shelves:
-        fresh: list[Number] = []
-        for number in reversed(world.numbers.values()):
-            if number is self._last:
-                break
-            fresh.append(number)
-        if self._count + len(fresh) != len(world.numbers):
-            self._shelf.clear()
-            fresh = list(reversed(world.numbers.values()))
-        for number in reversed(fresh):
-            self._add(number)
-        if fresh:
-            self._last = fresh[0]
-        self._count = len(world.numbers)
-        return self
-
-    def _add(self, number: Number) -> None:
-        if number.carrier != CARRIER:
-            return
-        shelf = (number.country, number.type)
-        locality, region = locality_of(number), region_of(number)
-        self._shelf.setdefault(shelf, []).append(number.number)
-        for name, value in (("AreaCode", area_of(number)), ("InLocality", locality), ("InRegion", region)):
-            if value:
-                self._shelf.setdefault((*shelf, name, value.lower()), []).append(number.number)
-
-    def kinds(self) -> set[tuple[str, str]]:
-        """Each (country, type) that Twilio offers, be it sold out."""
-        return set(PRICES) | {(key[0] or "", key[1] or "") for key in self._shelf if len(key) == 2}
-
-    def candidates(self, country: str, kind: str, areas: set[str] | None = None, **wanted: str | None) -> list[str]:
-        """The least that holds every number in these area codes (None: all), of this area code, locality and region."""
-        if areas is not None:
-            return [number for area in sorted(areas) for number in self.candidates(country, kind, AreaCode=area)]
-        keys: list[tuple[str | None, ...]] = [(country, kind)]
-        keys += [(country, kind, name, value.lower()) for name, value in wanted.items() if value]
-        return min((self._shelf.get(key, []) for key in keys), key=len)
+def labels(number: Number) -> list[Label]:
+    """Country and type, and these with the area code, the locality and the region."""
+    shelf = (number.country, number.type)
+    places = (("AreaCode", area_of(number)), ("InLocality", locality_of(number)), ("InRegion", region_of(number)))
+    return [shelf, *((*shelf, name, value.lower()) for name, value in places if value)]
 
 
 @dataclass
@@ -81,7 +38,7 @@ class State:
     by_order: dict[int, Held] = field(default_factory=dict)
     by_sid: dict[str, Held] = field(default_factory=dict)
     bought: dict[str, list[int]] = field(default_factory=dict)
-    shelves: Shelves = field(default_factory=Shelves)
+    shelves: Shelves = field(default_factory=lambda: Shelves(CARRIER, labels))
 
 
 def state_of(world: World) -> State:
@@ -92,8 +49,18 @@ def state_of(world: World) -> State:
     return state
 
 
-def shelves_of(world: World) -> Shelves:
-    return state_of(world).shelves.update(world)
+def kinds(world: World) -> set[tuple[str, str]]:
+    """Each (country, type) that Twilio offers, be it sold out."""
+    shelved = state_of(world).shelves.labels(world)
+    return set(PRICES) | {(label[0], label[1]) for label in shelved if len(label) == 2}
+
+
+def candidates(world: World, country: str, kind: str, areas: set[str] | None = None, **wanted: str | None) -> list[str]:
+    """The least that holds every number in these area codes (None: all), of this area code, locality and region."""
+    if areas is not None:
+        return [number for area in sorted(areas) for number in candidates(world, country, kind, AreaCode=area)]
+    asked = [(country, kind, name, value.lower()) for name, value in wanted.items() if value]
+    return state_of(world).shelves.smallest(world, (country, kind), *asked)
 
 
 def new_record(world: World, number: str) -> dict[str, Any]:

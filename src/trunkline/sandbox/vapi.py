@@ -18,9 +18,8 @@ from trunkline.sandbox import (
     vapi_webhooks,
 )
 from trunkline.sandbox.app import Sandbox
-from trunkline.sandbox.vapi_assistants import ASSISTANTS, SHARED_ASSISTANT
+from trunkline.sandbox.vapi_assistants import ASSISTANTS, SHARED_ASSISTANT, TOOLS
 from trunkline.sandbox.vapi_credentials import if_served
-from trunkline.sandbox.vapi_tools import TOOLS
 from trunkline.sandbox.vapi_wire import Handler, not_served, refusal, refusing
 from trunkline.sandbox.world import Account, Number, Switch, World
 

@@ -1,4 +1,4 @@
-"""Vapi's assistants, as far as a phone number's life needs them."""
+"""Vapi's assistants and their tools, as far as a phone number's life needs them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ SHARED_ASSISTANT: dict[str, Any] = {
 }
 
 
+TOOL_TYPES = (
+    *("apiRequest", "code", "dtmf", "endCall", "function", "transferCall", "handoff", "bash", "computer", "textEditor"),
+    *("query", "google.calendar.event.create", "google.sheets.row.append", "google.calendar.availability.check"),
+    *("slack.message.send", "sms", "mcp", "gohighlevel.calendar.availability.check"),
+    *("gohighlevel.calendar.event.create", "gohighlevel.contact.create", "gohighlevel.contact.get"),
+    *("sipRequest", "voicemail"),
+)
 SWITCHES = {
     "vapi_deleted_assistant": Switch(
         "kept",
@@ -44,7 +51,7 @@ SWITCHES = {
 }
 
 
-def check(checks: Checks, world: World) -> None:
+def check_assistant(checks: Checks, world: World) -> None:
     """Only what matters to a phone number is checked; the rest of an assistant is kept as it is."""
     checks.text("name", longest=40)
     checks.text("firstMessage")
@@ -63,4 +70,12 @@ def leave(world: World, org: str, record: Record) -> None:
             del number.wire["assistantId"]
 
 
-ASSISTANTS = Resource("assistants", "Assistant", check, leave)
+def check_tool(checks: Checks, world: World) -> None:
+    if checks.body.get("type") not in TOOL_TYPES:
+        checks.messages.append(f"type must be one of the following values: {', '.join(TOOL_TYPES)}")
+    checks.object("function")
+    checks.server(legacy=bool(world.switches["vapi_legacy_server_secret"]))
+
+
+ASSISTANTS = Resource("assistants", "Assistant", check_assistant, leave)
+TOOLS = Resource("tools", "Tool", check_tool)

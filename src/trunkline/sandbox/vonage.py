@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import uuid
+from decimal import Decimal
 from typing import Any
 
 from starlette.requests import Request
@@ -14,12 +15,13 @@ from starlette.responses import JSONResponse, Response
 from trunkline.sandbox import vonage_numbers as numbers
 from trunkline.sandbox.app import Handler
 from trunkline.sandbox.inventory import Pace
-from trunkline.sandbox.vonage_stock import CARRIER, stock
-from trunkline.sandbox.vonage_wire import NOT_THERE, Failed, caller
+from trunkline.sandbox.vonage_wire import CARRIER, NOT_THERE, Failed, caller
 from trunkline.sandbox.world import Account, Number, Switch, World
 
 DEFAULT_ACCOUNT = "5a4db0c5"
 DEFAULT_SECRET = "SandboxVonageOnly1"  # noqa: S105
+US_AREAS = ("415", "212", "312", "206", "617", "305")
+CA_AREAS = ("416", "604")
 SWITCHES = {
     "vonage_error_in_200": Switch(
         False, bool, "failures answer 200 with error-code 420 in the body, which the official SDK is ready for"
@@ -33,6 +35,28 @@ SWITCHES = {
     ),
     "vonage_rate_limit": Switch(0, int, "requests a second for each key, then 429; 0: no limit"),
 }
+
+
+def stock() -> list[Number]:
+    """US, CA and GB; FR and DE are sold in the dashboard only."""
+
+    def block(prefix: str, size: int, price: str, **more: Any) -> list[Number]:
+        return [
+            Number(CARRIER, f"{prefix}{i:03d}", price=Decimal(price), currency="EUR", **more)
+            for i in range(1, size + 1)
+        ]
+
+    found: list[Number] = []
+    for area in US_AREAS:
+        found += block(f"+1{area}5554", 40, "0.90")
+    for area in CA_AREAS:
+        found += block(f"+1{area}5554", 20, "0.90", country="CA")
+    found += block("+18885554", 20, "2.10", type="toll_free", sms=False)
+    found += block("+442079464", 20, "1.25", country="GB", sms=False)
+    found += block("+447400124", 20, "1.25", country="GB", type="mobile")
+    found += block("+3319901", 20, "3.00", country="FR", sms=False, address="local")
+    found += block("+493023126", 20, "1.50", country="DE", sms=False, address="local")
+    return found
 
 
 class Vonage:

@@ -9,9 +9,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox.inventory import Holdings, Shelves
-from trunkline.sandbox.vonage_stock import CARRIER
-from trunkline.sandbox.vonage_wire import Failed, caller, form, listing, pattern, success
+from trunkline.sandbox.inventory import Holdings, Shelves, by_prefix, starting
+from trunkline.sandbox.vonage_wire import CARRIER, Failed, caller, form, listing, pattern, success
 from trunkline.sandbox.world import Account, Number, World
 
 SETUP = {"US": Decimal("0.00"), "CA": Decimal("0.00")}
@@ -40,7 +39,7 @@ def holdings(world: World) -> Holdings:
 
 
 def shelves(world: World) -> Shelves:
-    found: Shelves = world.vendor(CARRIER).setdefault("shelves", Shelves(CARRIER))
+    found: Shelves = world.vendor(CARRIER).setdefault("shelves", Shelves(CARRIER, by_prefix))
     return found
 
 
@@ -108,7 +107,7 @@ async def search(request: Request, world: World) -> Response:
 
     found = [
         n
-        for n in shelves(world).candidates(world, country.upper(), start, part)
+        for n in starting(shelves(world), world, country.upper(), start, part)
         if n.account is None and fits(n.type, n.sms, n.voice) and n.number.endswith(end)
     ]
     return listing(request, found, offer)

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from trunkline.sandbox.world import Account, Number
 
+CARRIER = "vonage"
 LABELS = {401: "authentication failed", 420: "method failed", 429: "too many requests"}
 NOT_THERE = {"title": "Not Found", "detail": "The requested resource does not exist"}
 
