@@ -44,15 +44,19 @@ def test_a_postgresql_is_upgraded_so_that_the_server_takes_it(
     postgres.drop(url)
 
 
-def test_a_folder_that_is_not_there_is_told_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["missing/new.sqlite", "no-database.sqlite"])
+def test_what_is_no_database_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/missing/new.sqlite")
+    (tmp_path / "no-database.sqlite").write_bytes(b"a letter, say" * 1000)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/{name}")
     monkeypatch.setattr(sys, "argv", ["trunkline", "db", "upgrade"])
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 2
-    assert capsys.readouterr().err.startswith("Error: the database cannot be opened: ")
+    said = capsys.readouterr().err
+    assert said.startswith("Error: the database cannot be opened: ")
+    assert said.count("\n") == 1
 
 
 def test_a_current_file_stays_as_it_is(migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,18 @@ import asyncio
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
 
 import pytest
 from sqlalchemy import func, select, text, update
-from sqlalchemy.exc import IntegrityError, InternalError
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
 from trunkline.db.models import Debt, Number, Restaurant
-from trunkline.db.session import BUSY_SECONDS, Database
+from trunkline.db.session import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +44,7 @@ async def count_up(database: Database, times: int) -> None:
 @only_sqlite
 @pytest.mark.parametrize(
     ("pragma", "value"),
-    [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2), ("busy_timeout", BUSY_SECONDS * 1000)],
+    [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2)],
 )
 async def test_sqlite_is_set_up_on_every_connection(database: Database, pragma: str, value: str | int) -> None:
     async with database.read() as first, database.read() as second, database.write() as writer:
@@ -163,6 +165,59 @@ async def test_a_commit_is_waited_for_without_the_loop_and_not_given_up_halfway(
     await count_up(slow, 1)
     assert await tries(database) == 1
     await slow.close()
+
+
+@contextmanager
+def locked_by_another_program(url: str, how: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute(how)
+    try:
+        yield
+    finally:
+        other.close()
+
+
+@only_sqlite
+@pytest.mark.parametrize("how", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+async def test_a_write_waits_for_another_programs_lock_and_nothing_else_does(
+    database: Database, database_url: str, how: str
+) -> None:
+    await owe(database)
+    with locked_by_another_program(database_url, how):
+        waiting = asyncio.create_task(count_up(database, 1))
+        turns, until = 0, time.monotonic() + 0.3
+        while time.monotonic() < until:
+            assert await tries(database) == 0
+            turns += 1
+        assert not waiting.done()
+    await asyncio.wait_for(waiting, 5)
+    assert turns > 10
+    assert await tries(database) == 1
+
+
+@only_sqlite
+async def test_a_lock_that_stays_is_not_waited_for_for_ever(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owe(database)
+    monkeypatch.setattr("trunkline.db.session.BUSY_SECONDS", 0.1)
+    with locked_by_another_program(database_url), pytest.raises(OperationalError, match="locked"):
+        await count_up(database, 1)
+    await count_up(database, 1)
+    assert await tries(database) == 1
+
+
+@only_sqlite
+async def test_who_stops_waiting_for_a_lock_leaves_nothing_behind(database: Database, database_url: str) -> None:
+    await owe(database)
+    with locked_by_another_program(database_url):
+        waiting = asyncio.create_task(count_up(database, 1))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    await count_up(database, 1)
+    assert await tries(database) == 1
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,6 +99,23 @@ async def test_a_report_is_refused_while_the_database_is_away_and_kept_for_when_
     await until(kept)
     assert (await door.calls())[CALL].reported
     assert (await door.ask(REPORT)) == {}
+
+
+@only_sqlite
+async def test_while_another_program_has_the_file_calls_are_answered_and_reports_wait(door: Door) -> None:
+    await door.town.served(NUMBER, "Roma", VOICE_ID)
+    other = sqlite3.connect(door.town.url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.create_task(door.knock(REPORT))
+    for _ in range(20):
+        started = time.monotonic()
+        assert (await door.ask(ASKED))["assistantOverrides"]["variableValues"]["restaurant_name"] == "Roma"
+        assert await door.ask(elsewhere(ASKED)) == NOBODY
+        assert time.monotonic() - started < 0.5
+    assert not waiting.done()
+    other.close()
+    assert (await waiting).status_code == 200
+    assert list(await door.calls()) == [CALL]
 
 
 def report(call_id: str) -> Any:

@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from trunkline.db.lock import database_file
@@ -101,7 +101,7 @@ def _connected(url: str, **options: bool) -> Iterator[Connection]:
         try:
             connection = stack.enter_context(engine.connect()).execution_options(**options)
             connection.begin()
-        except OperationalError as error:
+        except DatabaseError as error:
             raise SettingsError(
                 f"the database cannot be opened: {' '.join(str(error.orig).split())}",
                 hint="check DATABASE_URL, and that the database is up and lets this user in",

@@ -18,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from trunkline.db import changes
 
 log = structlog.get_logger()
-BUSY_SECONDS = 30
+BUSY_SECONDS = 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
+LOCKED_BY_ANOTHER = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY}
 FROZEN_SECONDS = 5  # no transaction waits for anything but the database
 
 
@@ -48,7 +50,7 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url), pool_size=pool_size, max_overflow=0, pool_timeout=60, **options
         )
-        event.listen(self.engine.sync_engine, "connect", prepare_sqlite if self.embedded else prepare_postgresql)
+        event.listen(self.engine.sync_engine, "connect", set_pragmas if self.embedded else prepare_postgresql)
         if self.embedded:
             event.listen(self.engine.sync_engine, "begin", begin_sqlite)
         self._sessions = async_sessionmaker(
@@ -97,12 +99,23 @@ class Database:
 class DirectConnection(aiosqlite.Connection):
     """Runs its statements at once, on the loop's thread. The driver hands each over to a thread of its own, four times
     a statement, which costs more than the statement: an assignment took 20 ms more of CPU. There is one process and
-    one writer, so that nothing waits for a lock. Only a commit waits, for the disk, and is left to the thread."""
+    one writer, so that nothing waits for a lock, unless another program has one (a backup, a shell): then the loop goes
+    on meanwhile. Only a commit waits, for the disk, and is left to the thread."""
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if fn.__name__ == "execute":
-            await asyncio.sleep(0)  # a call that rings meanwhile waits for one statement, not for a row of them
-        return fn(*args, **kwargs)
+        if fn.__name__ != "execute":
+            return fn(*args, **kwargs)
+        await asyncio.sleep(0)  # a call that rings meanwhile waits for one statement, not for a row of them
+        pause, patience = FIRST_PAUSE, BUSY_SECONDS
+        while True:
+            try:
+                return fn(*args, **kwargs)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode not in LOCKED_BY_ANOTHER or patience <= 0:
+                    raise
+            await asyncio.sleep(pause)
+            patience -= pause
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def commit(self) -> None:
         """Not given up halfway: a connection may not be used by two threads at once, and who is cancelled rolls back
@@ -120,15 +133,24 @@ class DirectConnection(aiosqlite.Connection):
 
 
 def _connect_sqlite(file: str) -> DirectConnection:
-    connection = DirectConnection(lambda: sqlite3.connect(file, check_same_thread=False), iter_chunk_size=64)
+    connection = DirectConnection(
+        lambda: sqlite3.connect(file, timeout=0, check_same_thread=False),  # it waits by itself
+        iter_chunk_size=64,
+    )
     connection._thread.daemon = True  # as SQLAlchemy does with connections that it makes itself
     return connection
 
 
-def prepare_sqlite(connection: Any, _: Any) -> None:
+def prepare_sqlite(connection: Any, record: Any) -> None:
+    """A connection that waits for locks by itself, in a thread."""
+    connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+    set_pragmas(connection, record)
+
+
+def set_pragmas(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not the driver's
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
