@@ -270,7 +270,8 @@ async def test_a_page_that_makes_no_sense_is_an_error_and_not_the_end(
 
 async def test_a_page_that_follows_itself_is_an_error(sandbox: SandboxServer, twilio: TwilioCarrier) -> None:
     again = f"/2010-04-01/Accounts/{wire.DEFAULT_ACCOUNT}/IncomingPhoneNumbers.json?Page=1"
-    body = {"incoming_phone_numbers": [], "next_page_uri": again}
+    row = {"phone_number": NUMBER, "sid": "PN" + "1" * 32}
+    body = {"incoming_phone_numbers": [row], "next_page_uri": again}
     fault(sandbox, "incoming_numbers.list", kind="status", status=200, body=body)
     with pytest.raises(RetryLater):
         await owned(twilio)

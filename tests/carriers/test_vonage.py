@@ -159,9 +159,11 @@ async def test_a_page_that_is_left_out_or_repeated_is_an_error(
         ({"app_id": APPLICATION}, f"the application {APPLICATION}"),
         ({"voiceCallbackType": "app", "voiceCallbackValue": APPLICATION}, f"the application {APPLICATION}"),
         ({"voiceCallbackType": "tel", "voiceCallbackValue": "14155550100"}, "a tel callback"),
+        ({"voiceCallbackType": "vxml", "voiceCallbackValue": "https://e.example/x"}, "a vxml callback"),
+        ({"voiceCallbackValue": "https://e.example/x"}, "a voice callback"),
         ({"moHttpUrl": "https://example.com/?token=x"}, "an address for texts"),
     ],
-    ids=["nothing", "application", "application by callback", "telephone", "texts"],
+    ids=["nothing", "application", "application by callback", "telephone", "vxml", "without a type", "texts"],
 )
 async def test_what_answers_a_number(
     sandbox: SandboxServer, vonage: VonageCarrier, wire: dict[str, str], used_by: str | None
@@ -184,6 +186,17 @@ async def test_a_leftover_callback_would_silence_vapi_and_is_told(
 async def test_a_number_without_voice_says_so(sandbox: SandboxServer, vonage: VonageCarrier) -> None:
     add(sandbox, voice=False)
     assert [number.voice for number in await owned(vonage)] == [False]
+
+
+@pytest.mark.parametrize(("features", "takes"), [({"features": []}, False), ({"features": ["SMS"]}, False), ({}, True)])
+async def test_no_features_are_no_voice_and_unknown_ones_may_be(
+    sandbox: SandboxServer, vonage: VonageCarrier, features: dict[str, Any], takes: bool
+) -> None:
+    row = {"country": "US", "msisdn": "14155554001", "type": "mobile-lvn", "cost": "0.90"} | features
+    for operation in (LIST, SEARCH):
+        fault(sandbox, operation, kind="status", status=200, body={"count": 1, "numbers": [row]})
+    assert [number.voice for number in await owned(vonage)] == [takes]
+    assert len(await vonage.search(Criteria(), "US", 5)) == takes
 
 
 # Release and restore
@@ -216,6 +229,24 @@ async def test_restore_sends_everything_because_an_update_replaces_everything(
     assert sandbox.held("vonage")[0]["wire"] == {"app_id": APPLICATION, "moHttpUrl": texts}
     await vonage.restore(number, {"app_id": ""})
     assert sandbox.held("vonage")[0]["wire"] == {"moHttpUrl": texts}
+
+
+async def test_what_somebody_has_set_since_the_import_is_left_alone(
+    sandbox: SandboxServer, vonage: VonageCarrier
+) -> None:
+    since = {"voiceCallbackType": "sip", "voiceCallbackValue": "a@b.example"}
+    add(sandbox, wire={"app_id": "vapis-own"} | since)
+    (number,) = await owned(vonage)
+    before = {
+        "app_id": "",
+        "voiceCallbackType": "tel",
+        "voiceCallbackValue": "14155550100",
+        "moHttpUrl": "https://t.example",
+    }
+    restored = await vonage.restore(number, before)
+    assert restored.changed == ("app_id", "moHttpUrl")
+    assert sandbox.held("vonage")[0]["wire"] == since | {"moHttpUrl": "https://t.example"}
+    assert restored.number.used_by == "a sip callback"
 
 
 async def test_restore_of_what_is_there_already_sends_nothing(sandbox: SandboxServer, vonage: VonageCarrier) -> None:

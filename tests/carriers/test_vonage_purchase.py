@@ -168,7 +168,7 @@ async def test_without_a_number_nothing_is_found_because_vonage_keeps_no_mark(
         (402, {"error-code": "402"}, ActionRequired),
         (420, {"error-code": "420", "error-code-label": "requires a valid local address"}, ActionRequired),
         (420, None, Rejected),
-        (404, "<html>", Rejected),
+        (420, "<html>", Rejected),
     ],
 )
 def test_each_refusal_has_its_class(status: int, body: Any, kind: type[ProviderError]) -> None:
@@ -176,3 +176,25 @@ def test_each_refusal_has_its_class(status: int, body: Any, kind: type[ProviderE
     assert isinstance(error, kind)
     assert error.vendor_code == str(status)
     assert (error.hint is None) == (kind is Rejected)
+    assert error.account_wide is (status in (401, 402))
+
+
+def test_vonages_own_words_are_kept_field_by_field() -> None:
+    error = refusal(Reply(400, {"country": "Is required.", "msisdn": "Is invalid."}))
+    assert error is not None
+    assert "country: Is required.; msisdn: Is invalid." in error.detail
+
+
+@pytest.mark.parametrize(("status", "body"), [(403, "<html>"), (401, None), (404, "<html>"), (403, {"cf": "blocked"})])
+def test_what_is_not_vonages_own_is_not_about_our_keys(status: int, body: Any) -> None:
+    assert refusal(Reply(status, body)) is None
+
+
+async def test_what_is_due_at_once_counts_where_credit_runs_out(sandbox: SandboxServer, vonage: VonageCarrier) -> None:
+    add(sandbox, account=None, price="0.90", upfront="30.00")
+    account(sandbox, balance="20.00")
+    (offer,) = [o for o in await vonage.search(Criteria(contains="4155554001"), "US", 5) if o.number == NUMBER]
+    assert offer.price() == "0.90 EUR a month and 30.00 EUR at once"
+    with pytest.raises(ActionRequired, match=r"20\.0+ EUR of 30\.90") as caught:
+        await vonage.buy(offer, MARK)
+    assert caught.value.account_wide

@@ -49,6 +49,7 @@ from trunkline.errors import (
 from trunkline.memo import Memo
 from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient
+from trunkline.providers.paging import Page, every
 from trunkline.settings import Settings
 
 ROOT = "/2010-04-01/Accounts"
@@ -276,23 +277,19 @@ class TwilioCarrier:
             if as_e164(row["phone_number"]):
                 yield owned_number(row)
 
-    async def _rows(
+    def _rows(
         self, operation: str, path: str, key: str, query: dict[str, str], needed: tuple[str, ...]
     ) -> AsyncIterator[dict[str, Any]]:
-        page, params = f"{path}.json", dict(query) or None
-        seen: set[str] = set()
-        while True:
-            reply = await self._api.request(operation, "GET", page, params=params)
-            for row in rows_of(reply, key, operation, needed):
-                yield row
-            seen.add(page)
-            following = reply.body.get("next_page_uri", "")
-            if following is None:
-                return
-            # Only our own listing may follow: the login must not be sent anywhere else, nor one page read for ever.
-            if not str(following).startswith(path) or following in seen:
+        async def read(page: str) -> Page[str]:
+            reply = await self._api.request(operation, "GET", page, params=query if page == first else None)
+            rows, following = rows_of(reply, key, operation, needed), reply.body.get("next_page_uri", "")
+            # Only our own listing may follow: the login must not be sent anywhere else.
+            if following is not None and not str(following).startswith(path):
                 raise unreadable(operation)
-            page, params = following, None
+            return Page(rows, following)
+
+        first = f"{path}.json"
+        return every(self._api, operation, read, first, "sid")
 
     async def _change(
         self, operation: str, method: str, owned: OwnedNumber, form: dict[str, str] | None = None

@@ -31,8 +31,10 @@ from trunkline.errors import (
     RetryLater,
     SettingsError,
 )
+from trunkline.logs import REDACTOR
 from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient, Reply, short_text
+from trunkline.providers.paging import Page, every
 from trunkline.settings import Settings
 
 PAGE = 100
@@ -51,6 +53,7 @@ SETTINGS = (
     "messagesCallbackType",
     "messagesCallbackValue",
 )
+IMPORTED = "app_id"  # what Vapi's import sets
 STARTS_WITH, CONTAINS = "0", "1"
 KEYS = "check VONAGE_API_KEY and VONAGE_API_SECRET; an account that was never topped up may search and not buy"
 CREDIT = "add credit to the Vonage account"
@@ -156,10 +159,12 @@ class VonageCarrier:
 
     async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> Restored:
         """An update replaces what it does not name, so the present settings are read and sent along. Which application
-        is Vapi's cannot be told: where the old settings are not known, nothing is changed."""
+        is Vapi's cannot be told: where the old one is not known, nothing is changed. Of the rest only what an update by
+        Vapi may have lost is put back, and what somebody has set since stays."""
         row = await self._there(owned, "number.update")
         present = settings_of(row)
-        wanted = present | {name: value for name, value in urls.items() if name in SETTINGS}
+        put_back = {n: v for n, v in urls.items() if n == IMPORTED or (n in SETTINGS and not present[n])}
+        wanted = present | put_back
         if wanted == present:
             return Restored(read_owned(row, self._key))
         form = {name: value for name, value in wanted.items() if value}
@@ -209,8 +214,10 @@ class VonageCarrier:
         """The reason for a purchase that failed and left us without the number."""
         balance = await self._balance()
         where: dict[str, Any] = {"provider": self.name, "operation": "number.buy", "vendor_code": "420"}
-        if balance is not None and balance < (offer.monthly_price or Decimal("0.01")):
-            return ActionRequired(f"the Vonage account holds {balance} {CURRENCY}", hint=CREDIT, **where)
+        due = (offer.monthly_price or Decimal(0)) + (offer.upfront_price or Decimal(0))
+        if balance is not None and balance < max(due, Decimal("0.01")):
+            detail = f"the Vonage account holds {balance} {CURRENCY} of {due} that are due"
+            return ActionRequired(detail, hint=CREDIT, account_wide=True, **where)
         return OfferGone(f"Vonage no longer sells {offer.number}: {failed.detail}", **where)
 
     async def _balance(self) -> Decimal | None:
@@ -233,38 +240,44 @@ class VonageCarrier:
                 return row
         return None
 
-    async def _pages(self, operation: str, path: str, params: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
-        """Every row of a listing. Nothing found is `{}`; a page that is missing or repeated is an error."""
-        index, seen = 1, set[str]()
-        while True:
+    def _pages(self, operation: str, path: str, params: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+        """Every row of a listing. Nothing found is `{}`."""
+
+        async def read(index: int) -> Page[int]:
             query = {**params, "size": str(PAGE), "index": str(index)}
-            reply = await self._client.request(operation, "GET", path, params=query)
-            rows, count = rows_of(reply)
-            new = [row for row in rows if row["msisdn"] not in seen]
-            if not new and (rows or count > len(seen)):
-                raise RetryLater("Vonage repeats or leaves out a page", provider=self.name, operation=operation)
-            for row in new:
-                seen.add(row["msisdn"])
-                yield row
-            if index * PAGE >= count:
-                return
-            index += 1
+            rows, count = rows_of(await self._client.request(operation, "GET", path, params=query))
+            return Page(rows, index + 1 if index * PAGE < count else None, count)
+
+        return every(self._client, operation, read, 1, "msisdn")
 
 
 def refusal(reply: Reply) -> ProviderError | None:
-    """By status; of the 420s only the one about a local address can be told apart, by its words."""
-    text = short_text(reply.body)
+    """By status; of the 420s only the one about a local address can be told apart, by its words. The general rule for
+    what is not Vonage's own, but for the two statuses that nothing but Vonage would send."""
+    text, code = words_of(reply.body), str(reply.status)
     if reply.status == 420 and "address" in text:
-        return ActionRequired(f"Vonage wants an address: {text}", vendor_code="420", hint=BY_HAND)
+        return ActionRequired(f"Vonage wants an address: {text}", vendor_code=code, hint=BY_HAND)
     if reply.status == 420:
-        return Failed(f"Vonage: {text}", vendor_code="420")
-    if reply.status in (401, 403):
-        return ActionRequired(f"Vonage refuses: {text}", vendor_code=str(reply.status), hint=KEYS)
+        return Failed(f"Vonage: {text}", vendor_code=code)
     if reply.status == 402:
-        return ActionRequired(f"Vonage refuses: {text}", vendor_code="402", hint=CREDIT)
+        return ActionRequired(f"Vonage refuses: {text}", vendor_code=code, hint=CREDIT, account_wide=True)
+    if not isinstance(reply.body, dict):
+        return None
+    if reply.status in (401, 403):
+        told = {"error-code", "error-code-label", "title"} & reply.body.keys()
+        wrong = ActionRequired(f"Vonage refuses: {text}", vendor_code=code, hint=KEYS, account_wide=True)
+        return wrong if told else None
     if reply.status == 429:
         return RetryLater("vonage asks us to slow down")
-    return Rejected(f"Vonage refused the request ({reply.status}): {text}", vendor_code=str(reply.status))
+    return Rejected(f"Vonage refused the request ({code}): {text}", vendor_code=code)
+
+
+def words_of(body: Any) -> str:
+    """Vonage's own words, also where they stand by field: {"country": "Is required."}."""
+    said = short_text(body)
+    if said or not isinstance(body, dict):
+        return said
+    return REDACTOR.text("; ".join(f"{name}: {text}" for name, text in body.items() if isinstance(text, str)))[:300]
 
 
 def rows_of(reply: Reply) -> tuple[list[dict[str, Any]], int]:
@@ -287,13 +300,20 @@ def read_offer(row: dict[str, Any], country: str, asked: NumberType | None) -> O
     kind = next((kind for kind, name in TYPES.items() if name == row.get("type")), NumberType.LOCAL)
     if kind is NumberType.MOBILE and country in AREA_CODE_COUNTRIES:
         kind = asked or NumberType.LOCAL
-    if "VOICE" not in (row.get("features") or ["VOICE"]) or kind is not (asked or kind):
+    number = as_e164(row["msisdn"])
+    if number is None or not takes_calls(row) or kind is not (asked or kind):
         return None
     if asked is None and kind is NumberType.TOLL_FREE:
         return None
     price, at_once = amount(row.get("cost")), due_at_once(row.get("initialPrice"))
     currency = CURRENCY if price is not None or at_once is not None else None
-    return Offer(E164(f"+{row['msisdn']}"), country, kind, price, currency, upfront_price=at_once)
+    return Offer(number, country, kind, price, currency, upfront_price=at_once)
+
+
+def takes_calls(row: dict[str, Any]) -> bool:
+    """By its list of features, where there is one."""
+    features = row.get("features")
+    return features is None or "VOICE" in features
 
 
 def settings_of(row: dict[str, Any]) -> dict[str, str]:
@@ -301,30 +321,27 @@ def settings_of(row: dict[str, Any]) -> dict[str, str]:
 
 
 def read_owned(row: dict[str, Any], account: str) -> OwnedNumber:
-    """A callback to a SIP address or a telephone wins over the application, Vapi's too, and silences it."""
-    callback = row.get("voiceCallbackType")
-    elsewhere = callback in ("sip", "tel")
-    application = row.get("app_id") or (row.get("voiceCallbackValue") if callback == "app" else None)
-    texts = row.get("moHttpUrl") or row.get("messagesCallbackValue")
-    used = (
-        f"a {callback} callback"
-        if elsewhere
-        else f"the application {application}"
-        if application
-        else "an address for texts"
-        if texts
-        else None
-    )
+    """A callback of another kind (to a SIP address, a telephone, a VXML page) wins over the application, Vapi's too,
+    and silences it."""
+    callback, value = row.get("voiceCallbackType") or "", row.get("voiceCallbackValue")
+    elsewhere = callback not in ("", "app") or (value and not callback)
+    application = row.get("app_id") or (value if callback == "app" else None)
+    uses = {
+        f"a {callback or 'voice'} callback": elsewhere,
+        f"the application {application}": application,
+        "an address for texts": row.get("moHttpUrl") or row.get("messagesCallbackValue"),
+    }
+    warning = f"calls go to a {callback or 'voice'} callback, not to Vapi: take it off in the dashboard"
+    kind = next((kind for kind, name in TYPES.items() if name == row.get("type")), None)
     return OwnedNumber(
         number=E164(f"+{row['msisdn']}"),
         ref=ref_of(row["country"], row["msisdn"]),
-        used_by=used,
+        used_by=next((what for what, used in uses.items() if used), None),
         urls=settings_of(row),
-        warnings=(f"calls go to a {callback} callback, not to Vapi: take it off in the dashboard",)
-        if elsewhere
-        else (),
-        voice="VOICE" in row.get("features", ["VOICE"]),
+        warnings=(warning,) if elsewhere else (),
+        voice=takes_calls(row),
         account=account,
         country=row["country"],
-        number_type=next((kind for kind, name in TYPES.items() if name == row.get("type")), None),
+        # US and CA local numbers are of type mobile-lvn, so that type says nothing there.
+        number_type=None if kind is NumberType.MOBILE and row["country"] in AREA_CODE_COUNTRIES else kind,
     )
