@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 
 import pytest
 
@@ -65,3 +66,15 @@ async def test_what_is_forgotten_is_asked_again() -> None:
     await memo.get("US", source.ask)
     memo.forget()
     assert await memo.get("US", source.ask) == 2
+
+
+async def test_an_answer_for_all_is_asked_for_in_nobody_s_name() -> None:
+    name, seen = ContextVar("name", default="nobody"), []
+
+    async def ask() -> int:
+        seen.append(name.get())
+        return 1
+
+    name.set("the first asker")
+    await Memo[int]().get("US", ask)
+    assert seen == ["nobody"]

@@ -173,6 +173,10 @@ class RetryLater(ProviderError):
         self.retry_after = retry_after
 
 
+class ListFailed(RetryLater):
+    """A list could not be read to its end: what is not in the part that came may be there all the same."""
+
+
 class OutcomeUnknown(ProviderError):
     """A create was sent and its reply was lost: look with find() before anything else."""
 

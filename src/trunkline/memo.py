@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Coroutine, Hashable
+from contextvars import Context
 from typing import Any, Generic, TypeVar
 
 V = TypeVar("V")
@@ -22,7 +23,8 @@ class Memo(Generic[V]):
     async def get(self, key: Hashable, ask: Callable[[], Coroutine[Any, Any, V]]) -> V:
         task, until = self._asked.get(key, (None, 0.0))
         if task is None or until <= time.monotonic():
-            task = asyncio.create_task(ask())
+            # An answer for all is asked for in nobody's name: what surrounds the first asker concerns it alone.
+            task = asyncio.create_task(ask(), context=Context())
             self._asked[key] = (task, math.inf)
             task.add_done_callback(lambda done: self._settle(key, done))
         # One asker that is cancelled must not take the answer away from the others.

@@ -270,13 +270,18 @@ async def test_only_vapis_own_numbers_are_listed(sandbox: SandboxServer, vapi: V
         {"id": "2", "provider": "vapi", "number": None},
         {"id": "3", "provider": "vapi", "number": "+14154872291", "assistantId": "a1", "name": "Roma"},
         {"id": "4", "provider": "vapi", "number": "+14154872292", "server": {"url": "https://u:p@h.example/x"}},
+        {"id": "5", "provider": "vapi", "number": "reception"},
+        {"id": "6", "provider": "vapi", "number": "+14154872293", "serverUrl": "https://old.example/x", "name": 7},
+        {"id": "7", "provider": "vapi", "number": "+14154872294", "server": {"url": "http://["}},
     ]
-    body = {"results": rows, "metadata": {"hasNextPage": False, "currentPage": 1, "totalItems": 4}}
+    body = {"results": rows, "metadata": {"hasNextPage": False, "currentPage": 1, "totalItems": 7}}
     assert [number.number for number in await owned(vapi)] == ["+14154872290"]
     fault(sandbox, LIST, kind="status", status=200, body=body)
     assert [(number.ref, number.used_by, number.mark_text) for number in await owned(vapi)] == [
         ("3", "the assistant a1", "Roma"),
         ("4", "the server h.example", ""),
+        ("6", "the server old.example", ""),
+        ("7", "the server of an odd address", ""),
     ]
 
 

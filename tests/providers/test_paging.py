@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trunkline.errors import ActionRequired, Missing, ProviderError, Rejected, RetryLater, Role
+from trunkline.errors import ActionRequired, ListFailed, Missing, ProviderError, Rejected, RetryLater, Role
 from trunkline.providers.account import Account, Limits
 from trunkline.providers.http import ProviderClient
 from trunkline.providers.paging import MOST_PAGES, Page, every
@@ -72,9 +72,9 @@ async def test_each_row_of_all_pages_comes_once(pages: list[dict[str, Any]], ids
     ],
     ids=["for ever", "the same rows", "left out", "less than announced", "shrunk", "cut short", "more than announced"],
 )
-async def test_a_list_that_does_not_add_up_is_retry_later(pages: list[dict[str, Any]], words: str) -> None:
+async def test_a_list_that_does_not_add_up_has_failed(pages: list[dict[str, Any]], words: str) -> None:
     listing = Listing(*pages)
-    with pytest.raises(RetryLater, match=words) as caught:
+    with pytest.raises(ListFailed, match=words) as caught:
         await listing.ids()
     assert len(listing.asked) <= 2
     assert (caught.value.provider, caught.value.role, caught.value.operation) == ("twilio", Role.VOICE, "owned")
@@ -82,15 +82,21 @@ async def test_a_list_that_does_not_add_up_is_retry_later(pages: list[dict[str, 
 
 async def test_pages_that_never_end_are_an_error_within_a_bound() -> None:
     listing = Listing(*(page(number, more=True) for number in range(MOST_PAGES + 5)))
-    with pytest.raises(RetryLater, match="more than"):
+    with pytest.raises(ListFailed, match="more than"):
         await listing.ids()
     assert len(listing.asked) == MOST_PAGES
 
 
 @pytest.mark.parametrize("refusal", [Missing("no such page"), Rejected("no")], ids=["404", "400"])
 async def test_a_page_that_is_refused_is_a_list_that_failed(refusal: ProviderError) -> None:
-    with pytest.raises(RetryLater, match="no"):
+    with pytest.raises(ListFailed, match="no"):
         await Listing(page(1, more=True), refusal).ids()
+
+
+async def test_a_page_that_does_not_come_is_a_list_that_failed_and_says_when_to_read_it_again() -> None:
+    with pytest.raises(ListFailed, match="slow down") as caught:
+        await Listing(page(1, more=True), RetryLater("slow down", retry_after=7)).ids()
+    assert caught.value.retry_after == 7
 
 
 async def test_a_list_that_is_refused_as_a_whole_stays_refused() -> None:

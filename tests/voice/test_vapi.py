@@ -132,6 +132,15 @@ async def test_find_compares_exactly_and_takes_the_oldest(
         ({"squadId": "s"}, {"other_target": True, "assistant_id": None}),
         ({"workflowId": "w"}, {"other_target": True}),
         ({"server": {"url": SERVER, "headers": {"x": "y"}}}, {"server_url": SERVER}),
+        ({"serverUrl": "https://pbx.example/old"}, {"server_url": "https://pbx.example/old", "connected": True}),
+        ({"server": {"url": SERVER}, "serverUrl": "https://pbx.example/old"}, {"server_url": SERVER}),
+        ({"server": None, "serverUrl": ""}, {"server_url": None, "connected": False}),
+        ({"number": "+12345678"}, {"number": "+12345678"}),
+        ({"number": "+1"}, {"number": None}),
+        ({"number": "+\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668"}, {"number": None}),
+        ({"number": 14155550100}, {"number": None}),
+        ({"number": "sip:a@sip.vapi.ai", "name": 7, "status": {}, "assistantId": 3}, {"number": None, "name": None}),
+        ({"name": "a\u202eb\nc"}, {"name": "ab c"}),
         ({"provider": "new-one", "unheard": 1}, {"provider": "new-one", "ready": True}),
     ],
     ids=str,
@@ -143,6 +152,30 @@ async def test_a_row_is_read_leniently(
     fault(sandbox, "phone_numbers.get", kind="status", status=200, body=body)
     voice = await vapi.get("x")
     assert {name: getattr(voice, name) for name in expected} == expected
+
+
+async def test_the_organisation_is_what_any_of_its_records_says_and_asked_once(
+    sandbox: SandboxServer, build_vapi: Build
+) -> None:
+    vapi = build_vapi()
+    assert await vapi.account() == DEFAULT_ACCOUNT
+    assert await vapi.account() == DEFAULT_ACCOUNT
+    assert len(sandbox.requests(provider="vapi")) == 1
+
+
+async def test_an_organisation_without_records_has_no_name_yet(sandbox: SandboxServer, vapi: VapiPlatform) -> None:
+    for made in api(sandbox, "GET", "/assistant"):
+        api(sandbox, "DELETE", f"/assistant/{made['id']}")
+    assert await vapi.account() == ""
+    api(sandbox, "POST", "/assistant", {"name": "the first"})
+    assert await vapi.account() == DEFAULT_ACCOUNT
+
+
+async def test_the_organisation_is_learnt_from_what_is_read_anyway(
+    sandbox: SandboxServer, vapi: VapiPlatform, target: Target
+) -> None:
+    assert await vapi.account() == DEFAULT_ACCOUNT
+    assert sandbox.requests(provider="vapi") == []
 
 
 # Connect and remove

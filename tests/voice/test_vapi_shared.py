@@ -28,7 +28,7 @@ from tests.voice.vapi_org import (
 )
 from trunkline.carriers.base import ImportSource
 from trunkline.errors import ActionRequired, Rejected, RetryLater
-from trunkline.voice.base import Target
+from trunkline.voice.base import Target, VoiceNumber
 from trunkline.voice.vapi import VapiPlatform
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +88,38 @@ async def test_an_assistant_that_was_replaced_is_found_after_one_refusal(
     new = api(sandbox, "POST", "/assistant", {"name": SHARED})["id"]
     with pytest.raises(Rejected):
         await vapi.import_number(NUMBER, TWILIO, None, Target(old), NAME)
+    assert await vapi.shared_assistant() == new
+
+
+async def test_an_assistant_that_was_replaced_is_found_at_once_by_who_asks_afresh(
+    sandbox: SandboxServer, vapi: VapiPlatform
+) -> None:
+    old = await vapi.shared_assistant()
+    api(sandbox, "DELETE", f"/assistant/{old}")
+    with pytest.raises(ActionRequired, match="no assistant"):
+        await vapi.shared_assistant(fresh=True)
+    new = api(sandbox, "POST", "/assistant", {"name": SHARED})["id"]
+    assert await vapi.shared_assistant() == new
+
+
+async def test_an_assistant_that_was_replaced_is_found_after_a_minute(
+    sandbox: SandboxServer, vapi: VapiPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunkline.voice.vapi.ASSISTANT_AGAIN", 0.0)
+    old = await vapi.shared_assistant()
+    api(sandbox, "DELETE", f"/assistant/{old}")
+    new = api(sandbox, "POST", "/assistant", {"name": SHARED})["id"]
+    assert await vapi.shared_assistant() == new
+
+
+async def test_a_connection_that_names_a_dead_assistant_makes_the_next_use_ask_again(
+    sandbox: SandboxServer, vapi: VapiPlatform, imported: VoiceNumber
+) -> None:
+    old = await vapi.shared_assistant()
+    api(sandbox, "DELETE", f"/assistant/{old}")
+    new = api(sandbox, "POST", "/assistant", {"name": SHARED})["id"]
+    with pytest.raises(Rejected):
+        await vapi.connect(imported, Target(old))
     assert await vapi.shared_assistant() == new
 
 

@@ -123,7 +123,8 @@ class Carrier(Protocol):
         """The types that the carrier sells in the country, empty where it sells none there, None if it cannot say."""
 
     async def account_id(self) -> str:
-        """Which account the keys open: its id at the carrier, else a fingerprint of the keys. Never a secret."""
+        """Which account the keys open: its id at the carrier, else a fingerprint of the keys. Never a secret; empty
+        where nothing tells it yet."""
 
     async def account(self) -> AccountState | None:
         """The account, None where there is none of its own to ask about. ActionRequired if the keys are wrong."""

@@ -17,7 +17,6 @@ from trunkline.carriers.base import (
     Capabilities,
     ImportSource,
     Restored,
-    fingerprint,
     not_in_account,
     sold_as,
 )
@@ -35,7 +34,7 @@ from trunkline.errors import (
 )
 from trunkline.providers.account import Account
 from trunkline.providers.http import Reply
-from trunkline.providers.vapi import NoStock, VapiClient
+from trunkline.providers.vapi import NoStock, VapiClient, number_of, server_of, text_of
 from trunkline.settings import Settings
 
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -59,7 +58,6 @@ class VapiCarrier:
     def __init__(self, settings: Settings, account: Account | None = None) -> None:
         self._activation = settings.activation_seconds
         self._api = VapiClient(settings, Role.CARRIER, account)
-        self._key = settings.vapi_api_key
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
@@ -108,13 +106,13 @@ class VapiCarrier:
 
     async def lookup(self, number: E164) -> OwnedNumber | None:
         async for row in self._own("lookup", str(number)):
-            if row.get("number") == number:
+            if number_of(row) == number:
                 return read_owned(row)
         return None
 
     async def owned(self) -> AsyncIterator[OwnedNumber]:
         async for row in self._own("owned"):
-            if row.get("number"):
+            if number_of(row):
                 yield read_owned(row)
 
     async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
@@ -132,13 +130,8 @@ class VapiCarrier:
         return frozenset({NumberType.LOCAL}) if country == "US" else frozenset()
 
     async def account_id(self) -> str:
-        """The organisation, as any record of it says; a fingerprint of the key while it has none."""
-        for path in ("/phone-number", "/assistant"):
-            reply = await self._api.request("organisation", "GET", path, params={"limit": 1})
-            rows = reply.body if isinstance(reply.body, list) else []
-            if rows and isinstance(rows[0], dict) and rows[0].get("orgId"):
-                return str(rows[0]["orgId"])
-        return f"vapi-{fingerprint(self._key.get_secret_value() if self._key else '')}"
+        """The organisation."""
+        return await self._api.organisation()
 
     async def account(self) -> AccountState | None:
         """The organisation at Vapi, of which Vapi's API tells no balance."""
@@ -195,7 +188,7 @@ class VapiCarrier:
         if row.get("status") == "blocked":
             blocked = ActionRequired(f"Vapi has blocked {row.get('number') or 'the number'}", hint=BLOCKED)
             raise self._api.named(blocked, "phone_numbers.get")
-        return read_owned(row) if row.get("number") and row.get("status", "active") == "active" else None
+        return read_owned(row) if number_of(row) and row.get("status", "active") == "active" else None
 
     def _unknown(self, detail: str) -> OutcomeUnknown:
         return self._api.named(OutcomeUnknown(detail), "phone_numbers.create")
@@ -210,21 +203,28 @@ def age(row: dict[str, Any]) -> float:
     return (datetime.now(UTC) - made.replace(tzinfo=made.tzinfo or UTC)).total_seconds()
 
 
+def host_of(url: str) -> str:
+    """All that is told of a URL: the rest may hold a password."""
+    try:
+        return urlsplit(url).hostname or "of an odd address"
+    except ValueError:
+        return "of an odd address"
+
+
 def read_owned(row: dict[str, Any]) -> OwnedNumber:
-    server = row.get("server")
+    server, _ = server_of(row)
     targets = {
-        "the assistant": row.get("assistantId"),
-        "the squad": row.get("squadId"),
-        "the workflow": row.get("workflowId"),
-        # Of a URL only the host is told: the rest may hold a password.
-        "the server": urlsplit(server.get("url") or "").hostname if isinstance(server, dict) else None,
+        "the assistant": text_of(row, "assistantId"),
+        "the squad": text_of(row, "squadId"),
+        "the workflow": text_of(row, "workflowId"),
+        "the server": host_of(server) if server else None,
     }
     status = row.get("status", "active")
     return OwnedNumber(
-        number=E164(row["number"]),
+        number=E164(number_of(row) or ""),
         ref=str(row["id"]),
-        mark_text=row.get("name") or "",
-        account=str(row.get("orgId") or ""),
+        mark_text=text_of(row, "name") or "",
+        account=text_of(row, "orgId") or "",
         country="US",
         used_by=next((f"{what} {target}" for what, target in targets.items() if target), None),
         warnings=() if status == "active" else (f"Vapi says that the number is {status}",),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from trunkline.errors import Rejected, RetryLater
+from trunkline.errors import ListFailed, Rejected, RetryLater
 from trunkline.providers.http import ProviderClient
 
 P = TypeVar("P")
@@ -28,7 +28,7 @@ class Page(Generic[P]):
 async def every(
     client: ProviderClient, operation: str, read: Callable[[P], Awaitable[Page[P]]], first: P, key: str
 ) -> AsyncIterator[Row]:
-    """The rows of all pages, each once by the value of its field `key`, from the page `first` on; or RetryLater, in
+    """The rows of all pages, each once by the value of its field `key`, from the page `first` on; or ListFailed, in
     the name of the client and the operation.
 
     A list is complete, or it failed: it is never cut short in silence. It failed where
@@ -36,9 +36,9 @@ async def every(
     - fewer rows came than any of the pages had announced (something went away meanwhile, and what followed it may
       have moved past us), or pages go on after more rows than were announced,
     - there are more than MOST_PAGES pages,
-    - a page after the first is refused (Rejected, Missing too): it was announced, so that says nothing about what is
-      on it. The refusal of the first page is the answer to the list as a whole and stays what it is, and so does
-      ActionRequired: a person must act.
+    - a page after the first is refused (Rejected, Missing too) or does not come: it was announced, so that says nothing
+      about what is on it. What the first page is answered with is the answer to the list as a whole and stays what it
+      is, and so does ActionRequired: a person must act.
 
     Rows are given as their page comes: whoever acts before the end acts on a list that may yet fail.
     """
@@ -48,10 +48,10 @@ async def every(
     while place is not None:
         try:
             page = await read(place)
-        except Rejected as error:
+        except (Rejected, RetryLater) as error:
             if place == first:
                 raise
-            raise failed(client, operation, error.detail) from error
+            raise failed(client, operation, error.detail, getattr(error, "retry_after", None)) from error
         pages += 1
         new = {row[key]: row for row in page.rows if row[key] not in seen}
         seen |= new.keys()
@@ -76,5 +76,6 @@ def flaw(page: Page[Any], new: int, seen: int, announced: int, pages: int) -> st
     return f"it has more than {MOST_PAGES} pages" if pages >= MOST_PAGES else None
 
 
-def failed(client: ProviderClient, operation: str, why: str) -> RetryLater:
-    return client.named(RetryLater(f"{client.provider}'s list cannot be read whole: {why}"), operation)
+def failed(client: ProviderClient, operation: str, why: str, retry_after: float | None = None) -> ListFailed:
+    detail = f"{client.provider}'s list cannot be read whole: {why}"
+    return client.named(ListFailed(detail, retry_after=retry_after), operation)

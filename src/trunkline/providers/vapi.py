@@ -23,6 +23,7 @@ from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient, Reply, short_text
 from trunkline.providers.paging import Page, every
 from trunkline.settings import Settings
+from trunkline.texts import one_line
 
 PROVIDER = "vapi"
 MOST = 1000
@@ -45,6 +46,9 @@ ALREADY = re.compile(r"already|duplicate|existing (phone number|credential)", re
 WRONG_CARRIER_KEY = re.compile(r"couldn't \w+ \w+ number.* 40[13]\b", re.IGNORECASE)
 # Observed for Twilio and Telnyx, also while the carrier does not yet show a number that it has just sold.
 NOT_SEEN_YET = re.compile(r"number not found on \w+|couldn't (get|find|update) \w+ number", re.IGNORECASE)
+
+
+E164_FORM = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
 class NoStock(OfferGone):
@@ -71,6 +75,14 @@ class VapiClient(ProviderClient):
             classify=refusal,
         )
 
+    async def organisation(self) -> str:
+        """The id of the organisation that the key belongs to, as any of its records says; empty while it has none."""
+        for path in ("/assistant", "/phone-number"):
+            if self.account.identity is None:
+                reply = await self.request("organisation", "GET", path, params={"limit": 1})
+                self._learn(reply.body if is_rows(reply.body) else [])
+        return self.account.identity or ""
+
     async def row(self, operation: str, path: str) -> dict[str, Any]:
         """One record."""
         return self.record(operation, await self.request(operation, "GET", path))
@@ -86,6 +98,7 @@ class VapiClient(ProviderClient):
     def record(self, operation: str, reply: Reply) -> dict[str, Any]:
         if not isinstance(reply.body, dict) or not is_row(reply.body):
             raise self.unreadable(operation)
+        self._learn([reply.body])
         return reply.body
 
     def numbers(self, operation: str, search: str | None = None) -> AsyncIterator[dict[str, Any]]:
@@ -102,6 +115,7 @@ class VapiClient(ProviderClient):
             total = meta.get("totalItems")
             if not isinstance(total, int):
                 raise self.unreadable(operation)
+            self._learn(rows)
             more = meta.get("hasNextPage", page * MOST < total)
             return Page(rows, page + 1 if more else None, total)
 
@@ -117,11 +131,17 @@ class VapiClient(ProviderClient):
             reply = await self.request(operation, "GET", path, params=params)
             if not is_rows(reply.body):
                 raise self.unreadable(operation)
+            self._learn(reply.body)
             rows = [row for row in reply.body if row["id"] not in seen]
             seen.update(row["id"] for row in rows)
             return Page(rows, min(map(created, reply.body)) if len(reply.body) == MOST else None)
 
         return sorted([row async for row in every(self, operation, read, "", "id")], key=created)
+
+    def _learn(self, rows: list[dict[str, Any]]) -> None:
+        """Every record carries the id of its organisation."""
+        named = next((row["orgId"] for row in rows if isinstance(row.get("orgId"), str)), None)
+        self.account.identity = named or self.account.identity
 
     def unreadable(self, operation: str) -> RetryLater:
         return self.named(RetryLater("Vapi's answer cannot be read or is incomplete"), operation)
@@ -133,6 +153,25 @@ def is_row(row: Any) -> bool:
 
 def is_rows(rows: Any) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(rows, list) and all(map(is_row, rows))
+
+
+def number_of(row: dict[str, Any]) -> str | None:
+    """The row's number; None for one that has none, or something else in its place (a SIP user, a short code)."""
+    number = row.get("number")
+    return number if isinstance(number, str) and E164_FORM.fullmatch(number) else None
+
+
+def text_of(row: dict[str, Any], field: str) -> str | None:
+    value = row.get(field)
+    return one_line(value) if isinstance(value, str) and value else None
+
+
+def server_of(row: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The address that a row's calls ask, and the credential shown to it. Rows from before 2025 may have it in
+    `serverUrl`, which is no longer documented and still works."""
+    server = row.get("server")
+    server = server if isinstance(server, dict) else {}
+    return text_of(server, "url") or text_of(row, "serverUrl"), text_of(server, "credentialId")
 
 
 def created(row: dict[str, Any]) -> str:

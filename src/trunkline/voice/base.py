@@ -108,8 +108,13 @@ class VoicePlatform(Protocol):
     async def remove(self, voice_id: str) -> None:
         """Delete the record. Already gone counts as success."""
 
-    async def shared_assistant(self) -> str:
-        """The id of the shared assistant; ActionRequired if there is none by that id or name. Asked once, then kept."""
+    async def account(self) -> str:
+        """The organisation that the key belongs to, by its id; empty where nothing tells it yet."""
+
+    async def shared_assistant(self, fresh: bool = False) -> str:
+        """The id of the shared assistant; ActionRequired if there is none by that id or name. Kept for a minute;
+        `fresh` asks now, as it may have been deleted and made again, and so does the first use after a refusal of a
+        change that named it."""
 
     async def credential(self, source: ImportSource) -> str | None:
         """The id of this account's credential, found or created; None where the platform has no endpoint for it and

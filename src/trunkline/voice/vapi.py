@@ -29,7 +29,7 @@ from trunkline.errors import (
 from trunkline.logs import REDACTOR
 from trunkline.memo import Memo
 from trunkline.providers.account import Account
-from trunkline.providers.vapi import WRONG_KEY, VapiClient
+from trunkline.providers.vapi import WRONG_KEY, VapiClient, number_of, server_of, text_of
 from trunkline.settings import Settings
 from trunkline.voice.base import Assistant, Target, VoiceNumber
 from trunkline.voice.vapi_assistant import assistant_fields, assistant_of
@@ -43,7 +43,8 @@ WEBHOOK_KIND = "custom-credential"
 CARRIES_KEYS = "twilio"
 MAKE_ASSISTANT = "run: trunkline setup-vapi, or set VAPI_ASSISTANT_ID or VAPI_ASSISTANT_NAME"
 T = TypeVar("T")
-E164_FORM = re.compile(r"\+[1-9]\d{6,14}")
+# The shared assistant may be deleted and made anew: for so many seconds its id is believed unasked.
+ASSISTANT_AGAIN = 60.0
 
 
 class VapiPlatform:
@@ -58,7 +59,7 @@ class VapiPlatform:
         self._webhook_secret = settings.vapi_secret_key
         self._webhook_credential_id = settings.vapi_webhook_credential_id
         self._api = VapiClient(settings, Role.VOICE, account)
-        self._assistant: Memo[str] = Memo()
+        self._assistant: Memo[str] = Memo(lambda found: ASSISTANT_AGAIN)
         self._credentials: Memo[str | None] = Memo()
         self._webhook: Memo[str] = Memo()
 
@@ -124,7 +125,12 @@ class VapiPlatform:
         except Missing:
             return
 
-    async def shared_assistant(self) -> str:
+    async def account(self) -> str:
+        return await self._api.organisation()
+
+    async def shared_assistant(self, fresh: bool = False) -> str:
+        if fresh:
+            self._assistant.forget()
         return await self._assistant.get("shared", self._ask_assistant)
 
     async def credential(self, source: ImportSource) -> str | None:
@@ -288,16 +294,16 @@ def target_fields(target: Target) -> dict[str, Any]:
 
 def voice_number(row: dict[str, Any]) -> VoiceNumber:
     """A row without anything that could be secret. A row without status dates from before Vapi had one."""
-    number, server = row.get("number"), row.get("server")
+    number, (server_url, server_credential_id) = number_of(row), server_of(row)
     return VoiceNumber(
         id=str(row["id"]),
         provider=str(row.get("provider")),
-        number=E164(number) if isinstance(number, str) and E164_FORM.fullmatch(number) else None,
+        number=E164(number) if number else None,
         status=str(row.get("status") or "active"),
-        name=row.get("name"),
-        assistant_id=row.get("assistantId"),
-        server_url=server.get("url") if isinstance(server, dict) else None,
-        server_credential_id=server.get("credentialId") if isinstance(server, dict) else None,
+        name=text_of(row, "name"),
+        assistant_id=text_of(row, "assistantId"),
+        server_url=server_url,
+        server_credential_id=server_credential_id,
         other_target=bool(row.get("squadId") or row.get("workflowId")),
     )
 
