@@ -108,7 +108,7 @@ def test_account_changes_that_are_refused(api: TwilioApi) -> None:
 
 
 def test_one_subaccount_too_many(api: TwilioApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trunkline.sandbox.twilio_accounts.MAX_SUBACCOUNTS", 1)
+    monkeypatch.setattr("trunkline.sandbox.twilio.accounts.MAX_SUBACCOUNTS", 1)
     assert api.http.post("/2010-04-01/Accounts.json").status_code == 201
     answer = api.http.post("/2010-04-01/Accounts.json")
     refused(answer, 21480, "Unable to create subaccount, too many subaccounts")

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox.telnyx_orders import advance_all
-from trunkline.sandbox.telnyx_wire import (
+from trunkline.sandbox.telnyx.orders import advance_all
+from trunkline.sandbox.telnyx.wire import (
     CARRIER,
     PENDING,
     Refused,

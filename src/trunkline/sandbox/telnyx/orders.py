@@ -11,8 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox.telnyx_search import home, level, upfront
-from trunkline.sandbox.telnyx_wire import (
+from trunkline.sandbox.telnyx.search import home, level, upfront
+from trunkline.sandbox.telnyx.wire import (
     CARRIER,
     PENDING,
     Line,

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from trunkline.sandbox.inventory import starting
-from trunkline.sandbox.telnyx_wire import CARRIER, Refused, book, caller, count, filters, truth, words
+from trunkline.sandbox.telnyx.wire import CARRIER, Refused, book, caller, count, filters, truth, words
 from trunkline.sandbox.world import Account, Number, World
 
 UPFRONT = Decimal("1.00")  # unless the number has its own

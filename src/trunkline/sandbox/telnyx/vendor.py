@@ -9,11 +9,9 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox import telnyx_numbers as numbers
-from trunkline.sandbox import telnyx_orders as orders
-from trunkline.sandbox import telnyx_search as search
 from trunkline.sandbox.app import Handler
-from trunkline.sandbox.telnyx_wire import CARRIER, Refused, book, caller, hold, not_found
+from trunkline.sandbox.telnyx import numbers, orders, search
+from trunkline.sandbox.telnyx.wire import CARRIER, Refused, book, caller, hold, not_found
 from trunkline.sandbox.world import Account, Number, Switch, World
 
 DEFAULT_ACCOUNT = "telnyx"

@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.sandbox.twilio_state import parent_of, payer
-from trunkline.sandbox.twilio_stock import CARRIER
-from trunkline.sandbox.twilio_wire import ROOT, Page, Refused, answer, listing, rfc2822
+from trunkline.sandbox.twilio.state import parent_of, payer
+from trunkline.sandbox.twilio.stock import CARRIER
+from trunkline.sandbox.twilio.wire import ROOT, Page, Refused, answer, listing, rfc2822
 from trunkline.sandbox.world import Account, World
 
 MAX_SUBACCOUNTS = 1000

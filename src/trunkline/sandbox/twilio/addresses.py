@@ -8,8 +8,8 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.sandbox.twilio_stock import CARRIER, locality_of, region_of
-from trunkline.sandbox.twilio_wire import ROOT, Page, Refused, answer, listing, not_found, rfc2822, switched
+from trunkline.sandbox.twilio.stock import CARRIER, locality_of, region_of
+from trunkline.sandbox.twilio.wire import ROOT, Page, Refused, answer, listing, not_found, rfc2822, switched
 from trunkline.sandbox.world import Account, Number, Switch, World
 
 NO_ADDRESS = "Phone Number Requires an Address but the 'AddressSid' parameter was empty."

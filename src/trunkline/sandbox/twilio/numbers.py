@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.sandbox.twilio_addresses import check_address, snake
-from trunkline.sandbox.twilio_purchase import (
+from trunkline.sandbox.twilio.addresses import check_address, snake
+from trunkline.sandbox.twilio.purchase import (
     buy,
     check_form,
     check_sms,
@@ -19,10 +19,10 @@ from trunkline.sandbox.twilio_purchase import (
     give_trial_number,
     magic_number,
 )
-from trunkline.sandbox.twilio_search import capabilities
-from trunkline.sandbox.twilio_state import find, give_up, hand_over, new_record, newer_than, newest_first
-from trunkline.sandbox.twilio_stock import CARRIER
-from trunkline.sandbox.twilio_wire import ROOT, Page, Refused, answer, flag, listing, not_found, rfc2822, switched
+from trunkline.sandbox.twilio.search import capabilities
+from trunkline.sandbox.twilio.state import find, give_up, hand_over, new_record, newer_than, newest_first
+from trunkline.sandbox.twilio.stock import CARRIER
+from trunkline.sandbox.twilio.wire import ROOT, Page, Refused, answer, flag, listing, not_found, rfc2822, switched
 from trunkline.sandbox.world import Account, Number, World
 
 URLS = ("VoiceUrl", "VoiceFallbackUrl", "SmsUrl", "SmsFallbackUrl", "StatusCallback")

@@ -8,9 +8,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.sandbox.twilio_state import candidates, kinds
-from trunkline.sandbox.twilio_stock import CARRIER, COUNTRIES, PATHS, PRICES
-from trunkline.sandbox.twilio_wire import Page, answer, not_found
+from trunkline.sandbox.twilio.state import candidates, kinds
+from trunkline.sandbox.twilio.stock import CARRIER, COUNTRIES, PATHS, PRICES
+from trunkline.sandbox.twilio.wire import Page, answer, not_found
 from trunkline.sandbox.world import World
 
 

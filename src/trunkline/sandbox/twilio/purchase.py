@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from trunkline.sandbox.twilio_addresses import NO_ADDRESS, check_address
-from trunkline.sandbox.twilio_search import capabilities
-from trunkline.sandbox.twilio_state import candidates, counted, parent_of, payer, take
-from trunkline.sandbox.twilio_stock import CARRIER, NANP
-from trunkline.sandbox.twilio_wire import Refused, switched
+from trunkline.sandbox.twilio.addresses import NO_ADDRESS, check_address
+from trunkline.sandbox.twilio.search import capabilities
+from trunkline.sandbox.twilio.state import candidates, counted, parent_of, payer, take
+from trunkline.sandbox.twilio.stock import CARRIER, NANP
+from trunkline.sandbox.twilio.wire import Refused, switched
 from trunkline.sandbox.world import Account, Number, Switch, World
 
 E164 = re.compile(r"\+[1-9]\d{7,14}")

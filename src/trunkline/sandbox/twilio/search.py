@@ -11,8 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.sandbox.twilio_state import candidates, kinds
-from trunkline.sandbox.twilio_stock import (
+from trunkline.sandbox.twilio.state import candidates, kinds
+from trunkline.sandbox.twilio.stock import (
     CARRIER,
     COUNTRIES,
     NANP,
@@ -26,7 +26,7 @@ from trunkline.sandbox.twilio_stock import (
     place_of,
     region_of,
 )
-from trunkline.sandbox.twilio_wire import ROOT, Page, Refused, answer, flag, not_found
+from trunkline.sandbox.twilio.wire import ROOT, Page, Refused, answer, flag, not_found
 from trunkline.sandbox.world import Number, World
 
 Test = Callable[[Number], bool]

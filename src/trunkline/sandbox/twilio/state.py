@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trunkline.sandbox.inventory import Label, Shelves
-from trunkline.sandbox.twilio_stock import CARRIER, PRICES, area_of, friendly, locality_of, region_of
-from trunkline.sandbox.twilio_wire import Refused, rfc2822
+from trunkline.sandbox.twilio.stock import CARRIER, PRICES, area_of, friendly, locality_of, region_of
+from trunkline.sandbox.twilio.wire import Refused, rfc2822
 from trunkline.sandbox.world import Account, Number, World
 
 

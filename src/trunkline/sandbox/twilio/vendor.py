@@ -8,16 +8,13 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trunkline.sandbox import twilio_accounts as accounts
-from trunkline.sandbox import twilio_addresses as addresses
-from trunkline.sandbox import twilio_numbers as numbers
-from trunkline.sandbox import twilio_pricing as pricing
-from trunkline.sandbox import twilio_search as available
 from trunkline.sandbox.app import Handler
-from trunkline.sandbox.twilio_purchase import SWITCHES
-from trunkline.sandbox.twilio_state import parent_of, status_of, take
-from trunkline.sandbox.twilio_stock import CARRIER, TYPES, default_stock
-from trunkline.sandbox.twilio_wire import AUTHENTICATE, ROOT, STATUSES, Refused, not_found, refusing
+from trunkline.sandbox.twilio import accounts, addresses, numbers, pricing
+from trunkline.sandbox.twilio import search as available
+from trunkline.sandbox.twilio.purchase import SWITCHES
+from trunkline.sandbox.twilio.state import parent_of, status_of, take
+from trunkline.sandbox.twilio.stock import CARRIER, TYPES, default_stock
+from trunkline.sandbox.twilio.wire import AUTHENTICATE, ROOT, STATUSES, Refused, not_found, refusing
 from trunkline.sandbox.world import Account, Number, Switch, World
 
 # These exist in the sandbox only; the shapes are Twilio's.

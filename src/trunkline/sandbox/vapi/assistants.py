@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from trunkline.sandbox.vapi_resources import Resource
-from trunkline.sandbox.vapi_wire import Checks, Record, Refused, shelf
+from trunkline.sandbox.vapi.resources import Resource
+from trunkline.sandbox.vapi.wire import Checks, Record, Refused, shelf
 from trunkline.sandbox.world import Switch, World
 
 SHARED_ASSISTANT: dict[str, Any] = {

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from trunkline.sandbox import vapi_messages as messages
 from trunkline.sandbox.app import Sandbox
 from trunkline.sandbox.control import BadControl, body_of, guarded
-from trunkline.sandbox.vapi_imports import unreachable
-from trunkline.sandbox.vapi_numbers import PhoneNumber, settle
-from trunkline.sandbox.vapi_webhooks import Delivery, Mishaps, client, deliver
-from trunkline.sandbox.vapi_wire import Record, Window, iso, org_of, pick, shelf, tick
+from trunkline.sandbox.vapi import messages
+from trunkline.sandbox.vapi.imports import unreachable
+from trunkline.sandbox.vapi.numbers import PhoneNumber, settle
+from trunkline.sandbox.vapi.webhooks import Delivery, Mishaps, client, deliver
+from trunkline.sandbox.vapi.wire import Record, Window, iso, org_of, pick, shelf, tick
 from trunkline.sandbox.world import World
 
 CALLER = "+14155550142"

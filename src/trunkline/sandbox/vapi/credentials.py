@@ -8,7 +8,7 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox.vapi_wire import (
+from trunkline.sandbox.vapi.wire import (
     Checks,
     Handler,
     Record,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
-from trunkline.sandbox.vapi_wire import Record, Refused, shelf
+from trunkline.sandbox.vapi.wire import Record, Refused, shelf
 from trunkline.sandbox.world import Account, Number, World
 
 # Observed on numbers that Vapi's US hosts imported; that the European host has the same paths is an assumption.

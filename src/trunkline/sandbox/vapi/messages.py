@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from trunkline.sandbox.vapi_imports import SECRETS_ON_NUMBERS
-from trunkline.sandbox.vapi_wire import E164, iso, new_id
+from trunkline.sandbox.vapi.imports import SECRETS_ON_NUMBERS
+from trunkline.sandbox.vapi.wire import E164, iso, new_id
 from trunkline.sandbox.world import Switch, World
 
 SWITCHES = {

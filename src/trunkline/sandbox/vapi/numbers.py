@@ -12,8 +12,8 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox import vapi_imports as carriers
-from trunkline.sandbox.vapi_wire import (
+from trunkline.sandbox.vapi import imports as carriers
+from trunkline.sandbox.vapi.wire import (
     Checks,
     Record,
     Refused,

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox.vapi_wire import Checks, Record, Window, body_of, common, org_of, patched, pick, shelf
+from trunkline.sandbox.vapi.wire import Checks, Record, Window, body_of, common, org_of, patched, pick, shelf
 from trunkline.sandbox.world import World
 
 KEPT = ("id", "orgId", "createdAt", "updatedAt")

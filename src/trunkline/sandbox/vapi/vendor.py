@@ -9,18 +9,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
-from trunkline.sandbox import (
-    vapi_assistants,
-    vapi_calls,
-    vapi_credentials,
-    vapi_messages,
-    vapi_numbers,
-    vapi_webhooks,
-)
 from trunkline.sandbox.app import Sandbox
-from trunkline.sandbox.vapi_assistants import ASSISTANTS, SHARED_ASSISTANT, TOOLS
-from trunkline.sandbox.vapi_credentials import if_served
-from trunkline.sandbox.vapi_wire import Handler, not_served, refusal, refusing
+from trunkline.sandbox.vapi import assistants, calls, credentials, messages, numbers, webhooks
+from trunkline.sandbox.vapi.assistants import ASSISTANTS, SHARED_ASSISTANT, TOOLS
+from trunkline.sandbox.vapi.credentials import if_served
+from trunkline.sandbox.vapi.wire import Handler, not_served, refusal, refusing
 from trunkline.sandbox.world import Account, Number, Switch, World
 
 DEFAULT_ACCOUNT = "5a9db0c5-0000-4000-8000-00000000a91d"
@@ -54,24 +47,24 @@ class Vapi:
 
     def __init__(self) -> None:
         self.switches: dict[str, Switch] = {
-            **vapi_numbers.SWITCHES,
-            **vapi_assistants.SWITCHES,
-            **vapi_credentials.SWITCHES,
-            **vapi_messages.SWITCHES,
-            **vapi_webhooks.SWITCHES,
+            **numbers.SWITCHES,
+            **assistants.SWITCHES,
+            **credentials.SWITCHES,
+            **messages.SWITCHES,
+            **webhooks.SWITCHES,
         }
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
         resources: tuple[tuple[str, str, Handler, Any], ...] = (
-            ("phone_numbers", "/phone-number", vapi_numbers.list_v1, vapi_numbers),
-            ("credentials", "/credential", vapi_credentials.list_all, vapi_credentials),
+            ("phone_numbers", "/phone-number", numbers.list_v1, numbers),
+            ("credentials", "/credential", credentials.list_all, credentials),
             ("assistants", "/assistant", ASSISTANTS.list_all, ASSISTANTS),
             ("tools", "/tool", TOOLS.list_all, TOOLS),
         )
         table: list[tuple[str, str, str, Handler]] = [
-            ("phone_numbers.list_v2", "GET", "/v2/phone-number", vapi_numbers.list_v2),
-            ("calls.list", "GET", "/call", vapi_calls.list_all),
-            ("calls.get", "GET", "/call/{id}", vapi_calls.get),
+            ("phone_numbers.list_v2", "GET", "/v2/phone-number", numbers.list_v2),
+            ("calls.list", "GET", "/call", calls.list_all),
+            ("calls.get", "GET", "/call/{id}", calls.get),
         ]
         for noun, path, listing, module in resources:
             table += [
@@ -93,13 +86,13 @@ class Vapi:
         for code in AREA_CODES:
             for line in range(10):
                 number = f"+1{code}487{2200 + line}"
-                world.add_number(Number("vapi", number, price=vapi_numbers.FREE, sms=False))
+                world.add_number(Number("vapi", number, price=numbers.FREE, sms=False))
 
     def control_routes(self, sandbox: Sandbox) -> list[BaseRoute]:
-        return vapi_calls.control_routes(sandbox)
+        return calls.control_routes(sandbox)
 
     def hold(self, world: World, number: Number) -> None:
-        vapi_numbers.hold(world, number)
+        numbers.hold(world, number)
 
     def error(self, status: int) -> Response:
         """The gateway's page for 502, NestJS JSON for the rest; of 429 only the text is known."""

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import httpx2
 
 from trunkline.sandbox.app import mask
-from trunkline.sandbox.vapi_wire import new_id, shelf
+from trunkline.sandbox.vapi.wire import new_id, shelf
 from trunkline.sandbox.world import Switch, World
 
 DEFAULT_SECONDS = 20.0

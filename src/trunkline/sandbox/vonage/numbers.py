@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from trunkline.sandbox.inventory import Holdings, Shelves, by_prefix, starting
-from trunkline.sandbox.vonage_wire import CARRIER, Failed, caller, form, listing, pattern, success
+from trunkline.sandbox.vonage.wire import CARRIER, Failed, caller, form, listing, pattern, success
 from trunkline.sandbox.world import Account, Number, World
 
 SETUP = {"US": Decimal("0.00"), "CA": Decimal("0.00")}

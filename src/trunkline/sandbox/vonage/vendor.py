@@ -12,10 +12,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trunkline.sandbox import vonage_numbers as numbers
 from trunkline.sandbox.app import Handler
 from trunkline.sandbox.inventory import Pace
-from trunkline.sandbox.vonage_wire import CARRIER, NOT_THERE, Failed, caller
+from trunkline.sandbox.vonage import numbers
+from trunkline.sandbox.vonage.wire import CARRIER, NOT_THERE, Failed, caller
 from trunkline.sandbox.world import Account, Number, Switch, World
 
 DEFAULT_ACCOUNT = "5a4db0c5"
