@@ -229,12 +229,3 @@ async def test_vapis_connection_is_taken_off_where_no_other_is_known(
     (number,) = [number async for number in telnyx.owned()]
     assert number.by_vapi
     assert (await telnyx.restore(number, before)).number.used_by is None
-
-
-async def test_a_page_that_is_not_telnyxs_own_ends_nothing(sandbox: SandboxServer, telnyx: TelnyxCarrier) -> None:
-    bought = await telnyx.buy(await offer_of(telnyx), MARK)
-    fault(sandbox, "phone_numbers.delete", kind="status", status=404, body={"message": "no route"})
-    with pytest.raises(Rejected) as caught:
-        await telnyx.release(bought)
-    assert not isinstance(caught.value, Missing)
-    assert held(sandbox) == [bought.number]

@@ -331,14 +331,6 @@ def post(sandbox: SandboxServer, sid: str, form: dict[str, str]) -> None:
     httpx2.post(url, data=form, auth=(wire.DEFAULT_ACCOUNT, wire.DEFAULT_SECRET)).raise_for_status()
 
 
-async def test_only_twilios_own_404_counts_as_gone(sandbox: SandboxServer, twilio: TwilioCarrier) -> None:
-    bought = await twilio.buy(OFFER, MARK)
-    fault(sandbox, "incoming_numbers.delete", kind="status", status=404, body={"error": "no route"})
-    with pytest.raises(Rejected):
-        await twilio.release(bought)
-    assert len(sandbox.held("twilio")) == 1
-
-
 # Where a number is
 
 

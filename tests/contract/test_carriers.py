@@ -290,6 +290,21 @@ async def test_a_search_that_fails_is_retry_later_and_not_nothing(
     assert len(sandbox.requests(provider=harness.name, operation=harness.search)) == 1
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_what_a_gateway_refuses_is_no_word_of_the_carrier(
+    harness: Harness, sandbox: SandboxServer, carrier: Carrier, offer: Offer, status: int
+) -> None:
+    """Its own form of an error is JSON too: nothing is gone by it, and no key is wrong."""
+    bought = await carrier.buy(offer, MARK)
+    body = {"message": "no Route matched with those values"}
+    harness.fault(sandbox, harness.release, kind="status", status=status, body=body)
+    with pytest.raises(ProviderError, match="no Route matched") as caught:
+        await carrier.release(bought)
+    assert not isinstance(caught.value, Missing)
+    assert "key" not in str(caught.value.hint).lower() or harness.name == "vapi"
+    assert harness.held(sandbox) == [bought.number]
+
+
 async def test_wrong_keys_need_a_person_and_are_not_shown(harness: Harness, sandbox: SandboxServer) -> None:
     settings = harness.settings(sandbox.url, **harness.wrong_keys)
     carrier = harness.build(sandbox.url, **harness.wrong_keys)

@@ -77,7 +77,7 @@ async def test_a_refusal_in_the_providers_own_form_is_its_own(server: RawServer)
 async def test_what_is_json_and_not_in_the_vendors_form_is_not_its_own(server: RawServer) -> None:
     server.answers(404, '{"message": "no Route matched"}')
     account = Account("telnyx", Limits())
-    client = ProviderClient(account, server.url, classify=missing, is_own=lambda body: "errors" in body)
+    client = ProviderClient(account, server.url, classify=missing, is_own=lambda reply: "errors" in reply.body)
     with pytest.raises(Intercepted, match="no Route matched"):
         await client.request("release", "DELETE", "/x")
     await client.close()

@@ -31,6 +31,7 @@ from trunkline.carriers.telnyx_wire import (
     age,
     country_in,
     is_masked,
+    is_own,
     lacks_papers,
     normal,
     number_of,
@@ -93,6 +94,7 @@ class TelnyxCarrier:
             settings.telnyx_base_url,
             headers={"Authorization": f"Bearer {self._key.get_secret_value()}"},
             classify=refusal,
+            is_own=is_own,
         )
 
     @classmethod

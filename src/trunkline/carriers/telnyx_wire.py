@@ -49,6 +49,12 @@ REFUSALS: dict[str, tuple[type[ProviderError], str | None]] = {
 }
 
 
+def is_own(reply: Reply) -> bool:
+    """Telnyx lists errors in every refusal, but for that of an account without credit, whose form is not known."""
+    body = reply.body
+    return isinstance(body, dict) and (isinstance(body.get("errors"), list) or reply.status == 402)
+
+
 def refusal(reply: Reply) -> ProviderError | None:
     """Telnyx's errors by the first code that we know, else by the status; the general rule for what is not its own."""
     listed = reply.body.get("errors") if isinstance(reply.body, dict) else None

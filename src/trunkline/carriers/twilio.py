@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from pydantic import SecretStr
@@ -25,6 +26,7 @@ from trunkline.carriers.twilio_wire import (
     TYPES,
     URLS,
     can,
+    is_own,
     owned_number,
     refusal,
     rows_of,
@@ -77,8 +79,8 @@ class TwilioCarrier:
         self._sid = settings.twilio_account_sid or ""
         self._base = f"{ROOT}/{self._sid}"
         account, login = account or Account.of(self.name, settings), self._login()
-        self._api = ProviderClient(account, settings.twilio_base_url, auth=login, classify=refusal)
-        self._pricing = ProviderClient(account, settings.twilio_pricing_base_url, auth=login, classify=refusal)
+        at = partial(ProviderClient, account, auth=login, classify=refusal, is_own=is_own)
+        self._api, self._pricing = at(settings.twilio_base_url), at(settings.twilio_pricing_base_url)
         # A price that decides about a purchase is that of the moment; else it is only told.
         self._price_decides = settings.max_monthly_price is not None
         self._prices: Memo[dict[str, tuple[Decimal, str]]] = Memo(

@@ -145,6 +145,11 @@ def unreadable(operation: str) -> RetryLater:
     return RetryLater("Twilio's answer cannot be read", provider="twilio", operation=operation)
 
 
+def is_own(reply: Reply) -> bool:
+    """Twilio names a code in every refusal."""
+    return isinstance(reply.body, dict) and isinstance(reply.body.get("code"), int)
+
+
 def refusal(reply: Reply) -> ProviderError | None:
     """Twilio's error codes by what to do next; the general rule for what is not Twilio's own."""
     body = reply.body if isinstance(reply.body, dict) else {}

@@ -85,6 +85,7 @@ class VonageCarrier:
             settings.vonage_base_url,
             auth=(self._key, self._secret.get_secret_value()),
             classify=refusal,
+            is_own=is_own,
         )
 
     @classmethod
@@ -249,6 +250,11 @@ class VonageCarrier:
             return Page(rows, index + 1 if index * PAGE < count else None, count)
 
         return every(self._client, operation, read, 1, "msisdn")
+
+
+def is_own(reply: Reply) -> bool:
+    """Vonage's refusals have many forms, of which none is the `message` of gateways; 420 nobody else sends."""
+    return reply.status == 420 or (isinstance(reply.body, dict) and "message" not in reply.body)
 
 
 def refusal(reply: Reply) -> ProviderError | None:

@@ -56,7 +56,7 @@ Classify = Callable[[Reply], ProviderError | None]
 # Where providers and gateways put their words: the first of these that is there, then what they add to it.
 MESSAGES = ("message", "error-code-label", "error_text", "title", "error_title", "error")
 DETAILS = ("detail", "invalid-parameters", "invalid_parameters", "errors")
-IsOwn = Callable[[Any], bool]
+IsOwn = Callable[[Reply], bool]
 Check = Callable[[], Awaitable[None]]
 E = TypeVar("E", bound=ProviderError)
 _checks: ContextVar[tuple[Check, ...]] = ContextVar("checks before sending", default=())
@@ -81,8 +81,8 @@ class ProviderClient:
     """One address at which an account is asked; several clients of an account share its pace.
 
     A reply below 300 is returned; anything else raises the ProviderError class that says what to do next. Redirects
-    are not followed: they would take the keys, or a purchase, elsewhere. `is_own` tells whether a body has the form of
-    the vendor's own refusals: any other answer is a proxy's or a firewall's, and is Intercepted, or OutcomeUnknown for
+    are not followed: they would take the keys, or a purchase, elsewhere. `is_own` tells whether a refusal (4xx) has the
+    vendor's own form: any other answer is a proxy's or a firewall's, and is Intercepted, or OutcomeUnknown for
     a request that must not happen twice. `classify` is the vendor's reading of its own refusals (4xx): it returns the
     error, or None for the general rule. The error gets its provider, role and operation here.
     """
@@ -96,7 +96,7 @@ class ProviderClient:
         auth: tuple[str, str] | None = None,
         headers: dict[str, str] | None = None,
         classify: Classify = lambda reply: None,
-        is_own: IsOwn = lambda body: isinstance(body, dict),
+        is_own: IsOwn = lambda reply: isinstance(reply.body, dict),
     ) -> None:
         self.account = account
         self.provider, self.role = account.provider, role
@@ -190,7 +190,7 @@ class ProviderClient:
         status = reply.status
         if status in (408, 429) or (status >= 500 and status not in NOT_PASSED_ON):
             return self._passing(reply, creates)
-        if status < 400 or not self._is_own(reply.body):
+        if status < 400 or not self._is_own(reply):
             words = short_text(reply.body, "")
             error = answered_by_another(self.provider, status, words, reply.headers.get("location"))
             if not creates or 300 <= status < 400 or status in NOT_PASSED_ON:
