@@ -31,7 +31,6 @@ from trunkline.errors import (
     RetryLater,
     SettingsError,
 )
-from trunkline.logs import REDACTOR
 from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient, Reply, short_text
 from trunkline.providers.paging import Page, every
@@ -260,7 +259,7 @@ def is_own(reply: Reply) -> bool:
 def refusal(reply: Reply) -> ProviderError | None:
     """By status; of the 420s only the one about a local address can be told apart, by its words. The general rule for
     what is not Vonage's own, but for the two statuses that nothing but Vonage would send."""
-    text, code = words_of(reply.body), str(reply.status)
+    text, code = short_text(reply.body), str(reply.status)
     if reply.status == 420 and "address" in text:
         return ActionRequired(f"Vonage wants an address: {text}", vendor_code=code, hint=BY_HAND)
     if reply.status == 420:
@@ -276,14 +275,6 @@ def refusal(reply: Reply) -> ProviderError | None:
     if reply.status == 429:
         return RetryLater("vonage asks us to slow down")
     return Rejected(f"Vonage refused the request ({code}): {text}", vendor_code=code)
-
-
-def words_of(body: Any) -> str:
-    """Vonage's own words, also where they stand by field: {"country": "Is required."}."""
-    said = short_text(body)
-    if said or not isinstance(body, dict):
-        return said
-    return REDACTOR.text("; ".join(f"{name}: {text}" for name, text in body.items() if isinstance(text, str)))[:300]
 
 
 def rows_of(reply: Reply) -> tuple[list[dict[str, Any]], int]:
