@@ -7,11 +7,14 @@ import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from trunkline.sandbox.world import EXACT
 
 When = Literal["before", "after"]
+NotNegative = Annotated[int, Field(ge=0)]
 
 KINDS = {
     "latency": "waits `seconds` before the work or (`after`) before the answer; applies beside another kind",
@@ -54,15 +57,15 @@ class Fault:
     operation: str = "*"
     kind: str = "status"
     when: When = "before"
-    times: int | None = None
-    probability: float = 1.0
-    seconds: float = 0.0
-    status: int = 503
+    times: NotNegative | None = None
+    probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    status: Annotated[int, Field(ge=200, le=599)] = 503
     body: dict[str, Any] | list[Any] | str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     contains: str | None = None
     fields: dict[str, str] = field(default_factory=dict)
-    rows: int = 1
+    rows: NotNegative = 1
     lacking: str | None = None
     id: int = 0
     hits: int = 0
