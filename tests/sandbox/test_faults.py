@@ -120,67 +120,70 @@ def test_a_rival_writes_its_mark_over_ours(sandbox: SandboxServer, api: TwilioAp
     assert sandbox.held("twilio")[0]["wire"]["friendly_name"] == "theirs"
 
 
-def twilio_list(sandbox: SandboxServer) -> tuple[list[str], bool]:
-    """The numbers of one page, and whether there is a next one."""
-    body = TwilioApi(sandbox).get("/IncomingPhoneNumbers.json", PageSize=10).json()
+Listed = Callable[[int], tuple[list[str], bool]]
+
+
+def twilio_list(sandbox: SandboxServer, size: int) -> tuple[list[str], bool]:
+    """The numbers of the first page, and whether there is a next one."""
+    body = TwilioApi(sandbox).get("/IncomingPhoneNumbers.json", PageSize=size).json()
     return [row["phone_number"] for row in body["incoming_phone_numbers"]], body["next_page_uri"] is not None
 
 
-def vapi_list(sandbox: SandboxServer) -> tuple[list[str], bool]:
+def vapi_list(sandbox: SandboxServer, size: int) -> tuple[list[str], bool]:
     with vapi_client.client_of(sandbox) as client:
-        body = client.get("/v2/phone-number", params={"limit": 10}).json()
+        body = client.get("/v2/phone-number", params={"limit": size}).json()
     assert body["metadata"]["hasNextPage"] == (body["metadata"]["totalPages"] > 1)
     return [row["number"] for row in body["results"]], body["metadata"]["hasNextPage"]
 
 
-def telnyx_list(sandbox: SandboxServer) -> tuple[list[str], bool]:
+def telnyx_list(sandbox: SandboxServer, size: int) -> tuple[list[str], bool]:
     with telnyx_client.client_of(sandbox) as client:
-        body = client.get("/phone_numbers", params={"page[size]": 10}).json()
+        body = client.get("/phone_numbers", params={"page[size]": size}).json()
     return [row["phone_number"] for row in body["data"]], body["meta"]["total_pages"] > 1
 
 
-def vonage_list(sandbox: SandboxServer) -> tuple[list[str], bool]:
+def vonage_list(sandbox: SandboxServer, size: int) -> tuple[list[str], bool]:
     with vonage_client.client_of(sandbox) as client:
-        body = client.get("/account/numbers", params={"size": 10}).json()
-    return [f"+{row['msisdn']}" for row in body.get("numbers", [])], body.get("count", 0) > 10
+        body = client.get("/account/numbers", params={"size": size}).json()
+    return [f"+{row['msisdn']}" for row in body.get("numbers", [])], body.get("count", 0) > size
 
 
 LISTS = {"twilio": twilio_list, "vapi": vapi_list, "telnyx": telnyx_list, "vonage": vonage_list}
 
 
 @pytest.fixture(params=LISTS)
-def listed(request: pytest.FixtureRequest, sandbox: SandboxServer) -> Callable[[], tuple[list[str], bool]]:
+def listed(request: pytest.FixtureRequest, sandbox: SandboxServer) -> Listed:
     """Reads the first page of three numbers at each vendor."""
     carrier = str(request.param)
     name = {account["carrier"]: account["id"] for account in sandbox.control.get("/state").json()["accounts"][::-1]}
-    rows = [{"carrier": carrier, "number": f"+1646555010{n}", "account": name[carrier], "wire": {}} for n in range(3)]
+    rows = [{"carrier": carrier, "number": f"+1646555010{n}", "account": name[carrier]} for n in range(3)]
     sandbox.control.post("/numbers", json=rows).raise_for_status()
-    return lambda: LISTS[carrier](sandbox)
+    return lambda size: LISTS[carrier](sandbox, size)
 
 
-def test_a_list_lags_misses_repeats_and_shrinks(
-    sandbox: SandboxServer, listed: Callable[[], tuple[list[str], bool]]
-) -> None:
-    whole, more = listed()
+def test_a_list_lags_misses_repeats_and_shrinks(sandbox: SandboxServer, listed: Listed) -> None:
+    whole, more = listed(10)
     assert (len(whole), more) == (3, False)
-    expected = {
-        "lag": whole[1:],
-        "miss": whole[1:],
-        "repeat": [whole[0], *whole],
-        "shrink": whole[:2],
-    }
+    expected = {"lag": whole[1:], "miss": whole[1:], "repeat": [whole[0], *whole], "shrink": whole[:2]}
     for kind, numbers in expected.items():
         fault = sandbox.fault(provider="*", kind=kind)
-        assert listed() == (numbers, False), kind
+        assert listed(10) == (numbers, False), kind
         sandbox.control.delete(f"/faults/{fault}")
     sandbox.fault(provider="*", kind="miss", rows=9, lacking=whole[1].removeprefix("+"))
-    assert listed()[0] == [whole[0], whole[2]]
+    assert listed(10)[0] == [whole[0], whole[2]]
 
 
-def test_a_list_never_ends(sandbox: SandboxServer, listed: Callable[[], tuple[list[str], bool]]) -> None:
-    whole, _ = listed()
+def test_a_page_that_shrinks_says_that_it_is_the_last(sandbox: SandboxServer, listed: Listed) -> None:
+    first, more = listed(2)
+    assert (len(first), more) == (2, True)
+    sandbox.fault(provider="*", kind="shrink")
+    assert listed(2) == (first[:1], False)
+
+
+def test_a_list_never_ends(sandbox: SandboxServer, listed: Listed) -> None:
+    whole, _ = listed(10)
     sandbox.fault(provider="*", kind="endless")
-    assert listed() == (whole, True)
+    assert listed(10) == (whole, True)
 
 
 def test_every_page_of_an_endless_list_is_the_first(sandbox: SandboxServer, api: TwilioApi) -> None:

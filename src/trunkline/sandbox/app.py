@@ -129,8 +129,6 @@ class Sandbox:
         self.faults.clear()
         self.faults.seed(seed)
         self.world = World()
-        for task in self._late:
-            task.cancel()
         for vendor in self.vendors.values():
             self.world.switches |= {name: deepcopy(switch.default) for name, switch in vendor.switches.items()}
             vendor.seed(self.world)
