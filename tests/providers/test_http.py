@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from structlog.testing import capture_logs
@@ -203,6 +205,26 @@ async def test_neither_log_nor_error_shows_keys_or_queries(raw: tuple[RawServer,
     assert [(line["operation"], line["path"], line["outcome"]) for line in lines] == [("find", "/things", "400")]
     assert "private" not in str(lines)
     assert DEFAULT_SECRET not in str(lines)
+
+
+@pytest.mark.parametrize("shown_as", ["{basic}", "{secret}", "{quoted}"])
+async def test_a_login_that_a_provider_echoes_is_shown_nowhere(shown_as: str) -> None:
+    user, secret = "5a4db0c5", "S3cret/of+ours"
+    basic = b64encode(f"{user}:{secret}".encode()).decode()
+    echo = shown_as.format(basic=basic, secret=secret, quoted=quote(secret, safe=""))
+    async with raw_server() as server:
+        client = ProviderClient(Account("vonage", Limits()), server.url, auth=(user, secret))
+        server.answers(400, json.dumps({"title": f"not accepted: {echo}."}))
+        with capture_logs() as lines, pytest.raises(Rejected) as caught:
+            await client.request("find", "GET", "/x")
+        await client.close()
+    assert basic in server.received[0].decode()
+    assert "not accepted: ***." in caught.value.detail
+    assert echo not in f"{caught.value.detail}{lines}"
+
+
+def test_what_an_error_tells_is_one_line() -> None:
+    assert RetryLater("it said\n2026-01-01 [info] FORGED\x1b[2J").detail == "it said 2026-01-01 [info] FORGED[2J"
 
 
 NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
