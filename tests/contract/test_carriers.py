@@ -11,7 +11,7 @@ import pytest
 from tests.contract.conftest import MARK, OTHER_MARK, Harness
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.base import Carrier
-from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, is_ours_to_use
+from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, is_ours_to_use, with_answerer
 from trunkline.domain.numbers import E164, NumberType, parse_number
 from trunkline.errors import ActionRequired, Missing, OutcomeUnknown, ProviderError, Rejected, RetryLater
 from trunkline.settings import Settings
@@ -348,6 +348,30 @@ async def test_a_bought_number_goes_into_vapi_with_the_carriers_keys(
     assert after is not None
     assert after.used_by is not None
     assert harness.in_vapi in after.used_by.lower()
+
+
+@pytest.mark.exact
+async def test_what_vapi_answers_is_known_and_taken_off_where_nothing_else_is(
+    harness: Harness, sandbox: SandboxServer, carrier: Carrier
+) -> None:
+    """A number that somebody imported by hand: what it was set to before, nobody knows."""
+    harness.give(sandbox, harness.account, "+14155550177")
+    vapi = VapiPlatform(harness.settings(sandbox.url))
+    try:
+        source, number = carrier.import_source(), E164("+14155550177")
+        target = Target(await vapi.shared_assistant())
+        await vapi.import_number(number, source, await vapi.credential(source), target, "by hand")
+        held = await carrier.lookup(number)
+        assert held is not None
+        known = with_answerer(held, await vapi.applications())
+    finally:
+        await vapi.close()
+    assert known.by_vapi
+    assert not with_answerer(held, frozenset()).by_vapi or held.application is None
+    restored = await carrier.restore(known, known.urls)
+    assert (restored.number.used_by, restored.changed == ()) == (None, False)
+    assert await carrier.lookup(number) == restored.number
+    assert (await carrier.restore(restored.number, known.urls)).changed == ()
 
 
 @pytest.mark.exact

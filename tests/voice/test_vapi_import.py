@@ -98,6 +98,30 @@ async def test_other_carriers_are_imported_by_their_credential(
     }
 
 
+async def test_vapis_applications_at_carriers_are_known_also_of_a_credential_that_was_just_made(
+    sandbox: SandboxServer, vapi: VapiPlatform
+) -> None:
+    assert await vapi.applications() == frozenset()
+    await vapi.credential(TELNYX)
+    await vapi.credential(VONAGE)
+    made = {r["provider"]: r for r in api(sandbox, "GET", "/credential")}
+    ids = {made["telnyx"]["telnyxApplicationId"], made["vonage"]["vonageApplicationId"]}
+    assert await vapi.applications() == ids
+    assert await vapi.applications() == ids
+    assert len(asked(sandbox, "credentials.list")) == 2 + 2 + 1  # ours twice, for a credential each, the test's
+
+
+async def test_applications_that_vapi_does_not_show_are_unknown_and_not_none(
+    sandbox: SandboxServer, build_vapi: Build
+) -> None:
+    refuse(sandbox, "credentials.list", 404, "Cannot GET /credential")
+    assert await build_vapi().applications() is None
+    refuse(sandbox, "credentials.list", 401, "Invalid Key.")
+    sandbox.control.delete("/faults/1")
+    with pytest.raises(ActionRequired):
+        await build_vapi().applications()
+
+
 async def test_vapis_own_numbers_are_there_already(sandbox: SandboxServer, vapi: VapiPlatform) -> None:
     with pytest.raises(AlreadyThere):
         await vapi.import_number(NUMBER, ImportSource("vapi", "vapi", {}), None, Target("a"), NAME)

@@ -116,8 +116,9 @@ class Carrier(Protocol):
 
     async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> Restored:
         """Put back the settings that an import overwrote. `urls` is what they were, empty where that is not known:
-        then what leads to Vapi is taken off. What somebody else has set meanwhile is left alone, where the carrier
-        shows it. Missing if the account does not hold the number."""
+        then what leads to Vapi is taken off (by `owned.by_vapi`, too, where the carrier itself does not tell). What
+        somebody else has set meanwhile is left alone, where the carrier shows it. Missing if the account does not hold
+        the number."""
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         """The types that the carrier sells in the country, empty where it sells none there, None if it cannot say."""
@@ -162,6 +163,12 @@ def sold_as(owned: OwnedNumber, offer: Offer) -> OwnedNumber:
         monthly_price=offer.monthly_price,
         currency=offer.currency,
     )
+
+
+def answered_by_vapi(held: OwnedNumber, known: OwnedNumber) -> bool:
+    """Whether Vapi answers a number as it stands: by the carrier's word, or because the caller knows the application
+    that answers it for Vapi's."""
+    return held.by_vapi or (known.by_vapi and known.application is not None and known.application == held.application)
 
 
 def not_in_account(number: str, **context: Any) -> Missing:

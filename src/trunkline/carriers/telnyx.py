@@ -17,6 +17,7 @@ from trunkline.carriers.base import (
     ImportSource,
     Restored,
     amount,
+    answered_by_vapi,
     as_e164,
     fingerprint,
     not_in_account,
@@ -182,7 +183,7 @@ class TelnyxCarrier:
             raise self._not_here(owned, "phone_numbers.list")
         now, before = held.urls["connection_id"], urls.get("connection_id")
         if before in (None, now):
-            before = "" if held.by_vapi else now
+            before = "" if answered_by_vapi(held, owned) else now
         if before == now:
             return Restored(held)
         reply = await self._change("phone_numbers.update", "PATCH", held, {"connection_id": before})

@@ -173,4 +173,5 @@ def read_owned(row: dict[str, Any], account: str) -> OwnedNumber:
         country=row.get("country_iso_alpha2"),
         number_type=next((kind for kind in NumberType if kind == row.get("phone_number_type")), None),
         by_vapi=bool(connection) and "vapi" in name.lower(),
+        application=connection or None,
     )

@@ -14,6 +14,7 @@ from trunkline.carriers.base import (
     ImportSource,
     Restored,
     amount,
+    answered_by_vapi,
     as_e164,
     due_at_once,
     not_in_account,
@@ -158,11 +159,13 @@ class VonageCarrier:
             raise
 
     async def restore(self, owned: OwnedNumber, urls: dict[str, str]) -> Restored:
-        """An update replaces what it does not name, so the present settings are read and sent along. Which application
-        is Vapi's cannot be told: where the old one is not known, nothing is changed. Of the rest only what an update by
-        Vapi may have lost is put back, and what somebody has set since stays."""
+        """An update replaces what it does not name, so the present settings are read and sent along. Vonage does not
+        say which application is Vapi's, but the caller may know. Of the rest only what an update by Vapi may have lost
+        is put back, and what somebody has set since stays."""
         row = await self._there(owned, "number.update")
         present = settings_of(row)
+        if answered_by_vapi(read_owned(row, self._key), owned) and urls.get(IMPORTED) in (None, present[IMPORTED]):
+            urls = urls | {IMPORTED: ""}
         put_back = {n: v for n, v in urls.items() if n == IMPORTED or (n in SETTINGS and not present[n])}
         wanted = present | put_back
         if wanted == present:
@@ -338,6 +341,7 @@ def read_owned(row: dict[str, Any], account: str) -> OwnedNumber:
         warnings=(warning,) if elsewhere else (),
         voice=takes_calls(row),
         account=account,
+        application=application,
         country=row["country"],
         # US and CA local numbers are of type mobile-lvn, so that type says nothing there.
         number_type=None if kind is NumberType.MOBILE and row["country"] in AREA_CODE_COUNTRIES else kind,

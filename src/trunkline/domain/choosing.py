@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -117,8 +117,9 @@ class OwnedNumber:
     """A number that a carrier account holds. `ref` is the carrier's id of it, `account` the account that holds it.
 
     `mark_text` is the free text in which an owner mark may stand. `used_by` says in words what already answers the
-    number (a URL, a trunk, an application), None where nothing does; `by_vapi`: Vapi does, and nothing else. `urls`
-    are the settings that an import into Vapi overwrites, kept so that they can be restored. `warnings` are things that
+    number (a URL, a trunk, an application), None where nothing does; `by_vapi`: Vapi does, and nothing else;
+    `application` is the carrier's id of the connection or application that answers, which may be Vapi's. `urls` are the
+    settings that an import into Vapi overwrites, kept so that they can be restored. `warnings` are things that
     would keep calls from arriving. `country` is the one that the carrier names or sold it in, whatever the digits say.
     `monthly_price` is in `currency`. What the carrier does not tell is None.
     """
@@ -136,6 +137,17 @@ class OwnedNumber:
     monthly_price: Decimal | None = None
     currency: str | None = None
     by_vapi: bool = False
+    application: str | None = None
+
+
+def with_answerer(owned: OwnedNumber, applications: frozenset[str] | None) -> OwnedNumber:
+    """The number, with `by_vapi` as our organisation's own applications at carriers tell it (None: they are not known).
+    A carrier names an application by its id, and one that is called Vapi may be another organisation's. That Vapi
+    answers is no setting from before an import, so it is not among `urls` then."""
+    if applications is None or owned.application is None:
+        return owned
+    before = {name: value for name, value in owned.urls.items() if value not in applications}
+    return replace(owned, by_vapi=owned.application in applications, urls=before)
 
 
 def is_ours_to_use(owned: OwnedNumber, installation: str) -> bool:

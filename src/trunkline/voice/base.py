@@ -120,6 +120,10 @@ class VoicePlatform(Protocol):
         """The id of this account's credential, found or created; None where the platform has no endpoint for it and
         the import does not need one; ActionRequired where it does. Asked once per account, then kept."""
 
+    async def applications(self) -> frozenset[str] | None:
+        """The ids of the platform's own applications at carriers, one for each credential that has one: what answers a
+        number there and is none of these is not this organisation. None where the platform does not let us see."""
+
     async def webhook_credential(self) -> str:
         """The id of the credential by which the platform proves to our server who it is: our secret in X-Vapi-Secret.
         Found, or created once; ActionRequired where a person must make it. Asked once, then kept."""

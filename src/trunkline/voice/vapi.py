@@ -39,12 +39,15 @@ from trunkline.voice.vapi_calls import report_of_call
 LONGEST_NAME = 40
 CREDENTIALS = {"twilio": "twilio", "telnyx": "telnyx", "vonage": "vonage", "byo-phone-number": "byo-sip-trunk"}
 WEBHOOK_KIND = "custom-credential"
+# What Vapi makes of its own in the account that a credential opens.
+APPLICATION_IDS = ("telnyxApplicationId", "vonageApplicationId")
 # Twilio's import takes the account's own keys, and nothing refers to a credential.
 CARRIES_KEYS = "twilio"
 MAKE_ASSISTANT = "run: trunkline setup-vapi, or set VAPI_ASSISTANT_ID or VAPI_ASSISTANT_NAME"
 T = TypeVar("T")
 # The shared assistant may be deleted and made anew: for so many seconds its id is believed unasked.
 ASSISTANT_AGAIN = 60.0
+APPLICATIONS_AGAIN = 30.0
 
 
 class VapiPlatform:
@@ -61,6 +64,7 @@ class VapiPlatform:
         self._api = VapiClient(settings, Role.VOICE, account)
         self._assistant: Memo[str] = Memo(lambda found: ASSISTANT_AGAIN)
         self._credentials: Memo[str | None] = Memo()
+        self._applications: Memo[frozenset[str] | None] = Memo(lambda found: APPLICATIONS_AGAIN)
         self._webhook: Memo[str] = Memo()
 
     @classmethod
@@ -139,6 +143,9 @@ class VapiPlatform:
         if source.credential_id or source.provider not in CREDENTIALS:
             return source.credential_id
         return await self._credentials.get((source.provider, source.account), lambda: self._ask_credential(source))
+
+    async def applications(self) -> frozenset[str] | None:
+        return await self._applications.get("all", self._ask_applications)
 
     async def webhook_credential(self) -> str:
         """Its name ends in a fingerprint of the secret: another secret means another credential, so that an
@@ -243,6 +250,15 @@ class VapiPlatform:
                 return None
             raise self._api.named(by_hand(kind, error), "credential") from None
 
+    async def _ask_applications(self) -> frozenset[str] | None:
+        try:
+            rows = await self._api.records("credential", "/credential")
+        except (Rejected, ActionRequired) as error:
+            if says_nothing_of_credentials(error):
+                raise
+            return None
+        return frozenset(str(row[name]) for row in rows for name in APPLICATION_IDS if row.get(name))
+
     async def _make_webhook_credential(self) -> str:
         found = await self._ask_webhook_credential(create=True)
         assert found is not None
@@ -271,10 +287,12 @@ class VapiPlatform:
 
     async def _make_credential(self, body: dict[str, Any]) -> str:
         try:
-            return str((await self._api.create("credential", "/credential", body))["id"])
+            made = await self._api.create("credential", "/credential", body)
         except OutcomeUnknown as error:
             # Asked again, the list shows whether the lost request made one.
             raise self._api.named(RetryLater(error.detail), "credential") from None
+        self._applications.forget()
+        return str(made["id"])
 
     def _no_assistant(self, which: str, hint: str) -> ActionRequired:
         return self._api.named(ActionRequired(f"Vapi has no assistant {which}", hint=hint), "assistant")
