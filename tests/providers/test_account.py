@@ -78,6 +78,17 @@ async def test_clients_of_one_account_share_its_pace(client: Clients) -> None:
     assert time.monotonic() - began >= 0.19
 
 
+async def test_what_queued_while_a_provider_hung_is_paced_afterwards(sandbox: SandboxServer, client: Clients) -> None:
+    asking = client(Account("vapi", Limits(per_second=20, at_once=2)))
+    async with held(sandbox, asking, times=2):
+        waiting = [asyncio.create_task(make(asking)) for _ in range(30)]
+        await asyncio.sleep(0.6)  # enough for the pace of all of them
+        began = time.monotonic()
+    await asyncio.gather(*waiting)
+    assert time.monotonic() - began >= 0.4
+    assert made(sandbox) == 30
+
+
 async def test_clients_of_one_account_share_its_pause_and_clock(sandbox: SandboxServer, client: Clients) -> None:
     account = Account("vapi", Limits())
     one, other = client(account), client(account)

@@ -53,14 +53,15 @@ class Account:
 
     @asynccontextmanager
     async def turn(self, role: Role, operation: str) -> AsyncIterator[None]:
-        """One request may be sent inside. Waits for a pause to end, for the pace and for a place.
+        """One request may be sent inside. Waits for a pause to end, for a place and for the pace.
 
         A pause longer than we wait for an answer is the caller's to sit out, who can free what it holds meanwhile:
         RetryLater, of this role and operation.
         """
         await self._rest(role, operation)
-        await self._bucket.acquire()
         async with self._places:
+            # Not before: turns that were taken while all places were busy would all be used at once afterwards.
+            await self._bucket.acquire()
             await self._rest(role, operation)  # a pause may have begun while we queued
             yield
 
