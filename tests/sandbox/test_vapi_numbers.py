@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -20,7 +19,6 @@ from tests.sandbox.vapi_client import (
     client_of,
     credential,
     give,
-    open_accounts,
     refused,
     switch,
     twilio_import,
@@ -33,13 +31,6 @@ INVALID_NUMBER = (
     "Hot tip, you may be missing the country code (Eg. US: +1)."
 )
 SOMEBODY = "11111111-1111-4111-8111-111111111111"
-
-
-@pytest.fixture
-def vapi(sandbox: SandboxServer) -> Iterator[httpx2.Client]:
-    open_accounts(sandbox)
-    with client_of(sandbox) as client:
-        yield client
 
 
 def make(vapi: httpx2.Client, body: dict[str, Any]) -> dict[str, Any]:

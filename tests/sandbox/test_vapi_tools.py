@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.sandbox.vapi_client import ORG, client_of, corrected, open_accounts, refused, switch, twilio_import
+from tests.sandbox.vapi_client import ORG, corrected, refused, switch, twilio_import
 from tests.support import specs
 from tests.support.sandbox_server import SandboxServer
 from tests.support.webhook import Webhook
@@ -16,13 +15,6 @@ from tests.support.webhook import Webhook
 WHOLE = "vapi-openapi.json"
 FUNCTION = {"name": "get_restaurant", "parameters": {"type": "object", "properties": {}}}
 TOOL = {"type": "function", "function": FUNCTION, "server": {"url": "https://tools.example/vapi"}}
-
-
-@pytest.fixture
-def vapi(sandbox: SandboxServer) -> Iterator[httpx2.Client]:
-    open_accounts(sandbox)
-    with client_of(sandbox) as client:
-        yield client
 
 
 def make(vapi: httpx2.Client, **fields: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tests.support.sandbox_server import SandboxServer
 from trunkline.sandbox.vapi import DEFAULT_ACCOUNT, DEFAULT_SECRET
 
 ORG = DEFAULT_ACCOUNT
+CALLER = "+14155550166"
 TWILIO_SID = "AC" + "5" * 32
 TWILIO_TOKEN = "token-of-the-twilio-account"
 TWILIO_KEY, TWILIO_KEY_SECRET = "SK" + "6" * 32, "secret-of-the-api-key"
@@ -97,3 +98,27 @@ def refused(answer: httpx2.Response, status: int) -> Any:
     assert set(body) == {"message", "error", "statusCode"}
     assert body["statusCode"] == status
     return body["message"]
+
+
+def told(name: str) -> Any:
+    def answer(message: dict[str, Any]) -> tuple[int, Any]:
+        return 200, {"results": [{"toolCallId": call["id"], "result": name} for call in message["toolCallList"]]}
+
+    return answer
+
+
+def shared(vapi: httpx2.Client) -> str:
+    return str(vapi.get("/assistant").json()[-1]["id"])
+
+
+def number_with(vapi: httpx2.Client, **fields: Any) -> dict[str, Any]:
+    """The Twilio number in Vapi, with these targets."""
+    answer = vapi.post("/phone-number", json=twilio_import(**fields))
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def call(sandbox: SandboxServer, to: str = NUMBERS["twilio"], **options: Any) -> dict[str, Any]:
+    answer = sandbox.control.post("/calls", json={"to": to, "from": CALLER, **options})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
