@@ -162,10 +162,10 @@ async def test_numbers_that_are_not_ours_yet_or_no_longer_are_left_out(
 ) -> None:
     for digit, status in enumerate(("active", "purchase_pending", "ported-out", "requirement-info-under-review")):
         give(sandbox, f"+1415555900{digit}", wire={"status": status})
-    found = {number.number: number.warnings async for number in telnyx.owned()}
+    found = {number.number: (number.voice, number.warnings) async for number in telnyx.owned()}
     assert found == {
-        "+14155559000": (),
-        "+14155559003": ("Telnyx says that the number is requirement-info-under-review",),
+        "+14155559000": (True, ()),
+        "+14155559003": (False, ("Telnyx says that the number is requirement-info-under-review",)),
     }
 
 

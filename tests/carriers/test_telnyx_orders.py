@@ -242,6 +242,10 @@ async def test_an_order_whose_papers_were_not_taken_is_a_persons_and_is_never_ca
     with pytest.raises(RetryLater, match="wants other papers") as caught:
         await telnyx.find(number, MARK)
     assert "portal" in str(caught.value.hint)
+    no_group = build(sandbox)
+    with pytest.raises(RetryLater, match="wants other papers"):
+        await no_group.find(number, MARK)
+    await no_group.close()
     assert held(sandbox) == [number]
     assert asked(sandbox, "sub_number_orders.cancel") == []
     await telnyx.close()
