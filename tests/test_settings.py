@@ -184,6 +184,7 @@ def test_the_webhooks_own_path_is_not_a_part_of_the_public_address(refusal: Call
         ("postgresql+psycopg2://u@[::1]:5432/tl?sslmode=require", "postgresql://u@[::1]:5432/tl?sslmode=require"),
         ("postgresql:///tl?host=/run/postgresql", "postgresql:///tl?host=/run/postgresql"),
         ("postgresql://u@/tl?host=a:5432&host=b:5432", "postgresql://u@/tl?host=a:5432&host=b:5432"),
+        ("postgres://u@db/tl?pgbouncer=true&schema=x", "postgresql://u@db/tl?pgbouncer=true&schema=x"),
     ],
 )
 def test_a_database_is_known_by_any_of_its_names(written: str, used: str, brought: Brought) -> None:
@@ -203,8 +204,8 @@ def test_a_database_is_known_by_any_of_its_names(written: str, used: str, brough
         ("trunkline.sqlite", "begin with"),
         ("mysql://u:hidden@db/tl", "begin with"),
         ("postgresql:u:hidden@db/tl", "begin with"),
-        ("postgresql://u:hidden@db/tl?pgbouncer=true", "leave it out"),
-        ("postgresql://u:hidden@db/tl?schema=public", "search_path"),
+        ("postgresql://u:hidden@db/tl?pool_timeout=1", "leave it out"),
+        ("postgresql://u:hidden@db/tl?currentSchema=x", "write schema=NAME"),
         ("postgresql://u:hidden@db/tl?ssl=true", "sslmode=require"),
         ("postgresql://u:hid@den@db/tl", "write @ as %40"),
         ("postgresql://u:hid/den@db/tl", "/ as %2F"),

@@ -24,12 +24,12 @@ LIKE_A_HOST = "write it like https://trunkline.example.com"
 IN_A_PASSWORD = "in a password, write @ as %40, / as %2F, : as %3A, # as %23 and ? as %3F"  # noqa: S105
 # Options of other programs' addresses, and what they are here.
 OTHER_OPTIONS = {
-    "schema": "leave it out, or name a search path: options=-csearch_path%3DNAME",
-    "currentSchema": "leave it out, or name a search path: options=-csearch_path%3DNAME",
+    "currentSchema": "write schema=NAME",
     "ssl": "write sslmode=require",
     "sslaccept": "write sslmode=require",
     "connection_limit": "leave it out: the pool is of a fixed size",
 }
+OF_OTHERS = {"pgbouncer", "schema"}  # and taken here too; see db/addresses.py
 STANDARD_PREFIX = "whsec_"  # Standard Webhooks, and Svix, write it before a secret in base64
 A_FILE = "an SQLite database is a file: write sqlite:///trunkline.sqlite"
 
@@ -184,7 +184,7 @@ def _postgresql(rest: str) -> str:
     if not fits or not rest.isprintable() or " " in rest:
         raise ValueError(f"cannot be read; {IN_A_PASSWORD}; several hosts are written ?host=one:5432&host=two:5432")
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
-        if name not in _options_of_libpq():
+        if name not in OF_OTHERS and name not in _options_of_libpq():
             instead = OTHER_OPTIONS.get(name, "leave it out")
             raise ValueError(f"has the option {name!r}, which PostgreSQL does not know; {instead}")
     return rest

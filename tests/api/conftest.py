@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from tests.support.app_server import AppServer, app_settings
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
-from trunkline.db.session import driver_url
+from trunkline.db.addresses import driver_url
 from trunkline.sandbox import twilio, vapi
 from trunkline.workflows.services import Services
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from tests.api.conftest import Api, until
+from tests.support.postgres import PostgresServer
 from trunkline import __version__
-from trunkline.db.session import driver_url
+from trunkline.db.addresses import driver_url
 
 
 def test_a_living_process_says_its_version(api: Api) -> None:
@@ -29,6 +31,30 @@ def test_the_server_is_ready_while_the_schema_is_its_own(api: Api) -> None:
             connection.execute(sa.text("UPDATE alembic_version SET version_num = :own"), {"own": own})
         engine.dispose()
     assert api.anonymous.get("/readyz").status_code == 200
+
+
+def test_while_the_database_takes_no_writes_nothing_is_an_error_of_ours_and_it_heals_by_itself(
+    api: Api, request: pytest.FixtureRequest
+) -> None:
+    url = api.services.settings.database_url
+    if url.startswith("sqlite"):
+        pytest.skip("PostgreSQL fails over")
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    with postgres.read_only(url):
+        for name in ("one", "two"):
+            refused = api.post("/api/restaurants", {"name": name, "assign_phone": False})
+            assert (refused.status_code, refused.json()["code"]) == (503, "not_ready")
+            ready = api.anonymous.get("/readyz")
+            assert (ready.status_code, ready.json()["detail"]) == (503, "the database takes no writes now")
+        assert api.client.get("/api/restaurants").status_code == 200
+
+    def heals() -> bool:
+        """Every session of the pool is used."""
+        bodies = [{"name": f"No. {n}", "assign_phone": False} for n in range(12)]
+        return {api.post("/api/restaurants", body).status_code for body in bodies} == {201}
+
+    until(heals)
+    assert [api.anonymous.get("/readyz").status_code for _ in range(12)] == [200] * 12
 
 
 def test_metrics_count_what_was_done(api: Api) -> None:

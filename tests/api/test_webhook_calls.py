@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from tests.api.conftest import Api, Json, until
 from tests.api.vapi import PATH, UNMAPPED, calls, counted, post, to
 from tests.support.vapi_messages import SHAPES, TOKEN
-from trunkline.db.session import driver_url
+from trunkline.db.addresses import driver_url
 
 STATUSES = ("status-update in-progress", "status-update forwarding", "status-update ended")
 

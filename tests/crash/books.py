@@ -11,8 +11,8 @@ import httpx2
 import sqlalchemy as sa
 
 from tests.support.sandbox_server import SandboxServer
+from trunkline.db.addresses import driver_url
 from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseIntent, Release
-from trunkline.db.session import driver_url
 from trunkline.sandbox import vapi
 
 CARRIERS = ("twilio", "telnyx", "vonage", "vapi")

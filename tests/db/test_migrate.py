@@ -22,6 +22,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.support.postgres import PostgresServer
+from trunkline.db.addresses import driver_url
 from trunkline.db.migrate import (
     UPGRADE_LOCK,
     alembic_config,
@@ -32,7 +33,6 @@ from trunkline.db.migrate import (
     upgrade,
 )
 from trunkline.db.models import Base
-from trunkline.db.session import driver_url
 from trunkline.errors import SettingsError
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]

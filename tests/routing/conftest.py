@@ -110,7 +110,7 @@ def town(database: Database, database_url: str) -> Town:
 @pytest.fixture
 async def guide(database: Database, database_url: str) -> Guide:
     directory = Directory()
-    follower = Follower(database, database_url, directory)
+    follower = Follower(database, directory)
     await follower.load()
     return Guide(directory, follower)
 

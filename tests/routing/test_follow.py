@@ -150,7 +150,7 @@ async def test_everything_is_loaded_in_slices(town: Town, guide: Guide, monkeypa
         await town.map("+14155550102", await town.restaurant(f"Guest {n}"), active=False)
     await town.out_of_service("+14155550106")
     fresh = Directory()
-    await Follower(town.database, town.url, fresh).load()
+    await Follower(town.database, fresh).load()
     assert len(fresh) == 7
     found = [Guide(fresh, guide.follower).find(number=f"+1415555010{n}") for n in range(7)]
     assert found == [*(f"No. {n}" for n in range(6)), ("former", "No. 6")]

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.routing.conftest import Door, OpenDoor
+from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
 from tests.support.vapi_messages import CALL, NUMBER, VOICE_ID, shape
 from trunkline.db.models import Call
@@ -101,6 +102,40 @@ async def test_a_report_is_refused_while_the_database_is_away_and_kept_for_when_
     assert (await door.ask(REPORT)) == {}
 
 
+@only_postgresql
+async def test_a_report_is_kept_while_the_database_takes_no_writes(
+    door: Door, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(router, "STORED_WITHIN", 0.2)
+    await door.town.served(NUMBER, "Roma", VOICE_ID)
+    with postgres.read_only(door.town.url):
+        answer = await door.knock(REPORT)
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert (await door.knock(shape("status-update ended", call={"id": "another"}))).status_code == 200
+
+    async def kept() -> bool:
+        return set(await door.calls()) == {CALL, "another"}
+
+    await until(kept)
+    assert (await door.calls())[CALL].reported
+
+
+@only_postgresql
+async def test_while_the_database_hangs_no_call_waits_for_it_longer_than_two_seconds(
+    door: Door, postgres: PostgresServer
+) -> None:
+    await door.town.served(NUMBER, "Roma", VOICE_ID)
+    with postgres.hanging():
+        started = time.monotonic()
+        assert (await door.ask(ASKED))["assistantOverrides"]["variableValues"]["restaurant_name"] == "Roma"
+        assert time.monotonic() - started < 0.5
+        for asked in (elsewhere(ASKED), elsewhere(shape("tool-calls flat"))):
+            started = time.monotonic()
+            answers = await asyncio.gather(*(door.ask(asked) for _ in range(12)))
+            assert time.monotonic() - started < 2
+            assert all(answer == NOBODY or "error" in answer["results"][0] for answer in answers)
+
+
 @only_sqlite
 async def test_while_another_program_has_the_file_calls_are_answered_and_reports_wait(door: Door) -> None:
     await door.town.served(NUMBER, "Roma", VOICE_ID)
@@ -126,7 +161,7 @@ def report(call_id: str) -> Any:
 
 async def test_one_report_that_no_column_takes_does_not_keep_others_out(database: Database, database_url: str) -> None:
     directory = Directory()
-    log = CallLog(database, Resolver(directory, Follower(database, database_url, directory)), timedelta(hours=1))
+    log = CallLog(database, Resolver(directory, Follower(database, directory)), timedelta(hours=1))
     bad = report("bad")
     object.__setattr__(bad, "cost", "dear")
     waiting = [log.add(one) for one in (report("first"), bad, report("second"))]

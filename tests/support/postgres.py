@@ -11,6 +11,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,32 @@ class PostgresServer:
         """Remove a database, and end whatever is connected to it."""
         name = url.partition("?")[0].rpartition("/")[2]
         self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Neither answers nor refuses anybody, until the block ends."""
+        main = int((self._directory / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(main, signal.SIGSTOP)  # first, so that it starts no more
+        children = [int(pid) for pid in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+        try:
+            for child in children:
+                os.kill(child, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in (*children, main):
+                os.kill(pid, signal.SIGCONT)
+
+    @contextmanager
+    def read_only(self, url: str) -> Iterator[None]:
+        """The sessions that are opened until the block ends take no writes, as at a standby, nor afterwards; those that
+        were open before are cut off."""
+        name = url.partition("?")[0].rpartition("/")[2]
+        self._run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        try:
+            yield
+        finally:
+            self._run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
 
     def _url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self._directory}"

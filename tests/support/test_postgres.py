@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tests.support.postgres import PostgresServer
+from trunkline.db.addresses import driver_url
 from trunkline.db.migrate import pending
-from trunkline.db.session import driver_url
 from trunkline.settings import load_settings
 
 STARTED_AND_KEPT = """

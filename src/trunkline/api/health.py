@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -13,7 +11,7 @@ from trunkline.api import examples
 from trunkline.api.dependencies import ServicesDep, operator
 from trunkline.api.problems import documented
 from trunkline.api.schemas import Health, Ready
-from trunkline.db.readiness import is_current
+from trunkline.db.readiness import refuse_unready
 from trunkline.errors import NotReady
 
 router = APIRouter(tags=["health"])
@@ -35,7 +33,7 @@ async def health() -> Health:
     "/readyz",
     operation_id="readiness",
     summary="Whether the server can work",
-    description="The database answers, and has this version's schema. Carriers and Vapi are not asked.",
+    description="The database answers, takes writes, and has this version's schema. Carriers and Vapi are not asked.",
     responses={
         200: examples.answered("It can work.", ready=("Ready", {"status": "ready"})),
         **documented(examples.NOT_READY),
@@ -43,12 +41,9 @@ async def health() -> Health:
 )
 async def readiness(services: ServicesDep) -> Ready:
     try:
-        async with asyncio.timeout(DATABASE_SECONDS), services.database.read() as session:
-            current = await is_current(session)
+        await services.database.look(refuse_unready, DATABASE_SECONDS)
     except TimeoutError:
         raise NotReady("the database does not answer in time", hint="try again in a moment") from None
-    if not current:
-        raise NotReady("the database has another version's schema", hint="run: trunkline db upgrade")
     return Ready(status="ready")
 
 

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from trunkline.db.addresses import driver_url
 from trunkline.db.lock import database_file
-from trunkline.db.session import begin_sqlite, driver_url, prepare_sqlite
+from trunkline.db.session import begin_sqlite, listen_to_postgresql, prepare_sqlite
 from trunkline.errors import SettingsError
 
 UPGRADE_LOCK = 0x7472756E6B  # "trunk": PostgreSQL's advisory lock of whoever changes the schema
@@ -62,6 +63,10 @@ def transaction(url: str) -> Iterator[Connection]:
             yield connection
             _check_references(connection)
         else:
+            if connection.scalar(text("SELECT current_schema()")) is None:
+                raise SettingsError(
+                    "the schema that DATABASE_URL names is not there", hint="create it, or leave ?schema= out"
+                )
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
             yield connection
         connection.commit()
@@ -115,6 +120,8 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "connect", prepare_sqlite)
         event.listen(engine, "connect", _suspend_references)
         event.listen(engine, "begin", begin_sqlite)
+    else:
+        listen_to_postgresql(engine)
     return engine
 
 

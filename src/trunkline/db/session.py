@@ -7,36 +7,38 @@ import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 import structlog
-from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from trunkline.db import changes
+from trunkline.db.addresses import driver_url as driver_url
 
 log = structlog.get_logger()
+T = TypeVar("T")
 BUSY_SECONDS = 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 LOCKED_BY_ANOTHER = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY}
 FROZEN_SECONDS = 5  # no transaction waits for anything but the database
+MOST_GIVEN_UP = 5  # of the pool's connections
+READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction
 
 
-def driver_url(url: str, asynchronous: bool = True) -> str:
-    """The SQLAlchemy URL with our drivers: psycopg serves both ways, SQLite needs aiosqlite for the asynchronous."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        driver = "sqlite+aiosqlite" if asynchronous else "sqlite"
-    else:
-        driver = "postgresql+psycopg"
-    return parsed.set(drivername=driver).render_as_string(hide_password=False)
+class ReadOnly(OperationalError):
+    """The session is at a server that takes no writes: a standby, or one that was told so. Its pool is made anew."""
 
 
 class Database:
     """The open database. `read()` gives a session for looking (each statement is consistent in itself), `write()` one
     that commits at the end of the block or rolls back on an error. No outside call is made inside either.
+
+    Behind a pooler (PgBouncer), known once a session was used, a session may be at another server process in every
+    transaction: nothing is prepared, set or listened for beyond one.
 
     `listeners` are awaited after each commit with the numbers that it changed, so that who keeps them in memory is up
     to date when `write()` is left; `sender` names this process in what the others are notified of."""
@@ -50,13 +52,18 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url), pool_size=pool_size, max_overflow=0, pool_timeout=60, **options
         )
-        event.listen(self.engine.sync_engine, "connect", set_pragmas if self.embedded else prepare_postgresql)
+        self.behind_pooler = False
         if self.embedded:
+            event.listen(self.engine.sync_engine, "connect", set_pragmas)
             event.listen(self.engine.sync_engine, "begin", begin_sqlite)
+        else:
+            listen_to_postgresql(self.engine.sync_engine)
+            event.listen(self.engine.sync_engine, "connect", self._note_pooler)
         self._sessions = async_sessionmaker(
             self.engine, expire_on_commit=False, sync_session_class=changes.NotingSession
         )
         self._one_writer = asyncio.Lock()
+        self._given_up: set[asyncio.Task[Any]] = set()
         self.listeners: list[Callable[[set[str]], Awaitable[None]]] = []
         self.sender = secrets.token_hex(8)
 
@@ -64,6 +71,32 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncSession]:
         async with self._sessions() as session:
             yield session
+
+    async def look(self, read: Callable[[AsyncSession], Awaitable[T]], seconds: float) -> T:
+        """Read for somebody who cannot wait: TimeoutError after so long, also where the database hangs and lets go of
+        nothing. What was given up ends by itself; while several have not ended, the next one is not even begun."""
+        if len(self._given_up) >= MOST_GIVEN_UP:
+            raise TimeoutError
+        task = asyncio.create_task(self._look(read))
+        try:
+            await asyncio.wait([task], timeout=seconds)
+        finally:
+            if not task.done():
+                task.cancel()
+                self._given_up.add(task)
+                task.add_done_callback(self._ended)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+
+    async def _look(self, read: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        async with self.read() as session:
+            return await read(session)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._given_up.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.info("a look that was given up has ended", error=type(error).__name__)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
@@ -83,6 +116,14 @@ class Database:
             await session.connection(execution_options={"begin_immediate": True})
             yield session
             await session.commit()
+
+    def _note_pooler(self, _: Any, record: Any) -> None:
+        self.behind_pooler = "pooled" in record.info
+
+    def connection_parameters(self) -> dict[str, Any]:
+        """What `psycopg.connect` takes for a connection beside the pool."""
+        _, parameters = self.engine.dialect.create_connect_args(self.engine.url)
+        return dict(parameters)
 
     async def _tell(self, changed: set[str]) -> None:
         """What was committed stays so, whatever a listener makes of it."""
@@ -155,13 +196,44 @@ def set_pragmas(connection: Any, _: Any) -> None:
     cursor.close()
 
 
-def prepare_postgresql(connection: Any, _: Any) -> None:
+def listen_to_postgresql(engine: Engine) -> None:
+    """What every engine on PostgreSQL of ours does with its connections, transactions and errors."""
+    event.listen(engine, "connect", prepare_postgresql)
+    event.listen(engine, "begin", begin_postgresql)
+    event.listen(engine, "handle_error", discard_read_only)
+
+
+def prepare_postgresql(connection: Any, record: Any) -> None:
     """A process that is frozen within a transaction keeps what it locked from those who take its work over, until the
     server ends it."""
+    driver = record.driver_connection
     cursor = connection.cursor()
-    cursor.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
+    cursor.execute("SELECT pg_backend_pid()")
+    (at_work,) = cursor.fetchone()
+    if at_work != driver.info.backend_pid:  # who let us in is not who works for us
+        record.info["pooled"] = True
+        driver.prepare_threshold = None
+    else:
+        cursor.execute(end_frozen(""))
     cursor.close()
     connection.commit()
+
+
+def end_frozen(scope: str) -> str:
+    return f"SET {scope} idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'"
+
+
+def begin_postgresql(connection: Connection) -> None:
+    if "pooled" in connection.info:
+        connection.exec_driver_sql(end_frozen("LOCAL"))
+
+
+def discard_read_only(context: ExceptionContext) -> None:
+    """After a failover a session may be at the old primary, or one that was opened in between at a standby: with it go
+    all that were opened before."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
+        raise ReadOnly(context.statement, None, context.original_exception) from None
 
 
 def begin_sqlite(connection: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import Any
 
 import psycopg
 import structlog
@@ -19,18 +18,13 @@ from trunkline.routing.directory import Answer, Directory, answer_of
 log = structlog.get_logger()
 SLICE = 500
 CHECK_SECONDS = 10.0
+CHECK_SECONDS_UNTOLD = 1.0  # behind a pooler, through which PostgreSQL can tell nobody of a change
 LATE_IDS = 1000  # as many changes may be committed after one that got its id later
 RELOAD_AFTER = changes.KEPT.total_seconds() / 2
 PRUNE_SECONDS = 3600.0
 RECONNECT_SECONDS = 1.0
 LOOK_UP_SECONDS = 1.0
 AWAY = (SQLAlchemyError, psycopg.Error, OSError, TimeoutError)
-KEEPALIVE: dict[str, Any] = {
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "connect_timeout": 5,
-}
 
 
 class Follower:
@@ -41,9 +35,8 @@ class Follower:
     CHECK_SECONDS. Meanwhile, and while the database is away, the old answers stand.
     """
 
-    def __init__(self, database: Database, database_url: str, directory: Directory) -> None:
+    def __init__(self, database: Database, directory: Directory) -> None:
         self._database = database
-        self._url = database_url
         self._directory = directory
         self._one_at_a_time = asyncio.Lock()  # what was read later is also taken over later
         self._pending: set[str] = set()
@@ -100,7 +93,7 @@ class Follower:
         """For ever: check, and throw away what the feed need not keep."""
         pruned_at, away = time.monotonic(), False
         while True:
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS_UNTOLD if self._database.behind_pooler else CHECK_SECONDS)
             try:
                 await self.check()
                 if time.monotonic() - pruned_at > PRUNE_SECONDS:
@@ -119,7 +112,8 @@ class Follower:
         """For ever, on PostgreSQL: follow the changes of other processes as they are told."""
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **KEEPALIVE)
+                parameters = self._database.connection_parameters()
+                connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
                 async with connection:
                     await connection.execute(f"LISTEN {changes.CHANNEL}")
                     await self.check()  # what was told while nobody listened
@@ -135,8 +129,7 @@ class Follower:
         """Ask the database about a call that memory does not know. TimeoutError or the driver's error if it is away."""
         known_ids = [voice_id for voice_id in voice_ids if voice_id is not None]
         try:
-            async with asyncio.timeout(LOOK_UP_SECONDS), self._database.read() as session:
-                route = await routes.one(session, known_ids, number)
+            route = await self._database.look(lambda session: routes.one(session, known_ids, number), LOOK_UP_SECONDS)
         except AWAY:
             DIRECTORY_MISSES.labels("database_away").inc()
             raise

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import structlog
+
 from trunkline.routing.assistant import KnownAssistant
 from trunkline.routing.call_log import CallLog
 from trunkline.routing.complete_calls import Completion
@@ -20,6 +22,7 @@ from trunkline.routing.tools_server import ToolsServer
 from trunkline.settings import Routing
 from trunkline.workflows.services import Services
 
+log = structlog.get_logger()
 DRAIN_SECONDS = 5.0
 
 
@@ -28,7 +31,7 @@ async def running_router(services: Services) -> AsyncIterator[Router]:
     """Every mapping is in memory before the first call is answered."""
     settings, database = services.settings, services.database
     directory = Directory()
-    follower = Follower(database, settings.database_url, directory)
+    follower = Follower(database, directory)
     await follower.load()
     assistant = KnownAssistant(services.voice, settings)
     overdue = timedelta(minutes=settings.call_completion_minutes)
@@ -37,7 +40,9 @@ async def running_router(services: Services) -> AsyncIterator[Router]:
     completion = Completion(database, services.voice, call_log, overdue)
     tools_server = ToolsServer(settings)
     work: list[Coroutine[Any, Any, None]] = [follower.run(), assistant.keep(), call_log.run(), completion.run()]
-    if not database.embedded:
+    if database.behind_pooler:
+        log.info("DATABASE_URL leads through a pooler: what other processes change is read each second")
+    elif not database.embedded:
         work.append(follower.listen())
     tasks = [asyncio.create_task(each) for each in work]
     gc.collect()
