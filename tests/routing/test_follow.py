@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.orm import load_only
 
 from tests.routing.conftest import Found, Guide, Town
 from tests.support.postgres import PostgresServer
@@ -98,6 +99,14 @@ async def test_a_new_name_and_a_new_id_are_known(town: Town, guide: Guide) -> No
     assert guide.find(number=NUMBER) == "Nuova Roma"
     await town.change(NUMBER, voice_id=VOICE_ID)
     assert guide.find(voice_id=VOICE_ID) == "Nuova Roma"
+
+
+async def test_a_new_name_is_known_also_where_the_old_one_was_not_read(town: Town, guide: Guide) -> None:
+    restaurant_id = await town.served(NUMBER, "Roma")
+    async with town.database.write() as session:
+        row = await session.get_one(Restaurant, restaurant_id, options=[load_only(Restaurant.id)])
+        row.name = "Nuova Roma"
+    assert guide.find(number=NUMBER) == "Nuova Roma"
 
 
 async def test_a_write_that_is_rolled_back_changes_nothing(town: Town, guide: Guide) -> None:

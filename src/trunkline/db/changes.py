@@ -36,7 +36,7 @@ def note_rows(session: Session, context: Any, instances: Any) -> None:
             note(session, [row.number])
         elif isinstance(row, Caller):
             session.info.setdefault("restaurants", set()).add(row.restaurant_id)
-        elif isinstance(row, Restaurant) and inspect(row).attrs.name.history.deleted:
+        elif isinstance(row, Restaurant) and row not in session.new and inspect(row).attrs.name.history.has_changes():
             session.info.setdefault("restaurants", set()).add(row.id)
 
 
