@@ -77,7 +77,7 @@ def prepare(sandbox: SandboxServer, scenario: str) -> None:
         if scenario == "existing":
             import_number(sandbox, spare)
     if scenario == "new_credential":
-        sandbox.control.put("/switches", json={"vapi_credential_delete_in_use": True}).raise_for_status()
+        sandbox.control.put("/switches", json={"vapi_credential_delete_in_use": "allow"}).raise_for_status()
         with vapi_client(sandbox) as client:
             for credential in client.get("/credential").json():
                 client.delete(f"/credential/{credential['id']}").raise_for_status()
