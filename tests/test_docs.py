@@ -19,9 +19,9 @@ from typer.core import TyperGroup
 from trunkline import metrics
 from trunkline.api.app import create_app
 from trunkline.cli.app import app as cli
-from trunkline.db.debts import DebtKind
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import RELEASE_STEPS, STEPS, Reason, Source, Status
+from trunkline.domain.states import DebtKind
 from trunkline.errors import TrunklineError
 from trunkline.sandbox.app import Vendor
 from trunkline.sandbox.control import control_routes

@@ -16,7 +16,7 @@ from trunkline.logs import REDACTOR
 from trunkline.providers.account import Accounts
 from trunkline.settings import Routing, Settings
 from trunkline.voice.vapi import VapiPlatform
-from trunkline.workflows import assign_number, release_number, repoint_numbers, run_batch
+from trunkline.workflows import kinds
 from trunkline.workflows.engine import Engine
 from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import settle_debts
@@ -87,7 +87,7 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
         async with idle_services(settings) as services:
             async with services.database.write() as session:
                 services.installation = await installation.name(session)
-            register_work(services)
+            kinds.register(services)
             await services.engine.launch()
             worker = asyncio.create_task(settle_debts(services))
             try:
@@ -95,12 +95,3 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
             finally:
                 worker.cancel()
                 await services.engine.close(settings.shutdown_seconds)
-
-
-def register_work(services: Services) -> None:
-    """What the engine is to resume, by kind."""
-    batch = run_batch.RunBatch(services)
-    services.engine.register(assign_number.KIND, batch.assign)
-    services.engine.register(run_batch.KIND, batch)
-    services.engine.register(release_number.KIND, release_number.ReleaseNumber(services))
-    services.engine.register(repoint_numbers.KIND, repoint_numbers.RepointNumbers(services))

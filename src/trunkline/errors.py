@@ -118,6 +118,12 @@ class Cancelled(TrunklineError):
     code = "cancelled"
 
 
+class BudgetExceeded(Conflict):
+    """The purchase is beyond what was said yes to; `hint` says who can raise it."""
+
+    code = "budget_exceeded"
+
+
 class Superseded(TrunklineError):
     """Another process has taken this run over; this one must stop without another write."""
 
@@ -262,3 +268,18 @@ class HeldElsewhere(ActionRequired):
 class Intercepted(ActionRequired):
     """Something else answered in the provider's place: a proxy, a firewall, a portal, or a host with a certificate
     that is not trusted. It says nothing of what the provider holds, knows or allows."""
+
+
+def by_code(code: str, detail: str, hint: str | None, provider: str) -> TrunklineError:
+    """The error that was stored by its code, raised in another place than it came up."""
+    kinds: list[type[TrunklineError]] = [TrunklineError]
+    while kinds:
+        kind = kinds.pop(0)
+        if kind.code == code:
+            return (
+                kind(detail, hint=hint, provider=provider)
+                if issubclass(kind, ProviderError)
+                else kind(detail, hint=hint)
+            )
+        kinds += kind.__subclasses__()
+    return TrunklineError(detail, hint=hint)

@@ -189,7 +189,7 @@ def test_ctrl_c_stops_the_watching_and_not_the_batch(operator: Operator, trunkli
 
 
 def test_nothing_to_do_is_done_and_a_filter_that_matches_none_is_wrong(operator: Operator) -> None:
-    operator.run("batch", "start", "--yes", code=0)
+    operator.run("batch", "start", "--ignore-wishes", "--yes", code=0)
     assert operator.run("batch", "start", "--yes") == "nothing to do: every restaurant has a number\n"
     assert "no restaurant matches" in operator.refused("batch", "start", "--search", "nobody has it", code=2)
 

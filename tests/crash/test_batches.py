@@ -24,6 +24,13 @@ def begun(site: Site, server: ServerProcess) -> str:
     return str(batch_id)
 
 
+def two(site: Site, **changes: str) -> tuple[ServerProcess, ServerProcess]:
+    """Two processes, the other one at work already; `changes` are the first one's."""
+    first, other = site.start(**changes), site.start()
+    assert other.get("/healthz")
+    return first, other
+
+
 def batch(server: ServerProcess, batch_id: str) -> dict[str, Any]:
     return dict(server.get(f"/api/batches/{batch_id}"))
 
@@ -78,8 +85,7 @@ def test_sigterm_ends_what_has_begun_and_begins_no_more(site: Site) -> None:
 
 
 def test_another_process_takes_a_batch_over(postgres_site: Site) -> None:
-    doomed, survivor = postgres_site.start(), postgres_site.start()
-    assert survivor.get("/healthz")
+    doomed, survivor = two(postgres_site)
     batch_id = begun(postgres_site, doomed)
     doomed.kill()
     assert wait_for(survivor, batch_id)["counts"]["assigned"] == SIZE
@@ -87,8 +93,7 @@ def test_another_process_takes_a_batch_over(postgres_site: Site) -> None:
 
 
 def test_a_frozen_batch_that_wakes_leaves_the_rest_to_its_heir(postgres_site: Site) -> None:
-    frozen, heir = postgres_site.start(), postgres_site.start()
-    assert heir.get("/healthz")
+    frozen, heir = two(postgres_site)
     batch_id = begun(postgres_site, frozen)
     frozen.freeze()
     assert wait_for(heir, batch_id)["counts"]["assigned"] == SIZE
@@ -100,8 +105,7 @@ def test_a_frozen_batch_that_wakes_leaves_the_rest_to_its_heir(postgres_site: Si
 
 def test_nobody_else_works_on_the_items_of_a_running_batch(postgres_site: Site) -> None:
     """The other process looks for runs that nobody works on every ten seconds."""
-    worker, other = postgres_site.start(PROVIDER_TIMEOUT_SECONDS="20"), postgres_site.start()
-    assert other.get("/healthz")
+    worker, _ = two(postgres_site, PROVIDER_TIMEOUT_SECONDS="20")
     slow = {"provider": "twilio", "operation": "incoming_numbers.create", "kind": "latency", "seconds": 11}
     postgres_site.sandbox.control.post("/faults", json=slow).raise_for_status()
     worker.client.post("/api/restaurants", json={"name": "Roma", "assign_phone": False}).raise_for_status()

@@ -72,8 +72,7 @@ class Town:
         """As when its restaurant is deleted: the number cools down."""
         async with self.database.write() as session:
             (mapping,) = await mappings.of_number(session, number)
-            await mappings.end(session, mapping, "restaurant_deleted")
-            numbers.cool_down(await numbers.get(session, number), mapping.restaurant_id, hours)
+            await mappings.end(session, mapping, "restaurant_deleted", hours, detach=False)
 
     async def change(self, number: str, **values: object) -> None:
         async with self.database.write() as session:

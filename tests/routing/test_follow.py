@@ -117,7 +117,7 @@ async def test_a_write_that_is_rolled_back_changes_nothing(town: Town, guide: Gu
     async def fail() -> None:
         async with town.database.write() as session:
             (mapping,) = await mappings.of_number(session, NUMBER)
-            await mappings.end(session, mapping, "replaced")
+            await mappings.end(session, mapping, "replaced", 0)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -11,12 +11,14 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from tests.support.sandbox_server import SandboxServer
-from trunkline.db import assignments
+from trunkline.db import runs
 from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseIntent
+from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.choosing import Criteria
+from trunkline.domain.wishes import Wish
 from trunkline.sandbox.server import environment
 from trunkline.settings import Settings, load_settings
-from trunkline.workflows.manage_restaurant import NumberWish, create_restaurant, request_number
+from trunkline.workflows.manage_restaurant import create_restaurant, request_number
 from trunkline.workflows.services import Services
 
 SECRET = SecretStr("a-secret-of-the-tests")
@@ -48,20 +50,20 @@ class Desk:
 
     async def create(self, name: str = "Roma", *, force_twilio: bool = False, **criteria: Any) -> str:
         """Create a restaurant that wants a number; its assignment's id."""
-        wish = NumberWish(force_twilio=force_twilio, criteria=Criteria.checked(**criteria))
+        wish = Wish.asked(Criteria.checked(**criteria), force_twilio)
         created = await create_restaurant(self.services, name, wish, SECRET)
         assert created.assignment_id is not None
         return created.assignment_id
 
     async def again(self, restaurant_id: str, **criteria: Any) -> Assignment:
-        run = await request_number(self.services, restaurant_id, NumberWish(criteria=Criteria.checked(**criteria)))
+        run = await request_number(self.services, restaurant_id, Wish(Criteria.checked(**criteria)))
         return await self.end_of(run)
 
     async def end_of(self, assignment_id: str) -> Assignment:
         """The assignment after its end."""
         await self.services.engine.wait(assignment_id, 20)
         async with self.services.database.read() as session:
-            assignment = await assignments.get(session, assignment_id)
+            assignment = await ASSIGNMENTS.get(session, assignment_id)
         assert assignment.status != "running"
         return assignment
 
@@ -71,11 +73,11 @@ class Desk:
     async def path(self, assignment: Assignment) -> list[str]:
         """The names of its steps, in order."""
         async with self.services.database.read() as session:
-            return [s.name for s in (await assignments.steps(session, [assignment.id]))[assignment.id]]
+            return [s.name for s in (await runs.steps(session, [assignment.id]))[assignment.id]]
 
     async def details(self, assignment: Assignment) -> dict[str, str | None]:
         async with self.services.database.read() as session:
-            steps = (await assignments.steps(session, [assignment.id]))[assignment.id]
+            steps = (await runs.steps(session, [assignment.id]))[assignment.id]
         return {s.name: s.detail for s in steps}
 
     async def rows(self, table: type[Any], *where: Any) -> list[Any]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support.desk import Desk, Opener
-from trunkline.db import assignments
+from trunkline.db import runs
 from trunkline.sandbox import twilio
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +17,7 @@ ALL = ["twilio", "telnyx", "vonage", "vapi"]
 
 async def steps(desk: Desk, assignment_id: str) -> list[tuple[str, str | None, str]]:
     async with desk.services.database.read() as session:
-        rows = (await assignments.steps(session, [assignment_id]))[assignment_id]
+        rows = (await runs.steps(session, [assignment_id]))[assignment_id]
     return [(row.name, row.carrier, row.status) for row in rows]
 
 

@@ -10,11 +10,14 @@ from sqlalchemy import update
 
 from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import vapi_client
-from trunkline.db import assignments, debts, releases
+from trunkline.db import debts
 from trunkline.db.models import Debt, Mapping, Number, utcnow
+from trunkline.db.runs import ASSIGNMENTS, RELEASES
+from trunkline.domain.states import DebtKind
+from trunkline.domain.wishes import Wish
 from trunkline.errors import AlreadyAssigned, AssignmentRunning, Conflict, NotFound, NumberInService
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
-from trunkline.workflows.manage_restaurant import NumberWish, delete_restaurant, request_number
+from trunkline.workflows.manage_restaurant import delete_restaurant, request_number
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.settle_debts import tidy, work_off
 
@@ -34,7 +37,7 @@ async def release(desk: Desk, number: str | None, *, give_back: bool, force: boo
     run = await request_release(desk.services, number or "", give_back=give_back, force=force)
     await desk.services.engine.wait(run, 20)
     async with desk.services.database.read() as session:
-        return (await releases.get(session, run)).status
+        return (await RELEASES.get(session, run)).status
 
 
 async def test_a_deleted_restaurant_s_number_is_detached_and_cools_down(open_desk: Opener) -> None:
@@ -79,11 +82,11 @@ async def test_a_restaurant_is_not_deleted_while_its_assignment_runs(desk: Desk)
     hold = desk.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="latency", seconds=0.8)
     run = await desk.create()
     async with desk.services.database.read() as session:
-        restaurant = (await assignments.get(session, run)).restaurant_id
+        restaurant = (await ASSIGNMENTS.get(session, run)).restaurant_id
     with pytest.raises(AssignmentRunning):
         await delete_restaurant(desk.services, restaurant)
     with pytest.raises(AssignmentRunning):
-        await request_number(desk.services, restaurant, NumberWish())
+        await request_number(desk.services, restaurant, Wish())
     desk.sandbox.control.delete(f"/faults/{hold}")
     assert (await desk.end_of(run)).status == "assigned"
 
@@ -91,9 +94,9 @@ async def test_a_restaurant_is_not_deleted_while_its_assignment_runs(desk: Desk)
 async def test_a_restaurant_with_its_own_number_gets_no_second_one(desk: Desk) -> None:
     assignment = await desk.assign()
     with pytest.raises(AlreadyAssigned):
-        await request_number(desk.services, assignment.restaurant_id, NumberWish())
+        await request_number(desk.services, assignment.restaurant_id, Wish())
     with pytest.raises(NotFound):
-        await request_number(desk.services, "rst_unknown", NumberWish())
+        await request_number(desk.services, "rst_unknown", Wish())
 
 
 async def test_a_released_number_is_given_back(desk: Desk) -> None:
@@ -171,7 +174,7 @@ async def test_what_was_paid_for_is_idle_when_its_restaurant_is_gone(desk: Desk)
 
 async def test_a_debt_older_than_an_hour_raises_the_alarm(desk: Desk) -> None:
     async with desk.services.database.write() as session:
-        await debts.owe(session, debts.DebtKind.RELEASE_OWED, "+14155550100", wait=3600)
+        await debts.owe(session, DebtKind.RELEASE_OWED, "+14155550100", provider="twilio", wait=3600)
     await tidy(desk.services)
     assert OVERDUE_DEBTS._value.get() == 0
     assert DEBTS.labels("release_owed")._value.get() == 1

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from tests.support.desk import Desk
-from trunkline.workflows import assign_number
-from trunkline.workflows.settle_debts import start_stray_runs
+from trunkline.workflows.assign_number import AssignNumber
+from trunkline.workflows.kinds import start_stray_runs
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +18,7 @@ SLOW = {"provider": "vapi", "operation": "phone_numbers.list_v2", "kind": "laten
 async def test_whoever_starts_a_run_again_does_not_end_the_wait_for_it(desk: Desk) -> None:
     desk.sandbox.fault(**SLOW)
     run = await desk.create()
-    again = desk.services.engine.start(assign_number.KIND, run)
+    again = desk.services.engine.start(AssignNumber.kind, run)
     await asyncio.gather(again, start_stray_runs(desk.services))
     assignment = await desk.end_of(run)
     assert (assignment.status, assignment.epoch) == ("assigned", 1)

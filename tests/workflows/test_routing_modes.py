@@ -13,8 +13,8 @@ from tests.support.desk import SECRET, Desk, Opener
 from tests.support.sandbox_server import SandboxServer
 from tests.support.webhook import Webhook
 from tests.workflows.test_assign_number import import_number, own, shared_assistant, vapi_client
-from trunkline.db import repoints
 from trunkline.db.models import Repoint, Restaurant
+from trunkline.db.runs import REPOINTS
 from trunkline.errors import Conflict, SettingsError
 from trunkline.workflows.manage_restaurant import delete_restaurant
 from trunkline.workflows.release_number import request_release
@@ -86,7 +86,7 @@ async def test_the_webhooks_credential_is_made_once_for_many_numbers(open_desk: 
         assert kinds.count("custom-credential") == 1
 
 
-async def test_an_idle_number_is_pointed_at_our_server_with_two_requests(open_desk: Opener, webhook: Webhook) -> None:
+async def test_an_idle_number_is_pointed_at_our_server_with_three_requests(open_desk: Opener, webhook: Webhook) -> None:
     async with at_server(open_desk, webhook) as desk:
         await desk.assign("warm up")
         own(desk.sandbox, "+14155550199")
@@ -94,7 +94,8 @@ async def test_an_idle_number_is_pointed_at_our_server_with_two_requests(open_de
         before = desk.seen()
         assignment = await desk.assign("second")
         assert (assignment.source, assignment.number) == ("existing", "+14155550199")
-        assert desk.operations(before) == ["vapi phone_numbers.list_v2", "vapi phone_numbers.update"]
+        asked = ["vapi phone_numbers.list_v2", "twilio incoming_numbers.list", "vapi phone_numbers.update"]
+        assert desk.operations(before) == asked
         assert call(desk.sandbox, "+14155550199")["heard"] == "+14155550199"
 
 
@@ -181,7 +182,7 @@ async def repoint(desk: Desk) -> Repoint:
 
 async def repoint_row(desk: Desk, run_id: str) -> Repoint:
     async with desk.services.database.read() as session:
-        return await repoints.get(session, run_id)
+        return await REPOINTS.get(session, run_id)
 
 
 def counts(run: Repoint) -> tuple[str, int, int, int, int]:
@@ -202,7 +203,7 @@ async def test_a_change_of_mode_is_followed_by_every_number_in_service_and_back_
             assert record(desk.sandbox, number).get("assistantId") is None
         before = desk.seen()
         assert counts(await repoint(desk)) == ("done", 0, 0, 0, 0)
-        assert desk.operations(before) == ["vapi phone_numbers.list_v2"]
+        assert desk.operations(before) == ["vapi assistants.list", "vapi phone_numbers.list_v2"]
     async with open_desk() as desk:
         assert counts(await repoint(desk)) == ("done", 3, 3, 0, 0)
         for number in taken:
@@ -222,7 +223,7 @@ async def test_another_address_or_another_secret_is_followed(open_desk: Opener, 
         assert webhook.got[0].headers["x-vapi-secret"] == "a-new-secret-of-the-tests"
 
 
-async def test_a_number_that_serves_somebody_else_or_is_gone_is_left_alone_and_named(
+async def test_a_number_that_serves_somebody_else_is_left_alone_and_named_and_one_that_is_gone_comes_back(
     open_desk: Opener, webhook: Webhook
 ) -> None:
     async with open_desk() as desk:
@@ -236,9 +237,9 @@ async def test_a_number_that_serves_somebody_else_or_is_gone_is_left_alone_and_n
             client.delete(f"/phone-number/{record(desk.sandbox, numbers[1])['id']}").raise_for_status()
     async with at_server(open_desk, webhook) as desk:
         run = await repoint(desk)
-        assert counts(run) == ("done", 3, 1, 2, 0)
+        assert counts(run) == ("done", 3, 2, 1, 0)
         assert numbers[0] in str(run.message)
-        assert numbers[1] in str(run.message)
+        assert call(desk.sandbox, numbers[1])["heard"] == numbers[1]
         assert record(desk.sandbox, numbers[0])["assistantId"] == other
 
 

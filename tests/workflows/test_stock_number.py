@@ -1,47 +1,74 @@
-"""Buying for stock when the process ends on the way: the carrier is asked, nothing is bought twice, nothing is lost."""
+"""Buying for stock when something happens on the way: the carrier is asked, and nothing is bought twice or lost."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
-from tests.support.desk import Desk
-from trunkline.db.models import Number, PurchaseIntent
+from tests.support.desk import Desk, Opener
+from trunkline.db.models import Number, PurchaseIntent, StockPurchase, utcnow
 from trunkline.domain.numbers import E164
-from trunkline.errors import Conflict
-from trunkline.workflows import stock_number
-from trunkline.workflows.stock_number import buy_number, find_offer
+from trunkline.errors import Conflict, OutcomeUnknown
+from trunkline.workflows.purchase_outcome import look_for_late_ones
+from trunkline.workflows.settle_debts import work_off
+from trunkline.workflows.stock_number import buy_number
 
 pytestmark = pytest.mark.anyio
 NUMBER = E164("+14155550123")
+BUY = {"provider": "twilio", "operation": "incoming_numbers.create"}
 
 
-async def settled(desk: Desk) -> Number:
-    for _ in range(100):
-        if not await desk.debts():
-            return await desk.number(NUMBER)
-        await asyncio.sleep(0.05)
-    raise AssertionError("still owed")
+async def numbers(desk: Desk) -> dict[str, str]:
+    return {row.number: row.state for row in await desk.rows(Number)}
 
 
-@pytest.mark.parametrize(("when", "state", "status"), [("after", "idle", "bought"), ("before", "foreign", "gone")])
-async def test_a_purchase_whose_sender_died_is_settled_by_asking_the_carrier(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, when: str, state: str, status: str
-) -> None:
-    monkeypatch.setattr(stock_number, "SETTLE_SECONDS", 1.4)
-    desk.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="hold", when=when)
-    buying = asyncio.create_task(buy_number(desk.services, NUMBER))
+async def look_now(desk: Desk) -> None:
+    """The next look for purchases that came to nothing is due."""
+    async with desk.services.database.write() as session:
+        past = utcnow() - timedelta(seconds=1)
+        await session.execute(update(PurchaseIntent).where(PurchaseIntent.look_at.is_not(None)).values(look_at=past))
+    await look_for_late_ones(desk.services)
+
+
+async def test_a_purchase_goes_on_when_nobody_waits_for_it_any_more(desk: Desk) -> None:
+    desk.sandbox.fault(**BUY, kind="latency", seconds=0.4)
+    asking = asyncio.create_task(buy_number(desk.services, NUMBER))
     while "twilio incoming_numbers.create" not in desk.operations():
         await asyncio.sleep(0.01)
-    buying.cancel()
-    (intent,) = await desk.open_intents()
-    assert (intent.number, intent.restaurant_id) == (NUMBER, None)
-    row = await settled(desk)
-    assert (row.state, row.claimed_by) == (state, None)
-    assert row.monthly_price is not None or state == "foreign"
-    assert [i.status for i in await desk.rows(PurchaseIntent)] == [status]
+    asking.cancel()
+    (run,) = await desk.rows(StockPurchase)
+    await desk.services.engine.wait(run.id, 10)
+    row = await desk.number(NUMBER)
+    assert (row.state, row.claimed_by, row.monthly_price is not None) == ("idle", None, True)
     assert desk.operations().count("twilio incoming_numbers.create") == 1
+
+
+async def test_a_lost_reply_is_settled_by_a_look(desk: Desk) -> None:
+    desk.sandbox.fault(**BUY, kind="drop", when="after", times=1)
+    await buy_number(desk.services, NUMBER)
+    assert await numbers(desk) == {NUMBER: "idle"}
+    assert [i.status for i in await desk.rows(PurchaseIntent)] == ["bought"]
+    assert desk.operations().count("twilio incoming_numbers.create") == 1
+
+
+async def test_what_the_carrier_never_answers_is_owed_until_it_says(open_desk: Opener) -> None:
+    async with open_desk(retry_for_seconds=0.5, provider_timeout_seconds=0.5) as desk:
+        fault = desk.sandbox.fault(**BUY, kind="drop", when="before")
+        with pytest.raises(OutcomeUnknown):
+            await buy_number(desk.services, NUMBER)
+        (debt,) = await desk.debts()
+        assert debt.kind == "intent_unknown"
+        with pytest.raises(Conflict):  # not bought again meanwhile
+            await buy_number(desk.services, NUMBER)
+        desk.sandbox.control.delete(f"/faults/{fault}").raise_for_status()
+        while await desk.debts():
+            await work_off(desk.services)
+            await asyncio.sleep(0.1)
+        assert [i.status for i in await desk.rows(PurchaseIntent)] == ["gone"]
+        assert await numbers(desk) == {}  # a number that was never ours is not kept
 
 
 async def test_of_two_purchases_at_once_one_is_sent(desk: Desk) -> None:
@@ -52,37 +79,22 @@ async def test_of_two_purchases_at_once_one_is_sent(desk: Desk) -> None:
     assert (await desk.number(NUMBER)).state == "idle"
 
 
-async def test_a_reply_that_comes_after_the_carrier_said_no_is_kept_all_the_same(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The process was frozen between the intent and the request for longer than anyone waits."""
-    monkeypatch.setattr(stock_number, "SETTLE_SECONDS", 1.4)
-    chosen = await find_offer(desk.services, NUMBER)
-    buy = chosen.carrier.buy
-
-    async def frozen(*args: object) -> object:
-        assert (await settled(desk)).state == "foreign"
-        return await buy(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(chosen.carrier, "buy", frozen)
-    await buy_number(desk.services, NUMBER)
-    row = await desk.number(NUMBER)
-    assert (row.state, row.monthly_price is not None, await desk.debts()) == ("idle", True, [])
-
-
-async def test_a_reply_that_comes_after_the_number_is_in_service_changes_nothing(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stock_number, "SETTLE_SECONDS", 1.4)
-    chosen = await find_offer(desk.services, NUMBER)
-    buy = chosen.carrier.buy
-
-    async def slow(*args: object) -> object:
-        owned = await buy(*args)  # type: ignore[arg-type]
-        assert (await settled(desk)).state == "idle"
-        assert (await desk.assign(contains="5550123")).number == NUMBER
-        return owned
-
-    monkeypatch.setattr(chosen.carrier, "buy", slow)
-    await buy_number(desk.services, NUMBER)
-    assert (await desk.number(NUMBER)).state == "in_service"
+@pytest.mark.parametrize("carrier", ["twilio", "telnyx"])
+async def test_a_purchase_that_is_carried_out_late_is_found_and_used(open_desk: Opener, carrier: str) -> None:
+    """Everything was asked and answered "not held"; the carrier sells the number all the same, minutes later."""
+    operation = {"twilio": "incoming_numbers.create", "telnyx": "number_orders.create"}[carrier]
+    short = {"retry_for_seconds": 0.5, "provider_timeout_seconds": 0.5, "listing_lag_seconds": 0.1}
+    async with open_desk(carriers=[carrier], **short) as desk:
+        desk.sandbox.fault(provider=carrier, operation=operation, kind="late", seconds=4)
+        first = await desk.assign("Roma")
+        assert (first.status, desk.sandbox.held(carrier)) == ("failed", [])
+        async with desk.services.database.write() as session:  # nobody asks for it any more
+            await session.execute(update(PurchaseIntent).values(status="gone", look_at=utcnow()))
+        desk.sandbox.control.delete("/faults").raise_for_status()
+        while not desk.sandbox.held(carrier):
+            await asyncio.sleep(0.1)
+        (held,) = [row["number"] for row in desk.sandbox.held(carrier)]
+        await look_now(desk)
+        assert (await desk.number(held)).state == "idle"
+        second = await desk.assign("Napoli")
+        assert (second.number, second.source) == (held, "owned")

@@ -10,21 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api import schemas
 from trunkline.api.dependencies import Caller, next_cursor
-from trunkline.db import assignments, mappings, restaurants
+from trunkline.db import assignments, mappings, restaurants, runs
 from trunkline.db import models as rows
-from trunkline.db.debts import DebtKind
 from trunkline.domain.choosing import Offer
 from trunkline.domain.numbers import NumberState, international_form, national_form
+from trunkline.domain.states import OWED, DebtKind
 
 Row = TypeVar("Row")
 CENT = Decimal("0.01")
-OWED = {
-    DebtKind.INTENT_UNKNOWN: "find out whether the carrier sold the number",
-    DebtKind.BOUGHT_NOT_IMPORTED: "import a number that was paid for into Vapi",
-    DebtKind.IMPORTED_NOT_MAPPED: "put a number that was paid for and imported in service",
-    DebtKind.RELEASE_OWED: "finish the release of a number",
-    DebtKind.DETACH_OWED: "take the shared assistant off a number that is out of service",
-}
 
 
 def page(found: Sequence[Row], limit: int, key: Callable[[Row], str]) -> tuple[Sequence[Row], str | None]:
@@ -76,7 +69,7 @@ def assignment_summary(row: rows.Assignment) -> schemas.AssignmentSummary:
 
 
 async def assignment(session: AsyncSession, row: rows.Assignment, caller: Caller) -> schemas.Assignment:
-    steps = (await assignments.steps(session, [row.id]))[row.id]
+    steps = (await runs.steps(session, [row.id]))[row.id]
     return schemas.Assignment(**vars(assignment_summary(row)), steps=[step(s, caller) for s in steps])
 
 
@@ -178,7 +171,7 @@ async def number_detail(
 
 
 async def releases(session: AsyncSession, found: Sequence[rows.Release]) -> list[schemas.Release]:
-    steps = await assignments.steps(session, [row.id for row in found])
+    steps = await runs.steps(session, [row.id for row in found])
     return [
         schemas.Release(
             id=row.id,

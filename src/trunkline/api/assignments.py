@@ -11,9 +11,10 @@ from trunkline.api.dependencies import Caller, Reader, RespondAsync, ServicesDep
 from trunkline.api.problems import documented
 from trunkline.api.schemas import Assignment, AssignmentPage, AssignmentQuery
 from trunkline.db import assignments
+from trunkline.db.runs import ASSIGNMENTS
 from trunkline.errors import NotFound
 from trunkline.workflows.manage_restaurant import retry_assignment
-from trunkline.workflows.wait_for import assignment_end
+from trunkline.workflows.wait_for import end_of
 
 router = APIRouter(prefix="/api/assignments", tags=["assignments"])
 AssignmentId = Annotated[str, Path(description="the assignment's id", examples=[examples.ASSIGNMENT_ID])]
@@ -62,7 +63,7 @@ async def list_all(services: ServicesDep, caller: Reader, query: Annotated[Assig
 async def read(services: ServicesDep, caller: Reader, assignment_id: AssignmentId) -> Assignment:
     async with services.database.read() as session:
         try:
-            row = await assignments.get(session, assignment_id)
+            row = await ASSIGNMENTS.get(session, assignment_id)
         except NotFound:
             if caller.is_operator:
                 raise
@@ -97,7 +98,7 @@ async def retry(
     services: ServicesDep, assignment_id: AssignmentId, respond_async: RespondAsync, response: Response
 ) -> Assignment:
     again = await retry_assignment(services, assignment_id)
-    row = await assignment_end(services, again, 0 if respond_async else services.settings.assign_wait_seconds)
+    row = await end_of(services, ASSIGNMENTS, again, 0 if respond_async else services.settings.assign_wait_seconds)
     response.headers["Location"] = f"/api/assignments/{again}"
     if respond_async and row.status == "running":
         response.headers["Preference-Applied"] = "respond-async"

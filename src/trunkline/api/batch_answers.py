@@ -14,13 +14,34 @@ from trunkline.api.answers import CENT, price
 from trunkline.db import batches, numbers
 from trunkline.db.models import Assignment, Batch, BatchItem, utcnow
 from trunkline.domain.outcomes import Source
-from trunkline.workflows.run_batch import Plan
+from trunkline.workflows.plan_batch import Plan
 
 WINDOW = timedelta(seconds=30)
 
 
 def plan(found: Plan) -> schemas.Plan:
-    return schemas.Plan(**(vars(found) | {"monthly_price": price(found.monthly_price)}))
+    return schemas.Plan(
+        restaurants=found.restaurants,
+        reused=found.reused,
+        bought=found.bought,
+        shared=found.shared,
+        short=found.short,
+        monthly_price=price(found.monthly_price),
+        currency=found.currency,
+        carrier=found.carrier,
+        purchases=[
+            schemas.Purchases(
+                carrier=p.carrier,
+                numbers=p.numbers,
+                monthly_price=price(p.monthly_price),
+                upfront_price=price(p.upfront_price),
+                currency=p.currency,
+            )
+            for p in found.purchases
+        ],
+        asked=[schemas.Asked(criteria=wish.plain(), restaurants=count) for wish, count in found.asked.items()],
+        notes=found.notes,
+    )
 
 
 async def batches_of(session: AsyncSession, rows: Sequence[Batch]) -> list[schemas.Batch]:
@@ -42,6 +63,8 @@ async def batches_of(session: AsyncSession, rows: Sequence[Batch]) -> list[schem
                 {
                     "id": row.id,
                     "status": row.status,
+                    "message": row.message,
+                    "hint": row.hint,
                     "request": row.request,
                     "total": sum(counts[row.id].values()),
                     "counts": mine,

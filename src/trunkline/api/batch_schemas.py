@@ -12,6 +12,7 @@ from trunkline.api.examples import ASSIGNMENT_ID, BEGAN, CURSOR, ENDED, NUMBER, 
 from trunkline.api.schemas import Answer, Listing, Price, Text, WishBody
 from trunkline.domain.outcomes import Source
 from trunkline.errors import Conflict, InvalidInput, NotFound
+from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.manage_restaurant import MAX_NAME
 from trunkline.workflows.run_batch import BatchRequest
 
@@ -25,14 +26,47 @@ class NewBatch(WishBody):
     search: Text | None = Field(default=None, max_length=MAX_NAME, description="only those with this in their name")
     include_shared: bool = Field(default=False, description="also those that share a number with others")
     limit: int | None = Field(default=None, ge=1, le=MAX_ITEMS, description="how many restaurants at most")
+    ignore_wishes: bool = Field(
+        default=False, description="leave out what each restaurant had asked for; only this request's criteria count"
+    )
+    max_purchases: int | None = Field(
+        default=None, ge=0, description="how many numbers may be bought at most; those that are reused do not count"
+    )
+    max_monthly_price: Decimal | None = Field(
+        default=None, ge=0, strict=False, description="what all that are bought may cost a month together"
+    )
+    currency: str | None = Field(
+        default=None, min_length=3, max_length=3, description="of max_monthly_price; USD if it is not given"
+    )
     dry_run: bool = Field(default=False, description="say what would be done, and do nothing")
 
     def request(self) -> BatchRequest:
-        return BatchRequest(self.wish(), self.search or None, self.include_shared, self.limit)
+        currency = None if self.max_monthly_price is None else (self.currency or "USD").upper()
+        bounds = Bounds(self.max_purchases, self.max_monthly_price, currency)
+        return BatchRequest(
+            self.wish(), self.search or None, self.include_shared, self.limit, bounds, self.ignore_wishes
+        )
 
 
 class ItemQuery(Listing):
     status: ItemStatus | None = Field(default=None, description="only in this status")
+
+
+class Purchases(Answer):
+    """What would be bought at one carrier, in one currency."""
+
+    carrier: str
+    numbers: int
+    monthly_price: Price = Field(description="of all of them a month")
+    upfront_price: Price = Field(description="of all of them at once, beside the first month")
+    currency: str | None
+
+
+class Asked(Answer):
+    """A wish, and how many restaurants have it."""
+
+    criteria: dict[str, str]
+    restaurants: int
 
 
 class Plan(Answer):
@@ -41,10 +75,14 @@ class Plan(Answer):
     restaurants: int = Field(description="how many would be served")
     reused: int = Field(description="how many of them with an idle number, which costs nothing new")
     bought: int = Field(description="how many numbers would be bought")
-    short: int = Field(description="how many restaurants would find nothing for sale")
-    monthly_price: Price = Field(description="of all that would be bought")
+    shared: int = Field(description="how many would share a trial account's number")
+    short: int = Field(description="how many restaurants would have no number")
+    monthly_price: Price = Field(description="of all that would be bought; null where that is not one known sum")
     currency: str | None
-    carrier: str | None = Field(description="where they would be bought")
+    carrier: str | None = Field(description="where most of them would be bought")
+    purchases: list[Purchases] = Field(description="what would be bought, by carrier and currency")
+    asked: list[Asked] = Field(description="what the restaurants ask for, and how many of them")
+    notes: list[str] = Field(description="why a carrier is passed over")
 
 
 class Counts(Answer):
@@ -75,10 +113,13 @@ class Cost(Answer):
 
 
 class Batch(Answer):
-    """One durable run over many restaurants: running, cancelled or done."""
+    """One durable run over many restaurants: running, paused (a whole account refuses: see `message` and `hint`),
+    cancelled or done."""
 
     id: str
-    status: Literal["running", "cancelled", "done"]
+    status: Literal["running", "paused", "cancelled", "done"]
+    message: str | None = Field(description="why it is paused")
+    hint: str | None = Field(description="what to do before it is resumed")
     request: dict[str, Any] = Field(description="what was asked")
     total: int
     counts: Counts
@@ -130,15 +171,23 @@ PLAN = {
     "restaurants": 10,
     "reused": 2,
     "bought": 8,
+    "shared": 0,
     "short": 0,
     "monthly_price": "9.20",
     "currency": "USD",
     "carrier": "twilio",
+    "purchases": [
+        {"carrier": "twilio", "numbers": 8, "monthly_price": "9.20", "upfront_price": "0.00", "currency": "USD"}
+    ],
+    "asked": [{"criteria": {}, "restaurants": 7}, {"criteria": {"area_code": "415"}, "restaurants": 3}],
+    "notes": [],
 }
 COUNTS = {"queued": 3, "running": 2, "assigned": 4, "unassigned": 1, "failed": 0, "cancelled": 0}
 BATCH: dict[str, Any] = {
     "id": BATCH_ID,
     "status": "running",
+    "message": None,
+    "hint": None,
     "request": {"search": None, "include_shared": False, "limit": 10, "force_twilio": False, "carrier": "twilio"},
     "total": 10,
     "counts": COUNTS,

@@ -17,6 +17,8 @@ from trunkline.api.dependencies import ServicesDep, after, operator
 from trunkline.api.problems import documented
 from trunkline.api.schemas import Listing
 from trunkline.db import batches
+from trunkline.db.runs import BATCHES
+from trunkline.domain.states import RunStatus
 from trunkline.errors import InvalidInput
 from trunkline.workflows.run_batch import cancel_batch, plan_batch, resume_batch, start_batch
 from trunkline.workflows.services import Services
@@ -31,7 +33,7 @@ async def known_batch(
 ) -> str:
     """Its id; NotFound before an answer has begun."""
     async with services.database.read() as session:
-        return (await batches.get(session, batch_id)).id
+        return (await BATCHES.get(session, batch_id)).id
 
 
 BatchId = Annotated[str, Depends(known_batch)]
@@ -189,7 +191,7 @@ async def events(
             sent.add((item.restaurant_id, item.updated_at))
             since = max(since or item.updated_at, item.updated_at)
             yield ServerSentEvent(event="item", id=since.isoformat(), data=item)
-        over = batch.status != "running" and not batch.counts.running
+        over = batch.status != RunStatus.RUNNING.value and not batch.counts.running
         if over or batch != shown:
             yield ServerSentEvent(event="end" if over else "progress", data=batch)
         if over:
@@ -200,7 +202,7 @@ async def events(
 
 async def _shown(services: Services, batch_id: str) -> Batch:
     async with services.database.read() as session:
-        return (await batch_answers.batches_of(session, [await batches.get(session, batch_id)]))[0]
+        return (await batch_answers.batches_of(session, [await BATCHES.get(session, batch_id)]))[0]
 
 
 def _place(cursor: str | None) -> int:

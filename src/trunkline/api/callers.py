@@ -14,7 +14,7 @@ from trunkline.api.problems import documented
 from trunkline.api.schemas import Answer, Body, Short
 from trunkline.db import callers, restaurants
 from trunkline.errors import Conflict, InvalidInput
-from trunkline.workflows.register_callers import register_callers
+from trunkline.workflows.manage_restaurant import register_callers
 
 router = APIRouter(prefix="/api/restaurants/{restaurant_id}/callers", tags=["restaurants"])
 RestaurantId = Annotated[str, Path(description="the restaurant's id", examples=[examples.RESTAURANT_ID])]

@@ -20,6 +20,7 @@ from trunkline.api.schemas import (
     ReleaseBody,
 )
 from trunkline.db import numbers, releases
+from trunkline.db.runs import RELEASES
 from trunkline.domain.numbers import E164, parse_number
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.search_numbers import search_numbers
@@ -143,7 +144,7 @@ async def read_release(
 
 async def _release(services: Services, release_id: str) -> Release:
     async with services.database.read() as session:
-        return (await answers.releases(session, [await releases.get(session, release_id)]))[0]
+        return (await answers.releases(session, [await RELEASES.get(session, release_id)]))[0]
 
 
 def _e164(services: Services, number: str) -> E164:

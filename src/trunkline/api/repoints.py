@@ -12,7 +12,8 @@ from trunkline.api import examples
 from trunkline.api import schemas as base
 from trunkline.api.dependencies import ServicesDep, operator
 from trunkline.api.problems import documented
-from trunkline.db import models, repoints
+from trunkline.db import models
+from trunkline.db.runs import REPOINTS
 from trunkline.errors import ActionRequired, Conflict, NotFound, RetryLater
 from trunkline.settings import Routing
 from trunkline.workflows.repoint_numbers import find_drift, start_repoint
@@ -34,7 +35,8 @@ class Drift(base.Answer):
     in_service: int
     right: int
     wrong: int = Field(description="would be pointed right")
-    left_alone: int = Field(description="serve somebody else, or are not in Vapi")
+    missing: int = Field(description="are not in Vapi, and would be imported again")
+    left_alone: int = Field(description="serve somebody else")
     left_alone_numbers: list[str]
 
 
@@ -45,7 +47,7 @@ class Repoint(base.Answer):
     status: Literal["running", "done", "failed"]
     total: int = Field(description="numbers that something else answered")
     moved: int
-    left_alone: int = Field(description="serve somebody else, or are not in Vapi")
+    left_alone: int = Field(description="serve somebody else")
     failed: int = Field(description="were refused, one by one")
     message: str | None
     created_at: datetime
@@ -61,6 +63,7 @@ DRIFT = {
     "in_service": 240,
     "right": 12,
     "wrong": 227,
+    "missing": 0,
     "left_alone": 1,
     "left_alone_numbers": [examples.NUMBER],
 }
@@ -94,8 +97,9 @@ VAPI_PROBLEMS = (
     "/api/numbers/repoint",
     operation_id="repointNumbers",
     summary="Point numbers at what is to answer them",
-    description="After a change of VAPI_ROUTING, PUBLIC_BACKEND_URL or VAPI_SECRET_KEY: every "
-    "number in service that something else of ours answers. Numbers that serve somebody else are left alone. Durable: "
+    description="After a change of the assistant, VAPI_ROUTING, PUBLIC_BACKEND_URL or VAPI_SECRET_KEY: every number in "
+    "service that something else of ours answers; one that was deleted in Vapi is imported again. Numbers that serve "
+    "somebody else are left alone. Durable: "
     "after a crash it goes on by itself.",
     status_code=202,
     responses={
@@ -117,19 +121,19 @@ async def start(
     if body is not None and body.dry_run:
         response.status_code = 200
         drift = await find_drift(services)
-        left_alone = [*drift.foreign, *drift.missing]
         return Drift(
             routing=services.settings.vapi_routing,
             in_service=drift.in_service,
-            right=drift.in_service - len(drift.wrong) - len(left_alone),
+            right=drift.in_service - len(drift.wrong) - len(drift.missing) - len(drift.foreign),
             wrong=len(drift.wrong),
-            left_alone=len(left_alone),
-            left_alone_numbers=left_alone,
+            missing=len(drift.missing),
+            left_alone=len(drift.foreign),
+            left_alone_numbers=drift.foreign,
         )
     repoint_id = await start_repoint(services)
     response.headers["Location"] = f"/api/repoints/{repoint_id}"
     async with services.database.read() as session:
-        return shown(await repoints.get(session, repoint_id))
+        return shown(await REPOINTS.get(session, repoint_id))
 
 
 @router.get(
@@ -146,7 +150,7 @@ async def read(
     services: ServicesDep, repoint_id: Annotated[str, Path(description="the run's id", examples=[REPOINT_ID])]
 ) -> Repoint:
     async with services.database.read() as session:
-        return shown(await repoints.get(session, repoint_id))
+        return shown(await REPOINTS.get(session, repoint_id))
 
 
 def shown(row: models.Repoint) -> Repoint:

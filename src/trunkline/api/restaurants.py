@@ -27,6 +27,7 @@ from trunkline.api.schemas import (
     WishBody,
 )
 from trunkline.db import idempotency, models, restaurants
+from trunkline.db.runs import ASSIGNMENTS
 from trunkline.workflows.manage_restaurant import (
     Created,
     activate_phone,
@@ -38,7 +39,7 @@ from trunkline.workflows.manage_restaurant import (
     request_number_once,
 )
 from trunkline.workflows.services import Services
-from trunkline.workflows.wait_for import assignment_end
+from trunkline.workflows.wait_for import end_of
 
 router = APIRouter(prefix="/api/restaurants", tags=["restaurants"])
 RestaurantId = Annotated[str, Path(description="the restaurant's id", examples=["rst_0dm2p8v1xk4t9r3q"])]
@@ -82,7 +83,7 @@ async def create(
 ) -> CreatedRestaurant:
     secret = services.settings.vapi_secret_key
     assert secret is not None  # the server does not start without
-    created = await create_restaurant(services, body.name, body.wish(body.assign_phone), secret, key)
+    created = await create_restaurant(services, body.name, body.wish(), secret, key, assign=body.assign_phone)
     answer, row = await _answer(services, created, key, respond_async, response)
     api_key = api_key_of(secret, row.id)
     return CreatedRestaurant(**(answer | {"api_key": api_key if hash_key(api_key) == row.api_key_hash else None}))
@@ -216,7 +217,7 @@ async def _answer(
     assignment = None
     if created.assignment_id is not None:
         seconds = 0 if respond_async else services.settings.assign_wait_seconds
-        assignment = await assignment_end(services, created.assignment_id, seconds)
+        assignment = await end_of(services, ASSIGNMENTS, created.assignment_id, seconds)
     running = assignment is not None and assignment.status == "running"
     async with services.database.read() as session:
         row = await session.get_one(models.Restaurant, created.restaurant_id)

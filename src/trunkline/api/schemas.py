@@ -10,12 +10,13 @@ from unicodedata import category
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from trunkline.db.debts import DebtKind
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import Reason, Source, Status
+from trunkline.domain.states import DebtKind
+from trunkline.domain.wishes import Wish
 from trunkline.errors import InvalidInput
-from trunkline.workflows.manage_restaurant import MAX_NAME, NumberWish
+from trunkline.workflows.manage_restaurant import MAX_NAME
 
 CarrierName = Literal["twilio", "telnyx", "vonage", "vapi", "byo"]
 TypeName = Literal["local", "mobile", "toll_free", "national"]
@@ -71,12 +72,12 @@ class WishBody(Body, NumberSearch):
 
     force_twilio: bool = Field(default=False, description="skip existing numbers and use Twilio")
 
-    def wish(self, assign_phone: bool = True) -> NumberWish:
+    def wish(self) -> Wish:
         if self.force_twilio and self.carrier not in (None, "twilio"):
             raise InvalidInput(
                 f"force_twilio asks for twilio and carrier for {self.carrier}", field="carrier", hint="leave one out"
             )
-        return NumberWish(assign_phone, self.force_twilio, self.criteria())
+        return Wish.asked(self.criteria(), self.force_twilio)
 
 
 class NewRestaurant(WishBody):

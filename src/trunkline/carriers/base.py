@@ -23,7 +23,10 @@ class Capabilities:
 
     `exact_number`: offers name the number. `owner_mark`: the mark is written at purchase and can be found again.
     `countries`: None for any. `credential`: "none" where Vapi's import carries the keys itself and a credential is
-    optional, "needed" where the import refers to one.
+    optional, "needed" where the import refers to one. `imported`: its numbers are imported into the voice platform,
+    which has the others from the start. `sells_held`: a purchase of a number that the account holds already is answered
+    like any other, so that who buys looks first. `sells` is false where numbers are only brought along;
+    `most` is how many numbers an account may hold, None for any.
     """
 
     exact_number: bool = True
@@ -31,17 +34,22 @@ class Capabilities:
     countries: frozenset[str] | None = None
     types: frozenset[NumberType] | None = None
     credential: str = "none"
+    imported: bool = True
+    sells_held: bool = False
+    sells: bool = True
+    most: int | None = None
 
 
 @dataclass(frozen=True)
 class AccountState:
     """The account as its carrier shows it; None stands for what the carrier does not say or lets our keys not read.
-    `usable` is false where the carrier has suspended or closed it."""
+    `usable` is false where the carrier has suspended or closed it; `refills`: its balance is filled up by itself."""
 
     kind: Literal["trial", "full"] | None = None
     usable: bool = True
     balance: Decimal | None = None
     currency: str | None = None
+    refills: bool = False
 
 
 @dataclass(frozen=True)

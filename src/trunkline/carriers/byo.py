@@ -25,7 +25,7 @@ class ByoCarrier:
     """
 
     name: ClassVar[str] = "byo"
-    capabilities: ClassVar[Capabilities] = Capabilities(owner_mark=False, credential="needed")
+    capabilities: ClassVar[Capabilities] = Capabilities(owner_mark=False, credential="needed", sells=False)
 
     def __init__(self, settings: Settings, account: Account | None = None) -> None:
         self._numbers = configured_numbers(settings.byo_numbers)

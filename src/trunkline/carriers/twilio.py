@@ -70,7 +70,7 @@ class TwilioCarrier:
     """
 
     name: ClassVar[str] = "twilio"
-    capabilities: ClassVar[Capabilities] = Capabilities(types=frozenset(TYPES))
+    capabilities: ClassVar[Capabilities] = Capabilities(types=frozenset(TYPES), sells_held=True)
 
     def __init__(self, settings: Settings, account: Account | None = None) -> None:
         if not self.configured(settings):

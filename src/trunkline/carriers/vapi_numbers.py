@@ -52,7 +52,11 @@ class VapiCarrier:
 
     name: ClassVar[str] = "vapi"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        exact_number=False, countries=frozenset({"US"}), types=frozenset({NumberType.LOCAL})
+        exact_number=False,
+        countries=frozenset({"US"}),
+        types=frozenset({NumberType.LOCAL}),
+        imported=False,
+        most=5,
     )
 
     def __init__(self, settings: Settings, account: Account | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from trunkline.client import Trunkline
-    from trunkline.client.models import Batch, BatchItem, Plan
-    from trunkline.client.operations import Selection
+    from trunkline.client.models import Batch, BatchItem, Plan, Purchases
 
 IncludeShared = Annotated[bool, typer.Option("--include-shared", help="Also restaurants that share a number.")]
 Limit = Annotated[int | None, typer.Option(help="How many restaurants at most.", min=1)]
+IgnoreWishes = Annotated[bool, typer.Option("--ignore-wishes", help="Leave out what each restaurant had asked for.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Start it and do not watch.")]
 
 
-def perform(selection: Selection, *, dry_run: bool, yes: bool, detach: bool, json: bool) -> None:
+def perform(selection: dict[str, Any], *, dry_run: bool, yes: bool, detach: bool, json: bool) -> None:
     """Plan, show, ask, start, watch, sum up."""
     with asking() as client:
         plan = planned(client, selection)
@@ -39,12 +39,14 @@ def perform(selection: Selection, *, dry_run: bool, yes: bool, detach: bool, jso
             tell(plan)
         if dry_run or not agreed(f"Start, and buy up to {show.times(plan.bought, 'number')}?", yes):
             return
-        # No more than was shown, although restaurants may have come meanwhile.
-        selection["limit"] = plan.restaurants
+        # No more than was shown, whatever has changed meanwhile.
+        selection["limit"], selection["max_purchases"] = plan.restaurants, plan.bought
+        if plan.monthly_price is not None and plan.currency is not None:
+            selection["max_monthly_price"], selection["currency"] = str(plan.monthly_price), plan.currency
         begun(client, client.start_batch(**selection), detach, json)
 
 
-def planned(client: Trunkline, selection: Selection) -> Plan | None:
+def planned(client: Trunkline, selection: dict[str, Any]) -> Plan | None:
     """What would be done; None where there is nothing to do, which is an error only for one who named restaurants."""
     from trunkline.client import ApiError
 
@@ -57,16 +59,26 @@ def planned(client: Trunkline, selection: Selection) -> Plan | None:
 
 
 def tell(plan: Plan) -> None:
-    at = f" at {plan.carrier}" if plan.carrier else ""
-    price = show.price(plan.monthly_price, plan.currency) or "a price not stated"
     lines = [
         f"{show.times(plan.restaurants, 'restaurant')} to get a number:",
+        *(f"  {told.restaurants} of them ask for {wishes(told.criteria)}" for told in plan.asked if told.criteria),
         f"  {plan.reused} from idle numbers, which cost nothing new",
-        f"  {plan.bought} bought{at} for {price} a month",
+        *map(purchases, plan.purchases),
+        f"  {plan.shared} would share a trial account's number",
+        f"  {plan.short} would find no number",
+        *(f"  {note}" for note in plan.notes),
     ]
-    if plan.short:
-        lines.append(f"  {plan.short} would find no number")
     typer.echo("\n".join(line for line in lines if not line.startswith("  0 ")))
+
+
+def wishes(criteria: dict[str, str]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in criteria.items())
+
+
+def purchases(told: Purchases) -> str:
+    price = show.price(told.monthly_price, told.currency) or "a price not stated"
+    at_once = f", and {show.price(told.upfront_price, told.currency)} at once" if told.upfront_price else ""
+    return f"  {told.numbers} bought at {told.carrier} for {price} a month{at_once}"
 
 
 def begun(client: Trunkline, batch: Batch, detach: bool, json: bool) -> None:
@@ -139,11 +151,13 @@ def line(item: BatchItem) -> str:
 def sum_up(batch: Batch) -> None:
     came = vars_of(batch.sources)
     typer.echo(f"{batch.id} is {batch.status}: {counted(batch)}")
+    if batch.message:
+        typer.echo(f"{batch.message}{f' ({batch.hint})' if batch.hint else ''}")
     if came:
         typer.echo("numbers: " + ", ".join(f"{count} {source}" for source, count in came.items()))
     if bought := cost(batch):
         typer.echo(f"bought for {bought} a month")
-    lacking = batch.counts.unassigned + batch.counts.failed + batch.counts.cancelled
+    lacking = batch.counts.queued + batch.counts.unassigned + batch.counts.failed + batch.counts.cancelled
     if lacking:
         typer.echo(
             f"{show.times(lacking, 'restaurant')} without a number; go on with: trunkline batch resume {batch.id}"

@@ -8,7 +8,7 @@ import typer
 
 from trunkline.cli import batch_run, show
 from trunkline.cli.asking import asking
-from trunkline.cli.batch_run import Detach, DryRun, IncludeShared, Limit
+from trunkline.cli.batch_run import Detach, DryRun, IgnoreWishes, IncludeShared, Limit
 from trunkline.cli.options import AreaCode, Carrier, Contains, Country, ForceTwilio, Json, Type, Yes, criteria
 
 app = typer.Typer(help="Numbers for many restaurants at once.", no_args_is_help=True)
@@ -26,12 +26,15 @@ def start(
     contains: Contains = None,
     number_type: Type = None,
     carrier: Carrier = None,
+    ignore_wishes: IgnoreWishes = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     detach: Detach = False,
     json: Json = False,
 ) -> None:
     """Get a number for every restaurant that has none: say what it would cost, ask, start, and watch.
+
+    Each gets what it had asked for, and what is asked here for all. No more is bought than was shown.
 
     It goes on in the server if this command is stopped. The exit code is 0 if all have a number at the end, 3 if only
     some, 1 if none. With --json, each restaurant that ended and at the end the batch are a line each.
@@ -42,14 +45,14 @@ def start(
       trunkline batch start --search pizza --area-code 415 --limit 20
       trunkline batch start --carrier twilio --yes --json
     """
-    wanted = criteria(country, area_code, contains, number_type, carrier)
     batch_run.perform(
         {
-            **wanted,
+            **criteria(country, area_code, contains, number_type, carrier),
             "force_twilio": force_twilio,
             "search": search,
             "include_shared": include_shared,
             "limit": limit,
+            "ignore_wishes": ignore_wishes,
         },
         dry_run=dry_run,
         yes=yes,

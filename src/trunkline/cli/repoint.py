@@ -1,4 +1,4 @@
-"""`trunkline repoint`: numbers in service follow a change of VAPI_ROUTING, of our address or of the secret."""
+"""`trunkline repoint`: numbers in service follow a change of the assistant, VAPI_ROUTING, our address or the secret."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ def repoint(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Point the numbers in service at what is to answer them, after VAPI_ROUTING or PUBLIC_BACKEND_URL has changed.
+    """Point the numbers in service at what is to answer them: after another assistant, VAPI_ROUTING or
+    PUBLIC_BACKEND_URL. A number that was deleted in Vapi is imported again.
 
-    Numbers that serve somebody else in Vapi are left alone. The exit code is 3 if some could not be changed.
+    Numbers that serve somebody else in Vapi are left alone. The exit code is 3 if any is left that something else
+    answers.
 
     \b
     Examples:
@@ -35,11 +37,12 @@ def repoint(
         drift = client.plan_repoint()
         if not json:
             describe(drift)
-        if dry_run or not drift.wrong:
+        due = drift.wrong + drift.missing
+        if dry_run or not due:
             if json:
                 show.as_json(drift)
-            raise typer.Exit(DONE)
-        if not agreed(f"Change {show.times(drift.wrong, 'number')}?", yes):
+            raise typer.Exit(PARTLY if due or drift.left_alone else DONE)
+        if not agreed(f"Change {show.times(due, 'number')}?", yes):
             raise typer.Exit(FAILED)
         run = end_of(client, client.start_repoint())
     if json:
@@ -48,13 +51,14 @@ def repoint(
         typer.echo(f"{run.status}: {run.moved} moved, {run.left_alone} left alone, {run.failed} failed")
         if run.message:
             typer.echo(run.message)
-    raise typer.Exit(FAILED if run.status == "failed" else PARTLY if run.failed else DONE)
+    raise typer.Exit(FAILED if run.status == "failed" else PARTLY if run.failed or run.left_alone else DONE)
 
 
 def describe(drift: Drift) -> None:
     who = "the shared assistant" if drift.routing == "assistant" else "this server"
     typer.echo(f"{show.times(drift.in_service, 'number')} in service; {drift.right} answered by {who}")
-    typer.echo(f"to be pointed right: {drift.wrong}; left alone: {show.cell(drift.left_alone_numbers)}")
+    again = f"; to be imported again: {drift.missing}" if drift.missing else ""
+    typer.echo(f"to be pointed right: {drift.wrong}{again}; left alone: {show.cell(drift.left_alone_numbers)}")
 
 
 def end_of(client: Trunkline, run: Repoint) -> Repoint:

@@ -169,6 +169,7 @@ class Drift(Answer, frozen=True):
     in_service: int
     right: int
     wrong: int
+    missing: int
     left_alone: int
     left_alone_numbers: list[str]
 
@@ -185,14 +186,31 @@ class Repoint(Answer, frozen=True):
     ended_at: datetime | None
 
 
+class Purchases(Answer, frozen=True):
+    carrier: str
+    numbers: int
+    monthly_price: Decimal | None
+    upfront_price: Decimal | None
+    currency: str | None
+
+
+class Asked(Answer, frozen=True):
+    criteria: dict[str, str]
+    restaurants: int
+
+
 class Plan(Answer, frozen=True):
     restaurants: int
     reused: int
     bought: int
+    shared: int
     short: int
     monthly_price: Decimal | None
     currency: str | None
     carrier: str | None
+    purchases: list[Purchases]
+    asked: list[Asked]
+    notes: list[str]
 
 
 class Counts(Answer, frozen=True):
@@ -219,6 +237,8 @@ class Cost(Answer, frozen=True):
 class Batch(Answer, frozen=True):
     id: str
     status: str
+    message: str | None
+    hint: str | None
     request: dict[str, Any]
     total: int
     counts: Counts

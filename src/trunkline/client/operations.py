@@ -31,6 +31,10 @@ class Selection(Wish, total=False):
     search: str | None
     include_shared: bool
     limit: int | None
+    ignore_wishes: bool
+    max_purchases: int | None
+    max_monthly_price: str | None
+    currency: str | None
 
 
 def _headers(wait: bool, key: str | None = None) -> dict[str, str]:

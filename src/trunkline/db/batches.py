@@ -5,34 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import Table, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Assignment, Batch, BatchItem, Mapping, Number, Restaurant, utcnow
-from trunkline.errors import NotFound, Superseded
+from trunkline.domain.outcomes import Source
+from trunkline.domain.states import ItemStatus, RunStatus
+from trunkline.errors import Superseded
 
 BATCHES, ITEMS = cast(Table, Batch.__table__), cast(Table, BatchItem.__table__)
 CHUNK = 500
-EPOCH = select(BATCHES.c.epoch).where(BATCHES.c.id == bindparam("this_batch"))
-STATUS = select(BATCHES.c.status).where(BATCHES.c.id == bindparam("this_batch"))
+STATUS = select(BATCHES.c.status).where(BATCHES.c.id == bindparam("this_batch")).with_for_update(read=True)
 
 
-async def get(session: AsyncSession, batch_id: str) -> Batch:
-    row = await session.get(Batch, batch_id, populate_existing=True)
-    if row is None:
-        raise NotFound(f"there is no batch {batch_id}", hint="GET /api/batches lists them")
-    return row
+async def status_of(session: AsyncSession, batch_id: str) -> RunStatus:
+    """Running, paused, cancelled or done. On PostgreSQL the batch stays so until the transaction ends."""
+    return RunStatus((await session.execute(STATUS, {"this_batch": batch_id})).scalar_one())
 
 
-async def is_cancelled(session: AsyncSession, batch_id: str) -> bool:
-    return bool((await session.execute(STATUS, {"this_batch": batch_id})).scalar_one() == "cancelled")
+async def running_epoch(session: AsyncSession, batch_id: str) -> int | None:
+    """The epoch of the batch while it runs, which it does until the transaction ends; None if it does not."""
+    query = select(Batch.epoch).where(Batch.id == batch_id, Batch.status == RunStatus.RUNNING)
+    return (await session.execute(query.with_for_update(read=True))).scalar_one_or_none()
 
 
-async def is_current(session: AsyncSession, batch_id: str, epoch: int) -> bool:
-    """Whether no later execution has begun."""
-    return bool((await session.execute(EPOCH, {"this_batch": batch_id})).scalar_one() == epoch)
+async def hold(session: AsyncSession, batch_id: str) -> Batch:
+    """The batch, kept from every other transaction until this one ends."""
+    query = select(Batch).where(Batch.id == batch_id).with_for_update()
+    return (await session.execute(query.execution_options(populate_existing=True))).scalar_one()
 
 
 async def page(session: AsyncSession, *, before: str | None = None, limit: int = 50) -> Sequence[Batch]:
@@ -43,73 +46,78 @@ async def page(session: AsyncSession, *, before: str | None = None, limit: int =
 
 async def restaurants_without(
     session: AsyncSession, *, include_shared: bool, search: str | None, limit: int | None
-) -> Sequence[str]:
+) -> Sequence[Restaurant]:
     """The restaurants that a batch would serve, oldest first: without a number and without a running assignment;
-    `include_shared` adds those that share a number with others."""
-    sharing = select(Mapping.number).where(Mapping.ended_at.is_(None)).group_by(Mapping.number).having(func.count() > 1)
-    own = select(Mapping.restaurant_id).where(Mapping.ended_at.is_(None))
+    `include_shared` adds those that share a number, but for the one whose number it first was (else the active one),
+    who keeps it."""
+    busy = exists().where(Assignment.restaurant_id == Restaurant.id, Assignment.status == "running")
+    own = exists().where(Mapping.restaurant_id == Restaurant.id, Mapping.ended_at.is_(None))
+    wanted = ~own
     if include_shared:
-        own = own.where(Mapping.number.not_in(sharing))
-    busy = select(Assignment.restaurant_id).where(Assignment.status == "running")
-    query = (
-        select(Restaurant.id)
-        .where(Restaurant.deleted_at.is_(None), Restaurant.id.not_in(own), Restaurant.id.not_in(busy))
-        .order_by(Restaurant.id)
-    )
+        wanted = or_(~own, Restaurant.id.in_(await sharers_to_move(session)))
+    query = select(Restaurant).where(Restaurant.deleted_at.is_(None), wanted, ~busy).order_by(Restaurant.id)
     if search:
         query = query.where(Restaurant.name.icontains(search, autoescape=True))
     return (await session.execute(query.limit(limit) if limit else query)).scalars().all()
 
 
+async def sharers_to_move(session: AsyncSession) -> Sequence[str]:
+    """Of every shared number, all restaurants but the one that keeps it."""
+    shared = select(Mapping.number).where(Mapping.ended_at.is_(None)).group_by(Mapping.number).having(func.count() > 1)
+    query = (
+        select(Mapping)
+        .where(Mapping.ended_at.is_(None), Mapping.number.in_(shared))
+        .order_by(Mapping.number, (Mapping.source == Source.SHARED), Mapping.active.desc(), Mapping.id)
+    )
+    by_number = groupby((await session.execute(query)).scalars(), key=lambda mapping: mapping.number)
+    return [mapping.restaurant_id for _, sharers in by_number for mapping in list(sharers)[1:]]
+
+
 async def add_items(session: AsyncSession, batch_id: str, restaurant_ids: Sequence[str]) -> None:
     now = utcnow()
     rows = [
-        {"batch_id": batch_id, "restaurant_id": r, "seq": n, "status": "queued", "updated_at": now}
+        {"batch_id": batch_id, "restaurant_id": r, "seq": n, "status": ItemStatus.QUEUED.value, "updated_at": now}
         for n, r in enumerate(restaurant_ids)
     ]
     await session.execute(insert(BatchItem), rows)
 
 
-async def begin(session: AsyncSession, batch_id: str) -> Batch | None:
-    """Start an execution, which shuts out any earlier one. None unless the batch is running."""
-    changed = await session.execute(
-        update(Batch).where(Batch.id == batch_id, Batch.status == "running").values(epoch=Batch.epoch + 1)
-    )
-    return await get(session, batch_id) if changed.rowcount else None  # type: ignore[attr-defined]
-
-
-async def all_running(session: AsyncSession) -> Sequence[str]:
-    return (await session.execute(select(Batch.id).where(Batch.status == "running"))).scalars().all()
-
-
 async def unfinished(session: AsyncSession, batch_id: str) -> Sequence[BatchItem]:
-    query = select(BatchItem).where(BatchItem.batch_id == batch_id, BatchItem.status.in_(["queued", "running"]))
+    query = select(BatchItem).where(
+        BatchItem.batch_id == batch_id, BatchItem.status.in_([ItemStatus.QUEUED, ItemStatus.RUNNING])
+    )
     return (await session.execute(query.order_by(BatchItem.seq))).scalars().all()
 
 
 async def set_items(
-    session: AsyncSession, batch_id: str, before: str, after: str, restaurant_id: str | None = None, **values: Any
+    session: AsyncSession,
+    batch_id: str,
+    before: ItemStatus,
+    after: ItemStatus,
+    restaurant_id: str | None = None,
+    **values: Any,
 ) -> int:
     """Move items of one status to another; all of them, or one restaurant's. How many were moved."""
-    query = update(ITEMS).where(ITEMS.c.batch_id == batch_id, ITEMS.c.status == before)
+    query = update(ITEMS).where(ITEMS.c.batch_id == batch_id, ITEMS.c.status == before.value)
     if restaurant_id is not None:
         query = query.where(ITEMS.c.restaurant_id == restaurant_id)
-    changed = await session.execute(query.values(status=after, updated_at=utcnow(), **values))
+    changed = await session.execute(query.values(status=after.value, updated_at=utcnow(), **values))
     return int(changed.rowcount)  # type: ignore[attr-defined]
 
 
 async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:
-    """The batch is done, unless items were queued again meanwhile; Superseded if another execution runs it."""
-    row = await get(session, batch_id)
+    """The batch, which the caller holds and runs as this epoch, is done, unless items were queued again meanwhile;
+    Superseded if another execution runs it."""
+    row = await hold(session, batch_id)
     if row.epoch != epoch:
         raise Superseded(f"batch {batch_id} is run by another process now")
-    if row.status != "running":
+    if row.status != RunStatus.RUNNING:
         return True
     # Items that stopped for a cancellation only after the batch had been resumed.
-    await set_items(session, batch_id, "cancelled", "queued", reason=None, message=None)
+    await set_items(session, batch_id, ItemStatus.CANCELLED, ItemStatus.QUEUED, reason=None, message=None)
     if await unfinished(session, batch_id):
         return False
-    row.status, row.ended_at = "done", utcnow()
+    row.status, row.ended_at = RunStatus.DONE.value, utcnow()
     return True
 
 
@@ -148,7 +156,7 @@ async def ended_since(session: AsyncSession, batch_id: str, since: datetime | No
     ended where it is None."""
     query = (
         select(ITEMS.c.restaurant_id, ITEMS.c.updated_at)
-        .where(ITEMS.c.batch_id == batch_id, ITEMS.c.status.not_in(["queued", "running"]))
+        .where(ITEMS.c.batch_id == batch_id, ITEMS.c.status.not_in([ItemStatus.QUEUED, ItemStatus.RUNNING]))
         .order_by(ITEMS.c.updated_at, ITEMS.c.seq)
     )
     if since is not None:
@@ -172,7 +180,7 @@ async def pace(session: AsyncSession, batch_id: str, since: datetime) -> tuple[i
     """(how many items were worked to their end since then, when the first of them was)."""
     query = select(func.count(), func.min(BatchItem.updated_at)).where(
         BatchItem.batch_id == batch_id,
-        BatchItem.status.in_(["assigned", "unassigned", "failed"]),
+        BatchItem.status.in_([ItemStatus.ASSIGNED, ItemStatus.UNASSIGNED, ItemStatus.FAILED]),
         BatchItem.updated_at >= since,
     )
     ended, first = (await session.execute(query)).one()
@@ -187,7 +195,7 @@ async def sources(
         select(BatchItem.batch_id, Assignment.source, Number.currency, func.count(), func.sum(Number.monthly_price))
         .join(Assignment, Assignment.id == BatchItem.assignment_id)
         .join(Number, Number.number == Assignment.number)
-        .where(BatchItem.batch_id.in_(batch_ids), BatchItem.status == "assigned")
+        .where(BatchItem.batch_id.in_(batch_ids), BatchItem.status == ItemStatus.ASSIGNED)
         .group_by(BatchItem.batch_id, Assignment.source, Number.currency)
     )
     return [(batch, source, currency, n, total) for batch, source, currency, n, total in await session.execute(query)]

@@ -4,37 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from enum import StrEnum
 from typing import cast
 
-from sqlalchemy import Table, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Table, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import Debt, UtcDateTime, utcnow
+from trunkline.db.models import Debt, utcnow
+from trunkline.domain.states import DebtKind
 
 DEBTS = cast(Table, Debt.__table__)
-ANY_DUE = select(
-    exists().where(DEBTS.c.settled_at.is_(None), DEBTS.c.next_try_at <= bindparam("now", type_=UtcDateTime))
-)
-SETTLE = (
-    update(DEBTS)
-    .where(DEBTS.c.subject == bindparam("this_subject"), DEBTS.c.settled_at.is_(None))
-    .values(settled_at=bindparam("now"))
-)
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 OVERDUE = timedelta(hours=1)
 
 
-class DebtKind(StrEnum):
-    """What is owed. `detach_owed`: a number out of service still points at the shared assistant.
-    `connect_owed`: a number in service may have lost it."""
-
-    INTENT_UNKNOWN = "intent_unknown"
-    BOUGHT_NOT_IMPORTED = "bought_not_imported"
-    IMPORTED_NOT_MAPPED = "imported_not_mapped"
-    RELEASE_OWED = "release_owed"
-    DETACH_OWED = "detach_owed"
-    CONNECT_OWED = "connect_owed"
+def due() -> ColumnElement[bool]:
+    """Whether a debt's turn has come. None waits longer than the longest pause: one that seems to was written before
+    the clock was set back."""
+    now, longest = utcnow(), timedelta(seconds=LONGEST_WAIT * 2)
+    return DEBTS.c.settled_at.is_(None) & or_(DEBTS.c.next_try_at <= now, DEBTS.c.next_try_at > now + longest)
 
 
 async def owe(
@@ -42,38 +29,40 @@ async def owe(
     kind: DebtKind,
     subject: str,
     *,
+    provider: str | None,
     restaurant_id: str | None = None,
     run_id: str | None = None,
     reason: str | None = None,
     wait: float = FIRST_WAIT,
 ) -> None:
-    """Open the debt, or note the new reason on the one that is open already."""
-    due = utcnow() + timedelta(seconds=wait)
+    """Open the debt, or note the new reason on the one that is open already. `provider` has to answer before it can be
+    settled: each provider's debts are worked off in a line of its own."""
     query = select(Debt).where(Debt.kind == kind, Debt.subject == subject, Debt.settled_at.is_(None))
     row = (await session.execute(query)).scalar_one_or_none()
     if row is None:
-        row = Debt(kind=kind, subject=subject, restaurant_id=restaurant_id, run_id=run_id, next_try_at=due)
+        row = Debt(kind=kind, subject=subject, provider=provider, restaurant_id=restaurant_id, run_id=run_id)
+        row.next_try_at = utcnow() + timedelta(seconds=wait)
         session.add(row)
     row.reason = reason or row.reason
     await session.flush()
 
 
 async def settle(session: AsyncSession, subject: str, *kinds: DebtKind) -> None:
-    known = {"this_subject": subject, "now": utcnow()}
+    """All debts of the subject, or those of these kinds."""
+    query = update(DEBTS).where(DEBTS.c.subject == subject, DEBTS.c.settled_at.is_(None))
     if kinds:
-        await session.execute(SETTLE.where(DEBTS.c.kind.in_(kinds)), known)
-    else:
-        await session.execute(SETTLE, known)
+        query = query.where(DEBTS.c.kind.in_(kinds))
+    await session.execute(query.values(settled_at=utcnow()))
 
 
-async def any_due(session: AsyncSession) -> bool:
-    """Whether the turn of any debt has come."""
-    return bool((await session.execute(ANY_DUE, {"now": utcnow()})).scalar_one())
+async def providers_due(session: AsyncSession) -> Sequence[str | None]:
+    """Whose debts have their turn now."""
+    return (await session.execute(select(DEBTS.c.provider).where(due()).distinct())).scalars().all()
 
 
-async def take_due(session: AsyncSession) -> Debt | None:
-    """One debt whose turn it is, put off at once so that no other process works on it meanwhile."""
-    query = select(Debt).where(Debt.settled_at.is_(None), Debt.next_try_at <= utcnow()).order_by(Debt.next_try_at)
+async def take_due(session: AsyncSession, provider: str | None) -> Debt | None:
+    """One debt of this provider whose turn it is, put off at once so that no other process works on it meanwhile."""
+    query = select(Debt).where(due(), DEBTS.c.provider.is_not_distinct_from(provider)).order_by(Debt.next_try_at)
     row = (await session.execute(query.limit(1))).scalar_one_or_none()
     if row is None:
         return None

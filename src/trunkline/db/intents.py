@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import PurchaseIntent, utcnow
+from trunkline.db.models import Assignment, PurchaseIntent, utcnow
+from trunkline.domain.states import IntentStatus
 
 INTENTS = cast(Table, PurchaseIntent.__table__)
 CLOSE = (
     update(INTENTS)
     .where(INTENTS.c.id == bindparam("this_intent"), INTENTS.c.status == "open")
-    .values(status=bindparam("status"), reason=bindparam("reason"), closed_at=bindparam("closed_at"))
+    .values(
+        status=bindparam("status"),
+        reason=bindparam("reason"),
+        closed_at=bindparam("closed_at"),
+        look_at=bindparam("look_at"),
+    )
 )
+# A purchase that came to nothing may still be carried out: the carrier is asked again after these, and then no more.
+LOOKS = (timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=12))
 OPEN_FOR = select(PurchaseIntent).where(
     PurchaseIntent.restaurant_id == bindparam("restaurant"), PurchaseIntent.status == "open"
 )
@@ -24,32 +34,97 @@ async def open_for(session: AsyncSession, restaurant_id: str) -> PurchaseIntent 
     return (await session.execute(OPEN_FOR, {"restaurant": restaurant_id})).scalar_one_or_none()
 
 
-async def tried_numbers(session: AsyncSession, assignment_id: str) -> dict[str, list[str | None]]:
-    """The numbers that this assignment tried to buy and could not, by carrier."""
-    query = select(PurchaseIntent.carrier, PurchaseIntent.number).where(
-        PurchaseIntent.assignment_id == assignment_id, PurchaseIntent.status.in_(["gone", "refused"])
+async def get(session: AsyncSession, intent_id: str) -> PurchaseIntent | None:
+    return await session.get(PurchaseIntent, intent_id, populate_existing=True)
+
+
+async def of_run(session: AsyncSession, mark: str) -> PurchaseIntent | None:
+    """The open intent under this mark: that of a purchase for stock, which is for no restaurant."""
+    query = select(PurchaseIntent).where(PurchaseIntent.mark == mark, PurchaseIntent.status == IntentStatus.OPEN)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def bought_under(session: AsyncSession, mark: str) -> bool:
+    """Whether a purchase under this mark has brought its number."""
+    query = select(PurchaseIntent.id).where(PurchaseIntent.mark == mark, PurchaseIntent.status == IntentStatus.BOUGHT)
+    return (await session.execute(query.limit(1))).first() is not None
+
+
+async def open_marks(session: AsyncSession) -> set[str]:
+    """The marks of purchases that are under way: what carries one of them is about to be somebody's."""
+    query = select(PurchaseIntent.mark).where(PurchaseIntent.status == IntentStatus.OPEN)
+    return set((await session.execute(query)).scalars())
+
+
+async def tried(session: AsyncSession, mark: str, carrier: str) -> list[str | None]:
+    """The numbers that were tried under this mark at this carrier and could not be bought."""
+    query = select(PurchaseIntent.number).where(
+        PurchaseIntent.mark == mark,
+        PurchaseIntent.carrier == carrier,
+        PurchaseIntent.status.in_([IntentStatus.GONE, IntentStatus.REFUSED]),
     )
-    tried: dict[str, list[str | None]] = {}
-    for carrier, number in await session.execute(query):
-        tried.setdefault(carrier, []).append(number)
-    return tried
+    return list((await session.execute(query)).scalars())
 
 
-async def try_again(session: AsyncSession, intent_id: str) -> None:
+async def spent_in_batch(session: AsyncSession, batch_id: str) -> Sequence[PurchaseIntent]:
+    """What a batch has bought or is buying."""
+    query = (
+        select(PurchaseIntent)
+        .join(Assignment, Assignment.id == PurchaseIntent.assignment_id)
+        .where(
+            Assignment.batch_id == batch_id,
+            PurchaseIntent.status.in_([IntentStatus.OPEN, IntentStatus.BOUGHT]),
+        )
+    )
+    return (await session.execute(query)).scalars().all()
+
+
+async def sent(session: AsyncSession, intent: PurchaseIntent, *, again: bool) -> None:
+    """The request is about to leave: from now on the carrier's list may lag behind it. `again`: not for the first
+    time."""
+    values: dict[str, Any] = {"tried_at": utcnow()} | ({"attempts": PurchaseIntent.attempts + 1} if again else {})
     await session.execute(
         update(PurchaseIntent)
-        .where(PurchaseIntent.id == intent_id)
-        .values(attempts=PurchaseIntent.attempts + 1, tried_at=utcnow())
+        .where(PurchaseIntent.id == intent.id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
     )
 
 
-async def close(session: AsyncSession, intent_id: str, status: str, reason: str | None = None) -> bool:
-    """`status` is bought, gone or refused. False if it was closed before."""
-    outcome = {"status": status, "reason": reason, "closed_at": utcnow()}
+async def close(session: AsyncSession, intent_id: str, status: IntentStatus, reason: str | None = None) -> bool:
+    """False if it was closed before. One that came to nothing is looked for again later, by itself."""
+    look_at = None if status is IntentStatus.BOUGHT else utcnow() + LOOKS[0]
+    outcome = {"status": status.value, "reason": reason, "closed_at": utcnow(), "look_at": look_at}
     changed = await session.execute(CLOSE, {"this_intent": intent_id} | outcome)
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 
-async def count(session: AsyncSession, status: str) -> int:
+async def landed(session: AsyncSession, intent_id: str) -> None:
+    """What came to nothing, as it seemed, was carried out after all."""
+    await session.execute(
+        update(PurchaseIntent)
+        .where(PurchaseIntent.id == intent_id)
+        .values(status=IntentStatus.BOUGHT.value, look_at=None, reason="carried out late")
+    )
+
+
+async def to_look_for(session: AsyncSession, limit: int = 50) -> Sequence[PurchaseIntent]:
+    """Those that came to nothing and whose next look is due; it is put off at once, so that one process looks."""
+    query = select(PurchaseIntent).where(PurchaseIntent.look_at <= utcnow()).order_by(PurchaseIntent.look_at)
+    due = []
+    for intent in (await session.execute(query.limit(limit))).scalars():
+        later = LOOKS[intent.looks + 1] if intent.looks + 1 < len(LOOKS) else None
+        changed = await session.execute(
+            update(PurchaseIntent)
+            .where(PurchaseIntent.id == intent.id, PurchaseIntent.looks == intent.looks)
+            .values(looks=intent.looks + 1, look_at=utcnow() + later if later else None)
+            .execution_options(synchronize_session=False)
+        )
+        if changed.rowcount:  # type: ignore[attr-defined]
+            due.append(intent)
+    return due
+
+
+async def count(session: AsyncSession, status: IntentStatus) -> int:
     query = select(func.count()).select_from(PurchaseIntent).where(PurchaseIntent.status == status)
     return int((await session.execute(query)).scalar_one())

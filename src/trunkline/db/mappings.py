@@ -1,4 +1,7 @@
-"""Mappings: whose number it is; at most one active per number and one current per restaurant, history kept."""
+"""Mappings: whose number it is; at most one active per number and one current per restaurant, history kept.
+
+Who writes or ends mappings of a number holds its row (`numbers.lock`): two never decide on what the other changes.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline.db import debts, numbers
 from trunkline.db.changes import note
-from trunkline.db.models import Mapping, Restaurant, utcnow
+from trunkline.db.models import Mapping, Number, Restaurant, utcnow
+from trunkline.domain.states import DebtKind
 
 CURRENT = select(Mapping).where(Mapping.restaurant_id == bindparam("restaurant"), Mapping.ended_at.is_(None))
 
@@ -37,10 +42,10 @@ async def sharers(session: AsyncSession, numbers: Sequence[str]) -> dict[str, li
         .where(Mapping.number.in_(numbers), Mapping.ended_at.is_(None))
         .order_by(Mapping.id)
     )
-    found: dict[str, list[tuple[str, str, bool]]] = {}
+    by_number: dict[str, list[tuple[str, str, bool]]] = {}
     for number, restaurant_id, name, active in await session.execute(query):
-        found.setdefault(number, []).append((restaurant_id, name, active))
-    return found
+        by_number.setdefault(number, []).append((restaurant_id, name, active))
+    return by_number
 
 
 async def history(session: AsyncSession, number: str) -> Sequence[Mapping]:
@@ -48,21 +53,56 @@ async def history(session: AsyncSession, number: str) -> Sequence[Mapping]:
     return (await session.execute(query)).scalars().all()
 
 
-async def end(session: AsyncSession, mapping: Mapping, reason: str) -> bool:
-    """End one mapping; if it was the active one of a shared number, the newest other takes the calls. Returns whether
-    the number serves nobody now."""
+async def begin(
+    session: AsyncSession,
+    row: Number,
+    restaurant_id: str,
+    *,
+    source: str,
+    assignment_id: str | None,
+    active: bool = True,
+) -> Mapping:
+    """The restaurant has the number, which the caller holds, from now on; `active`: it gets the calls."""
+    mapping = Mapping(
+        number=row.number,
+        restaurant_id=restaurant_id,
+        assignment_id=assignment_id,
+        active=False,
+        source=source,
+        created_at=utcnow(),
+    )
+    session.add(mapping)
+    await session.flush()
+    if active:
+        await activate(session, mapping)
+    return mapping
+
+
+async def end(
+    session: AsyncSession, mapping: Mapping, reason: str, cooldown_hours: float, *, detach: bool = True
+) -> str | None:
+    """End one mapping of a number that the caller holds. If it was the active one of a shared number, the newest other
+    takes the calls. Returns the number if it serves nobody now: it cools down, and (`detach`) is owed its detachment,
+    before which no assignment can claim it."""
     mapping.ended_at, mapping.end_reason = utcnow(), reason
     was_active, mapping.active = mapping.active, False
     await session.flush()
-    others = await of_number(session, mapping.number)
-    if others and was_active:
-        others[0].active = True
-        await session.flush()
-    return not others
+    if others := await of_number(session, mapping.number):
+        if was_active:
+            others[0].active = True
+            await session.flush()
+        return None
+    row = await numbers.get(session, mapping.number)
+    numbers.cool_down(row, mapping.restaurant_id, cooldown_hours)
+    if detach:
+        await debts.owe(
+            session, DebtKind.DETACH_OWED, row.number, provider="vapi", restaurant_id=mapping.restaurant_id, wait=0
+        )
+    return row.number
 
 
 async def activate(session: AsyncSession, mapping: Mapping) -> None:
-    """Make this mapping the one that gets the number's calls."""
+    """Make this mapping the one that gets the number's calls; the caller holds the number."""
     await session.execute(
         update(Mapping).where(Mapping.number == mapping.number, Mapping.ended_at.is_(None)).values(active=False)
     )

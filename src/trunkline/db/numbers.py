@@ -1,22 +1,25 @@
-"""Numbers: one row for ever each, moved only by the table of states, claimed by one assignment at a time."""
+"""The life of a number: one row for ever, moved only by the table of states, claimed by one assignment at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Table, and_, bindparam, delete, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.changes import note
-from trunkline.db.models import Assignment, Debt, Number, utcnow
+from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseIntent, Release, utcnow
+from trunkline.domain.choosing import OwnedNumber
 from trunkline.domain.numbers import NumberState, check_move
+from trunkline.domain.states import DebtKind, IntentStatus
 from trunkline.errors import NotFound
 
 CHUNK = 500
+FIRST_ASIDE, LONGEST_ASIDE = timedelta(minutes=5), timedelta(days=1)
 NUMBERS = cast(Table, Number.__table__)
 ENSURE = {
     name: dialect.insert(NUMBERS).on_conflict_do_nothing(index_elements=["number"]).returning(NUMBERS.c.number)
@@ -29,13 +32,28 @@ CLAIMED_FOR = (
     .order_by(Number.bought_at.desc())
     .limit(1)
 )
+# What we do not count as ours. A number there that carries our mark at its carrier is ours all the same: the purchase
+# was carried out late, or behind a refusal, or a release was said to be done and was not.
+NOT_OURS = (NumberState.FOREIGN, NumberState.RELEASED, NumberState.PURCHASING)
 
 
-def claimable() -> Any:
-    """An idle number, or one whose cool-down is over, that nobody claims and that is not about to be detached."""
-    cooled = and_(Number.state == NumberState.COOLING_DOWN, Number.cooling_until <= utcnow())
-    detaching = exists().where(Debt.subject == Number.number, Debt.kind == "detach_owed", Debt.settled_at.is_(None))
-    return and_(or_(Number.state == NumberState.IDLE, cooled), Number.claimed_by.is_(None), ~detaching)
+def claimable(restaurant_id: str | None, marked: bool = False) -> Any:
+    """That nobody claims the number, that it is not about to be detached or put aside, and that it is idle: also when
+    its cool-down is over, or for the restaurant that had it last; also, where the carrier shows our mark, what we took
+    for not ours."""
+    cooled = and_(
+        Number.state == NumberState.COOLING_DOWN,
+        or_(Number.cooling_until <= utcnow(), Number.former_restaurant_id == restaurant_id),
+    )
+    detaching = exists().where(
+        Debt.subject == Number.number, Debt.kind == DebtKind.DETACH_OWED, Debt.settled_at.is_(None)
+    )
+    buying = exists().where(PurchaseIntent.number == Number.number, PurchaseIntent.status == IntentStatus.OPEN)
+    idle = [Number.state == NumberState.IDLE, cooled]
+    if marked:
+        idle.append(and_(Number.state.in_(NOT_OURS), ~buying))
+    aside = or_(Number.put_aside_until.is_(None), Number.put_aside_until <= utcnow())
+    return and_(or_(*idle), Number.claimed_by.is_(None), ~detaching, aside)
 
 
 async def get(session: AsyncSession, number: str) -> Number:
@@ -45,10 +63,23 @@ async def get(session: AsyncSession, number: str) -> Number:
     return row
 
 
+async def lock(session: AsyncSession, *wanted: str) -> dict[str, Number]:
+    """The rows, kept from every other transaction until this one ends; in one order, so that two never wait for each
+    other. Who ends or writes a mapping of a number locks its row first."""
+    rows = {}
+    for number in sorted(set(wanted)):
+        query = select(Number).where(Number.number == number).with_for_update(key_share=True)
+        row = (await session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
+        if row is None:
+            raise NotFound(f"we do not know {number}", hint="GET /api/numbers lists the numbers that we hold or know")
+        rows[number] = row
+    return rows
+
+
 async def ensure(session: AsyncSession, number: str, state: NumberState, **values: Any) -> bool:
     """Insert the row unless it exists; an existing one is left as it is. Whether it was inserted."""
     now = utcnow()
-    row = {"number": number, "state": state.value, "created_at": now, "updated_at": now, **values}
+    row = {"number": number, "state": state.value, "created_at": now, "updated_at": now, "put_aside_times": 0, **values}
     return (await session.execute(ENSURE[session.get_bind().dialect.name], row)).first() is not None
 
 
@@ -58,18 +89,31 @@ def move(row: Number, to: NumberState) -> None:
     row.state = to.value
 
 
-async def claim(session: AsyncSession, number: str, assignment_id: str, source: str, **values: Any) -> bool:
+# --- claims ----------------------------------------------------------------------------------------------------------
+
+
+async def claim(
+    session: AsyncSession,
+    number: str,
+    assignment_id: str,
+    source: str,
+    *,
+    restaurant_id: str | None = None,
+    marked: bool = False,
+    **values: Any,
+) -> bool:
     """Take an idle number for one assignment; False if it is not idle or someone was first. Two callers never both
-    get True: the row itself is the lock."""
+    get True: the row itself is the lock. `marked`: the carrier shows our mark on it."""
     await ensure(session, number, NumberState.IDLE, **values)
     changed = await session.execute(
         update(Number)
-        .where(Number.number == number, claimable())
+        .where(Number.number == number, claimable(restaurant_id, marked))
         .values(
             state=NumberState.IDLE.value,
             claimed_by=assignment_id,
             claim_source=source,
             cooling_until=None,
+            released_at=None,
             **{k: v for k, v in values.items() if v is not None},
         )
     )
@@ -82,15 +126,15 @@ async def claim(session: AsyncSession, number: str, assignment_id: str, source: 
 async def reserve(session: AsyncSession, number: str, assignment_id: str | None, **values: Any) -> bool:
     """Choose an offered number for a purchase; False if we hold it already or another purchase chose it first. Of two
     purchases for stock (no assignment) the open intent decides."""
-    claim = {"claimed_by": assignment_id, "claim_source": "purchased", **values}
-    if await ensure(session, number, NumberState.PURCHASING, **claim):
+    claimed = {"claimed_by": assignment_id, "claim_source": "purchased", **values}
+    if await ensure(session, number, NumberState.PURCHASING, **claimed):
         return True
     free = Number.state.in_([NumberState.FOREIGN, NumberState.RELEASED])
     ours = and_(Number.state == NumberState.PURCHASING, Number.claimed_by == assignment_id)
     changed = await session.execute(
         update(Number)
         .where(Number.number == number, or_(free, ours))
-        .values(state=NumberState.PURCHASING.value, **claim)
+        .values(state=NumberState.PURCHASING.value, **claimed)
     )
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
@@ -100,19 +144,142 @@ async def claimed_for(session: AsyncSession, restaurant_id: str) -> Number | Non
     return (await session.execute(CLAIMED_FOR, {"restaurant": restaurant_id})).scalar_one_or_none()
 
 
-async def busy_among(session: AsyncSession, candidates: Sequence[str]) -> set[str]:
+async def take_over_claim(session: AsyncSession, restaurant_id: str, assignment_id: str) -> Number | None:
+    """The same, claimed by this assignment of the restaurant from now on."""
+    row = await claimed_for(session, restaurant_id)
+    if row is not None:
+        row.claimed_by = assignment_id
+    return row
+
+
+async def busy_among(
+    session: AsyncSession, candidates: Iterable[str], restaurant_id: str | None = None, marked: bool = False
+) -> set[str]:
     """Those of the candidates that no assignment may claim now; a number that we do not know yet is not among them."""
-    busy: set[str] = set()
-    for start in range(0, len(candidates), CHUNK):
-        chunk = candidates[start : start + CHUNK]
-        found = await session.execute(select(Number.number).where(Number.number.in_(chunk), ~claimable()))
-        busy.update(found.scalars())
+    wanted, busy = list(candidates), set[str]()
+    for start in range(0, len(wanted), CHUNK):
+        query = select(Number.number).where(
+            Number.number.in_(wanted[start : start + CHUNK]), ~claimable(restaurant_id, marked)
+        )
+        busy.update((await session.execute(query)).scalars())
     return busy
 
 
-async def in_service_at(session: AsyncSession, carrier: str) -> Number | None:
+async def drop_claims(session: AsyncSession, assignment_id: str) -> None:
+    """Free what the assignment claimed and did not buy; a bought number stays its restaurant's until it is settled."""
+    await session.execute(
+        update(Number)
+        .where(Number.claimed_by == assignment_id, Number.claim_source != "purchased")
+        .values(claimed_by=None, claim_source=None)
+    )
+
+
+def free(row: Number) -> None:
+    """Nobody claims it any more."""
+    row.claimed_by = row.claim_source = None
+
+
+# --- what is known of it outside -------------------------------------------------------------------------------------
+
+
+def held(row: Number, carrier: str, owned: OwnedNumber) -> None:
+    """What the carrier says of a number that its account holds: where, as what, at what price."""
+    row.carrier, row.account, row.carrier_ref = carrier, owned.account or row.account, owned.ref
+    row.country = owned.country or row.country
+    row.number_type = row.number_type or (owned.number_type.value if owned.number_type else None)
+    if owned.monthly_price is not None:
+        row.monthly_price, row.currency = owned.monthly_price, owned.currency
+    if not owned.by_vapi:  # else they are those of an import, and what was there before is not known
+        row.saved_urls = row.saved_urls or owned.urls
+    row.released_at = None
+
+
+def in_voice(row: Number, voice_id: str | None, voice_org: str | None, target: dict[str, Any] | None) -> None:
+    """Where it is at the voice platform, and what we set to answer it there."""
+    row.voice_id, row.voice_org, row.target = voice_id, voice_org if voice_id else None, target
+
+
+def put_aside(row: Number, reason: str) -> None:
+    """Leave it out for a growing time: something refused it, and the next one is taken instead."""
+    row.put_aside_times += 1
+    wait = min(FIRST_ASIDE * 2 ** min(row.put_aside_times - 1, 12), LONGEST_ASIDE)
+    row.put_aside_until, row.put_aside_reason = utcnow() + wait, reason
+    free(row)
+
+
+def gone(row: Number, reason: str) -> None:
+    """The account that held it does not hold it any more: it was given up by hand, or taken back."""
+    free(row)
+    if row.state != NumberState.RELEASED:
+        move(row, NumberState.RELEASED)
+    row.released_at, row.put_aside_reason, row.cooling_until = utcnow(), reason, None
+
+
+def foreign(row: Number) -> None:
+    """It serves somebody else, and is not touched."""
+    free(row)
+    if row.state != NumberState.FOREIGN:
+        move(row, NumberState.FOREIGN)
+
+
+async def forget_unless_known(session: AsyncSession, row: Number) -> None:
+    """After a purchase that came to nothing: a number that we never held is not kept, any other is not ours again."""
+    free(row)
+    served = exists().where(Mapping.number == row.number)
+    given_up = exists().where(Release.number == row.number)
+    if row.bought_at is None and not (await session.execute(select(or_(served, given_up)))).scalar_one():
+        await session.flush()
+        await session.execute(delete(Number).where(Number.number == row.number))
+        session.expunge(row)
+    elif row.state == NumberState.PURCHASING:
+        row.state = (NumberState.RELEASED if row.released_at else NumberState.FOREIGN).value
+
+
+def put_in_service(row: Number) -> None:
+    """It serves a restaurant from now on."""
+    move(row, NumberState.IN_SERVICE)
+    free(row)
+    row.former_restaurant_id = row.cooling_until = None
+    row.put_aside_until = row.put_aside_reason = None
+    row.put_aside_times = 0
+
+
+def cool_down(row: Number, restaurant_id: str, hours: float) -> None:
+    """Out of service, and kept from other restaurants for a while: its callers still expect the former one."""
+    move(row, NumberState.COOLING_DOWN)
+    row.cooling_until = utcnow() + timedelta(hours=hours)
+    row.former_restaurant_id = restaurant_id
+
+
+def leave(row: Number, *, given_back: bool) -> None:
+    """A release is done: it is not ours any more, or still paid for and idle once it has cooled down."""
+    in_voice(row, None, None, None)
+    row.put_aside_until = row.put_aside_reason = None
+    if given_back:
+        move(row, NumberState.RELEASED)
+        row.released_at, row.cooling_until = utcnow(), None
+    else:
+        move(row, NumberState.COOLING_DOWN)
+        row.cooling_until = row.cooling_until or utcnow()
+        row.saved_urls = None  # they stand there again
+
+
+async def end_cool_downs(session: AsyncSession) -> None:
+    ended = await session.execute(
+        update(Number)
+        .where(Number.state == NumberState.COOLING_DOWN, Number.cooling_until <= utcnow())
+        .values(state=NumberState.IDLE.value, cooling_until=None)
+        .returning(Number.number)
+    )
+    note(session, ended.scalars())
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def in_service_at(session: AsyncSession, carrier: str) -> str | None:
     """The newest number of this carrier that serves a restaurant."""
-    query = select(Number).where(Number.carrier == carrier, Number.state == NumberState.IN_SERVICE)
+    query = select(Number.number).where(Number.carrier == carrier, Number.state == NumberState.IN_SERVICE)
     return (await session.execute(query.order_by(Number.updated_at.desc()).limit(1))).scalar_one_or_none()
 
 
@@ -126,30 +293,22 @@ async def busy_at(session: AsyncSession, carrier: str) -> bool:
     return (await session.execute(query.limit(1))).first() is not None
 
 
-async def drop_claims(session: AsyncSession, assignment_id: str) -> None:
-    """Free what the assignment claimed and did not buy; a bought number stays its restaurant's until it is settled."""
-    await session.execute(
-        update(Number)
-        .where(Number.claimed_by == assignment_id, Number.claim_source != "purchased")
-        .values(claimed_by=None, claim_source=None)
-    )
+async def in_state(session: AsyncSession, *states: NumberState) -> Sequence[Number]:
+    query = select(Number).where(Number.state.in_(states)).order_by(Number.number)
+    return (await session.execute(query)).scalars().all()
 
 
-def cool_down(row: Number, restaurant_id: str, hours: float) -> None:
-    """Out of service, and kept from other restaurants for a while: its callers still expect the former one."""
-    move(row, NumberState.COOLING_DOWN)
-    row.cooling_until = utcnow() + timedelta(hours=hours)
-    row.former_restaurant_id = restaurant_id
+async def known(session: AsyncSession, wanted: Iterable[str]) -> dict[str, Number]:
+    """Those of the numbers that we have a row of."""
+    ordered, rows = list(wanted), dict[str, Number]()
+    for start in range(0, len(ordered), CHUNK):
+        query = select(Number).where(Number.number.in_(ordered[start : start + CHUNK]))
+        rows |= {row.number: row for row in (await session.execute(query)).scalars()}
+    return rows
 
 
-async def end_cool_downs(session: AsyncSession) -> None:
-    ended = await session.execute(
-        update(Number)
-        .where(Number.state == NumberState.COOLING_DOWN, Number.cooling_until <= utcnow())
-        .values(state=NumberState.IDLE.value, cooling_until=None)
-        .returning(Number.number)
-    )
-    note(session, ended.scalars())
+async def any_known(session: AsyncSession) -> bool:
+    return (await session.execute(select(Number.number).limit(1))).first() is not None
 
 
 async def page(

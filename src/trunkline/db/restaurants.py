@@ -11,12 +11,21 @@ from trunkline.db.models import Mapping, Restaurant
 from trunkline.errors import NotFound
 
 
-async def get(session: AsyncSession, restaurant_id: str) -> Restaurant:
-    """NotFound for an unknown or deleted one."""
-    restaurant = await session.get(Restaurant, restaurant_id)
+async def get(session: AsyncSession, restaurant_id: str, *, lock: bool = False) -> Restaurant:
+    """NotFound for an unknown or deleted one. `lock` keeps it as it is until the transaction ends: whoever gives it
+    something (a number, an assignment) or ends it does so."""
+    restaurant = await session.get(
+        Restaurant, restaurant_id, with_for_update={"key_share": True} if lock else None, populate_existing=lock
+    )
     if restaurant is None or restaurant.deleted_at is not None:
         raise NotFound(f"there is no restaurant {restaurant_id}", hint="GET /api/restaurants lists them")
     return restaurant
+
+
+async def find(session: AsyncSession, restaurant_id: str | None) -> Restaurant | None:
+    """None for an unknown or deleted one."""
+    restaurant = await session.get(Restaurant, restaurant_id) if restaurant_id else None
+    return restaurant if restaurant is not None and restaurant.deleted_at is None else None
 
 
 async def by_key_hash(session: AsyncSession, key_hash: str) -> Restaurant | None:

@@ -13,7 +13,8 @@ import aiosqlite
 import structlog
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from trunkline.db import changes
@@ -21,6 +22,9 @@ from trunkline.db.addresses import driver_url as driver_url
 
 log = structlog.get_logger()
 T = TypeVar("T")
+# What says that the database is away (gone, read-only, full, busy, no connection free) and not that we asked for
+# something wrong: the work goes on when it is back.
+DATABASE_AWAY = (OperationalError, InternalError, InterfaceError, NoConnection)
 BUSY_SECONDS = 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 LOCKED_BY_ANOTHER = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY}

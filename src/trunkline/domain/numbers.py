@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NewType
 
 import phonenumbers
-from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from trunkline.errors import Conflict, InvalidInput
 
@@ -34,10 +34,10 @@ class NumberType(StrEnum):
 
 S = NumberState
 MOVES: dict[NumberState, set[NumberState]] = {
-    S.PURCHASING: {S.IDLE, S.FOREIGN},
-    S.IDLE: {S.IN_SERVICE, S.RELEASING, S.FOREIGN, S.PURCHASING},
+    S.PURCHASING: {S.IDLE, S.FOREIGN, S.RELEASED},
+    S.IDLE: {S.IN_SERVICE, S.RELEASING, S.FOREIGN, S.PURCHASING, S.RELEASED},
     S.IN_SERVICE: {S.COOLING_DOWN, S.RELEASING},
-    S.COOLING_DOWN: {S.IDLE, S.RELEASING},
+    S.COOLING_DOWN: {S.IDLE, S.RELEASING, S.RELEASED},
     S.RELEASING: {S.RELEASED, S.COOLING_DOWN},
     S.RELEASED: {S.PURCHASING, S.IDLE},
     S.FOREIGN: {S.PURCHASING, S.IDLE, S.RELEASING},
@@ -56,11 +56,25 @@ def parse_number(text: str, default_country: str | None = None, field: str = "nu
         parsed = phonenumbers.parse(text, default_country)
     except phonenumbers.NumberParseException:
         parsed = None
-    if parsed is None or not phonenumbers.is_possible_number(parsed):
+    if parsed is None or not _has_its_length(parsed):
         raise InvalidInput(
             f"{text!r} is not a phone number", field=field, hint="write it with country code, like +14155550123"
         )
     return E164(phonenumbers.format_number(parsed, PhoneNumberFormat.E164))
+
+
+def is_number_in_use(text: str) -> bool:
+    """Whether a caller could dial it from anywhere: no extension of somebody's exchange, no short code, and not a part
+    of a number."""
+    try:
+        return _has_its_length(phonenumbers.parse(text))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _has_its_length(parsed: phonenumbers.PhoneNumber) -> bool:
+    """Not only as it is dialled within its own area, where fewer digits do."""
+    return bool(phonenumbers.is_possible_number_with_reason(parsed) == ValidationResult.IS_POSSIBLE)
 
 
 def country_of(number: str) -> str | None:

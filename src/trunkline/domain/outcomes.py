@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from trunkline.errors import (
     ActionRequired,
+    BudgetExceeded,
     Cancelled,
     OfferGone,
     OutcomeUnknown,
@@ -44,6 +45,7 @@ class Reason(StrEnum):
     VOICE_PLATFORM_UNAVAILABLE = "voice_platform_unavailable"
     VOICE_PLATFORM_REJECTED = "voice_platform_rejected"
     PURCHASE_UNSETTLED = "purchase_unsettled"
+    BUDGET_EXCEEDED = "budget_exceeded"
     CANCELLED = "cancelled"
     INTERNAL_ERROR = "internal_error"
 
@@ -69,7 +71,8 @@ TRY_AGAIN = "try again with POST /api/restaurants/{id}/phone"
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of an assignment. `message` is for a person, `hint` says what to do next."""
+    """The end of an assignment. `message` is for a person, `hint` says what to do next; `account_wide`: every other
+    restaurant would be refused as well."""
 
     status: Status
     source: Source | None = None
@@ -77,6 +80,7 @@ class Outcome:
     reason: Reason | None = None
     message: str = ""
     hint: str | None = None
+    account_wide: bool = False
 
 
 def unassigned(reason: Reason, message: str, hint: str | None = TRY_AGAIN) -> Outcome:
@@ -97,13 +101,15 @@ def from_error(error: TrunklineError) -> Outcome:
         reason = Reason.VOICE_PLATFORM_UNAVAILABLE if voice else Reason.CARRIER_UNAVAILABLE
         return Outcome(Status.FAILED, reason=reason, message=error.detail, hint=TRY_AGAIN)
     if isinstance(error, ActionRequired):
-        return unassigned(
-            Reason.CARRIER_ACTION_REQUIRED, error.detail, f"{error.hint or 'see the message'}; then {TRY_AGAIN}"
-        )
+        hint = f"{error.hint or 'see the message'}; then {TRY_AGAIN}"
+        outcome = unassigned(Reason.CARRIER_ACTION_REQUIRED, error.detail, hint)
+        return replace(outcome, account_wide=error.account_wide)
+    if isinstance(error, BudgetExceeded):
+        return unassigned(Reason.BUDGET_EXCEEDED, error.detail, error.hint)
     if isinstance(error, TrialLimit):
         return unassigned(Reason.TRIAL_LIMIT, error.detail, f"upgrade the account; then {TRY_AGAIN}")
     if isinstance(error, OfferGone):
-        return unassigned(Reason.NO_NUMBERS_FOUND, error.detail)
+        return unassigned(Reason.NO_NUMBERS_FOUND, error.detail, error.hint or TRY_AGAIN)
     if isinstance(error, ProviderError):
         return unassigned(
             Reason.VOICE_PLATFORM_REJECTED if voice else Reason.CARRIER_REJECTED, error.detail, error.hint or TRY_AGAIN

@@ -9,6 +9,9 @@ from trunkline.carriers.base import ImportSource
 from trunkline.domain.calls import CallReport
 from trunkline.domain.numbers import E164
 
+# The platform's words for a carrier, where they are not ours.
+CARRIERS = {"byo-phone-number": "byo"}
+
 
 @dataclass(frozen=True)
 class Target:
@@ -51,6 +54,11 @@ class VoiceNumber:
         if self.other_target or self.assistant_id not in (None, assistant_id):
             return False
         return self.assistant_id is not None or self.server_url in (None, server_url)
+
+    @property
+    def carrier(self) -> str:
+        """Our word for who the platform says provides it."""
+        return CARRIERS.get(self.provider, self.provider)
 
     @property
     def connected(self) -> bool:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from dataclasses import dataclass, field, replace
 
 import structlog
-from sqlalchemy.exc import InternalError, OperationalError
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import numbers
-from trunkline.db.models import Number
-from trunkline.domain.choosing import Offer, OwnedNumber, affordable, is_ours_to_use
-from trunkline.domain.numbers import NumberState
-from trunkline.domain.outcomes import TRY_AGAIN, Outcome, Reason, Status, from_error, unassigned
+from trunkline.db.models import Assignment, Number
+from trunkline.db.runs import ASSIGNMENTS
+from trunkline.db.session import DATABASE_AWAY
+from trunkline.domain.choosing import Offer, OwnedNumber
+from trunkline.domain.marks import parse_mark
+from trunkline.domain.outcomes import TRY_AGAIN, Outcome, Reason, Source, Status, from_error, unassigned
+from trunkline.domain.states import StepStatus
 from trunkline.errors import (
     ActionRequired,
+    BudgetExceeded,
     Foreign,
+    ListFailed,
     Missing,
-    OfferGone,
     OutcomeUnknown,
     ProviderError,
     Rejected,
@@ -26,181 +30,148 @@ from trunkline.errors import (
     TrialLimit,
     TrunklineError,
 )
-from trunkline.settings import Strategy
 from trunkline.voice.base import VoiceNumber
+from trunkline.workflows import accounts
 from trunkline.workflows.assignment_run import AssignmentRun
-from trunkline.workflows.inventory import Inventory, LiveInventory
+from trunkline.workflows.inventory import LiveInventory
 from trunkline.workflows.purchase import purchase, settle_purchase
-from trunkline.workflows.put_in_service import put_in_service, reuse_trial_number
+from trunkline.workflows.put_in_service import Held, look_at_carrier, put_in_service, refuse_marked
+from trunkline.workflows.run import RunStep
 from trunkline.workflows.services import Services
+from trunkline.workflows.share_number import reuse_trial_number
 
 log = structlog.get_logger()
-KIND = "assign_number"
 SEARCHES = 8
 
 
 class AssignNumber:
-    """The durable work of one assignment. `inventories` gives a batch's shared lists to its items, by batch id."""
+    """The durable work of one assignment."""
 
-    def __init__(self, services: Services, inventories: Callable[[str], Inventory | None]) -> None:
-        self._services = services
-        self._inventories = inventories
+    kind = "assign_number"
+    runs = ASSIGNMENTS
 
-    async def __call__(self, assignment_id: str) -> None:
-        live = LiveInventory(self._services.voice)
-        run = await AssignmentRun.begin(self._services, live, assignment_id)
-        if run is None:
-            return
-        if run.assignment.batch_id is not None:
-            run.inventory = self._inventories(run.assignment.batch_id) or live
-        await self.work(run)
+    async def work(self, services: Services, row: Assignment) -> None:
+        shared = services.lists.get(row.batch_id) if row.batch_id else None
+        await work_on(await AssignmentRun.begun(services, row, shared or LiveInventory(services.voice)))
 
-    async def work(self, run: AssignmentRun) -> None:
-        """From where the run is to its end."""
-        try:
-            outcome = await assign_number(run)
-        except (Superseded, OperationalError, InternalError):
-            raise  # another process goes on, or this one when the database is back
-        except TrunklineError as error:
-            outcome = from_error(error)
-        except Exception:
-            log.exception("assignment stopped by an error of ours")
-            outcome = Outcome(
-                Status.FAILED, reason=Reason.INTERNAL_ERROR, message="an error of ours; the log has it", hint=TRY_AGAIN
-            )
-        if outcome.status is not Status.ASSIGNED:
-            await run.end(outcome)
+
+async def work_on(run: AssignmentRun) -> Outcome:
+    """From where the run is to its end."""
+    try:
+        outcome = await assign_number(run)
+    except (Superseded, *DATABASE_AWAY):
+        raise  # another process goes on, or this one when the database is back
+    except TrunklineError as error:
+        outcome = from_error(error)
+    except Exception:
+        log.exception("assignment stopped by an error of ours")
+        outcome = Outcome(
+            Status.FAILED, reason=Reason.INTERNAL_ERROR, message="an error of ours; the log has it", hint=TRY_AGAIN
+        )
+    finally:
+        run.services.trust.leave(run.id)
+    if outcome.status is not Status.ASSIGNED:
+        await run.close(outcome)
+    return outcome
 
 
 async def assign_number(run: AssignmentRun) -> Outcome:
-    """From nothing to a number in service, or to the reason why not."""
-    if held := await resume(run):
-        return await put_in_service(run, held)
-    forced = run.assignment.force_twilio
-    reuse_first = run.settings.number_strategy is Strategy.REUSE_FIRST
-    if reuse_first and not forced and (outcome := await use_existing(run)):
+    """From nothing to a number in service, or to the reason why not: place after place, as the candidates are."""
+    if (row := await resume(run)) and (outcome := await serve(run, Held(row))):
         return outcome
-    outcome = await try_carriers(run, owned_first=reuse_first or forced)
-    if outcome.status is not Status.ASSIGNED and not reuse_first and not forced:
-        outcome = await use_existing(run) or outcome
-    return outcome
+    tour = Tour()
+    for place in run.candidates.order():
+        if place.carrier is None:
+            outcome = await use_existing(run, tour)
+        else:
+            outcome = await tour.visit(run, place.source, place.carrier)
+        if outcome is not None:
+            return outcome
+    if not tour.checked:
+        await check_carrier(run)
+    return await tour.end(run)
 
 
 async def resume(run: AssignmentRun) -> Number | None:
     """What an earlier execution left: a purchase to be settled first, or a number that is claimed already."""
-    if run.open_intent is not None:
-        return await settle_purchase(run, run.open_intent)
-    return run.claimed
+    intent, claimed = await run.left()
+    return await settle_purchase(run, intent) if intent is not None else claimed
 
 
-async def use_existing(run: AssignmentRun) -> Outcome | None:
-    """Put an idle number of Vapi's in service; the next one if the first is gone or serves somebody else by now."""
-    while row := await find_existing(run):
-        if outcome := await serve(run, row, ""):
-            return outcome
-    return None
+@dataclass
+class Tour:
+    """One carrier after the other, until one has a number. A carrier that refused is not asked again. Only a purchase
+    whose outcome is unknown, or a list that failed, ends the search: nothing else is bought before that is known."""
 
+    checked: bool = False
+    able: list[Carrier] = field(default_factory=list)
+    refusals: dict[str, ProviderError] = field(default_factory=dict)
+    trial: tuple[Carrier, TrialLimit] | None = None
+    beyond: BudgetExceeded | None = None
 
-async def find_existing(run: AssignmentRun) -> Number | None:
-    """Claim a number in Vapi that no restaurant holds and that serves nobody else."""
-    async with run.step("find_existing") as step:
-        services = run.services
-        assistant = await services.voice.shared_assistant()
-        listing = await run.inventory.voice_numbers(step.ask)
-        free = {
-            v.number: v
-            for v in listing
-            if v.ready and v.number and v.free_for(assistant, services.server_url) and wanted(run, v)
-        }
-        if not free:
-            step.detail = f"none of {len(listing)} numbers in Vapi is idle"
-            return None
-        async with run.write() as session:
-            busy = await numbers.busy_among(session, list(free))
-            for number, voice in free.items():
-                carrier = carrier_of(voice)
-                if number not in busy and await numbers.claim(
-                    session, number, run.id, "existing", carrier=carrier, voice_id=voice.id
-                ):
-                    run.inventory.used(number)
-                    step.end("done", f"{number} is idle ({len(listing)} numbers in Vapi)")
-                    return await numbers.get(session, number)
-                run.inventory.used(number)
-        step.detail = f"none of {len(listing)} numbers in Vapi is idle"
-        return None
+    async def visit(self, run: AssignmentRun, source: Source, carrier: Carrier) -> Outcome | None:
+        """Look for a number there and put it in service; None if there is none."""
+        if not self.checked:
+            await check_carrier(run)
+            self.checked = True
+        if carrier not in self.able:
+            if carrier.name in self.refusals:
+                return None
+            try:
+                await get_credential(run, carrier)
+            except (Rejected, ActionRequired, RetryLater) as error:
+                self.refusals[carrier.name] = error
+                return None
+            self.able.append(carrier)
+        if source is Source.OWNED:
+            return await self._owned(run, carrier)
+        return await self._bought(run, carrier) if carrier.name not in self.refusals else None
 
-
-def wanted(run: AssignmentRun, voice: VoiceNumber) -> bool:
-    pinned = run.criteria.carrier
-    return run.criteria.matches(voice.number or "") and pinned in (None, carrier_of(voice))
-
-
-def carrier_of(voice: VoiceNumber) -> str:
-    """Our word for Vapi's provider."""
-    return "byo" if voice.provider == "byo-phone-number" else voice.provider
-
-
-async def try_carriers(run: AssignmentRun, owned_first: bool) -> Outcome:
-    """One carrier after the other, until one has a number. Only a purchase whose outcome is unknown ends the search:
-    it must be settled before anything else is bought. What fails after the purchase ends the assignment as well."""
-    plan = await check_carrier(run)
-    refusals: list[ProviderError] = []
-    limits: list[tuple[Carrier, TrialLimit]] = []
-    for carrier in plan:
+    async def _owned(self, run: AssignmentRun, carrier: Carrier) -> Outcome | None:
         try:
-            while True:
-                row, note = await number_from(run, carrier, owned_first)
-                if outcome := await serve(run, row, note):
+            while (held := await list_owned(run, carrier)) is not None:
+                if outcome := await serve(run, held):
                     return outcome
-        except NoNumberHere as end:
-            refusals.append(end.reason)
-            if isinstance(end.reason, TrialLimit):
-                limits.append((carrier, end.reason))
-    if limits:
-        return await at_trial_limit(run, *limits[0], owned_first)
-    if refusals:
-        return from_refusals(refusals)
-    pinned = "twilio" if run.assignment.force_twilio else run.criteria.carrier
-    return unassigned(
-        Reason.CARRIER_NOT_CONFIGURED,
-        f"{pinned} is not configured" if pinned else "no number is idle and no carrier is configured",
-        "set the keys of a carrier and CARRIERS; then POST /api/restaurants/{id}/phone",
-    )
-
-
-class NoNumberHere(Exception):
-    """This carrier has no number for us, for `reason`; the next carrier may."""
-
-    def __init__(self, reason: ProviderError) -> None:
-        super().__init__(reason.detail)
-        self.reason = reason
-
-
-async def number_from(run: AssignmentRun, carrier: Carrier, owned_first: bool) -> tuple[Number, str]:
-    """A claimed number of this carrier, and a note on it: an idle one of the account, else one bought now."""
-    try:
-        await get_credential(run, carrier)
-        if owned_first:
-            row, note = await list_owned(run, carrier)
-            if row is not None:
-                return row, note
-        return await buy_number(run, carrier), ""
-    except OutcomeUnknown:
-        raise
-    except (Rejected, ActionRequired, RetryLater) as error:
-        raise NoNumberHere(error) from None
-
-
-async def serve(run: AssignmentRun, row: Number, note: str) -> Outcome | None:
-    """Put the claimed number in service; None if it turns out to serve somebody else, or to be gone."""
-    bought_now = row.claim_source == "purchased" and row.carrier != "vapi"
-    try:
-        return await put_in_service(run, row, absent=bought_now, note=note)
-    except (Missing, Foreign) as error:
-        if row.claim_source == "purchased":
+        except ListFailed:
             raise
-        await give_up(run, row, error)
+        except (Rejected, ActionRequired, RetryLater) as error:
+            self.refusals[carrier.name] = error
         return None
+
+    async def _bought(self, run: AssignmentRun, carrier: Carrier) -> Outcome | None:
+        try:
+            for _ in range(SEARCHES):
+                row = await purchase(run, carrier, await search(run, carrier))
+                if row is None:
+                    continue
+                absent = carrier.capabilities.imported  # else it is at the voice platform from the start
+                if outcome := await serve(run, Held(row, absent=absent, seen_at=time.monotonic())):
+                    return outcome
+            raise RetryLater(f"no number that {carrier.name} offered could be bought", provider=carrier.name)
+        except OutcomeUnknown:
+            raise
+        except BudgetExceeded as error:
+            self.beyond = error
+        except (Rejected, ActionRequired, RetryLater) as error:
+            self.refusals[carrier.name] = error
+            if isinstance(error, TrialLimit) and self.trial is None:
+                self.trial = carrier, error
+        return None
+
+    async def end(self, run: AssignmentRun) -> Outcome:
+        """Nobody had a number: a trial account's is shared, else the reasons."""
+        if self.trial is not None:
+            return await reuse_trial_number(run, *self.trial)
+        if self.beyond is not None:
+            return from_error(self.beyond)
+        if self.refusals:
+            return from_refusals(list(self.refusals.values()))
+        pinned = run.wish.criteria.carrier
+        return unassigned(
+            Reason.CARRIER_NOT_CONFIGURED,
+            f"{pinned} is not configured" if pinned else "no number is idle and no carrier is configured",
+            f"set the keys of a carrier and CARRIERS; then {TRY_AGAIN}",
+        )
 
 
 def from_refusals(refusals: list[ProviderError]) -> Outcome:
@@ -210,119 +181,199 @@ def from_refusals(refusals: list[ProviderError]) -> Outcome:
         return 0 if isinstance(error, ActionRequired) else 1 if isinstance(error, RetryLater) else 2
 
     outcome = from_error(min(refusals, key=rank))
-    said = "; ".join(dict.fromkeys(f"{e.provider}: {e.detail}" for e in refusals)) if len(refusals) > 1 else None
-    return Outcome(outcome.status, reason=outcome.reason, message=said or outcome.message, hint=outcome.hint)
+    if len(refusals) == 1:
+        return outcome
+    return replace(outcome, message="; ".join(dict.fromkeys(f"{e.provider}: {e.detail}" for e in refusals)))
 
 
-async def check_carrier(run: AssignmentRun) -> list[Carrier]:
-    """The configured carriers to try, in order; one that cannot meet the criteria is left out with the reason."""
-    async with run.step("check_carrier") as step:
-        pinned = "twilio" if run.assignment.force_twilio else run.criteria.carrier
-        plan, left_out = [], []
-        for name, carrier in run.services.carriers.items():
-            if pinned not in (None, name):
-                continue
-            able = carrier.capabilities
-            if able.countries is not None and run.country not in able.countries:
-                left_out.append(f"{name} has no numbers in {run.country}")
-            elif able.types is not None and run.criteria.number_type not in (None, *able.types):
-                left_out.append(f"{name} has no {run.criteria.number_type} numbers")
+# --- the places, and what is done with a number from one -------------------------------------------------------------
+
+
+async def use_existing(run: AssignmentRun, tour: Tour) -> Outcome | None:
+    """Put an idle number of Vapi's in service; the next one if the first is gone or serves somebody else by now.
+    Nothing is bought at a carrier because an idle number of its could not be looked at."""
+    while held := await find_existing(run, tour):
+        if outcome := await serve(run, held):
+            return outcome
+    return None
+
+
+async def serve(run: AssignmentRun, held: Held) -> Outcome | None:
+    """Put the claimed number in service; None if it cannot be, and the next one is to be tried: it is gone, serves
+    somebody else, or is refused for good. What was paid for and is still held stays the restaurant's."""
+    bought = held.row.claim_source == Source.PURCHASED
+    try:
+        return await put_in_service(run, held)
+    except (Missing, Foreign) as error:
+        await give_up(run, held, error)
+    except (Rejected, ActionRequired) as error:
+        if bought or error.account_wide:
+            raise
+        await give_up(run, held, error)
+    return None
+
+
+async def give_up(run: AssignmentRun, held: Held, error: ProviderError) -> None:
+    """A claimed number turned out not to be usable: let it go, say why, and do not offer it again soon."""
+    run.inventory.used(held.number)
+    log.warning("a number is passed over", number=held.number, reason=error.detail)
+    async with run.write() as session:
+        row = (await numbers.lock(session, held.number))[held.number]
+        if isinstance(error, Foreign):
+            numbers.foreign(row)
+        elif isinstance(error, Missing) and error.provider == row.carrier:
+            numbers.gone(row, error.detail)
+        elif isinstance(error, Missing):
+            numbers.free(row)
+            numbers.in_voice(row, None, None, None)
+        else:
+            numbers.put_aside(row, error.detail)
+
+
+async def find_existing(run: AssignmentRun, tour: Tour) -> Held | None:
+    """Claim a number in Vapi that no restaurant holds and that serves nobody else; its carrier still holds it."""
+    async with run.step("find_existing") as step:
+        existing = await run.candidates.existing(step.ask)
+        waiting = list(existing.idle)
+        while (voice := await claim_first(run, waiting)) is not None:
+            held = Held(await known_row(run, voice), voice=voice, seen_at=time.monotonic() - run.inventory.voice_age)
+            try:
+                await verify(run, step, held)
+            except (RetryLater, ActionRequired) as error:  # not this number's fault
+                tour.refusals[held.row.carrier or ""] = error
+                await let_go(run, held)
+            except Rejected as error:
+                await give_up(run, held, error)
             else:
-                plan.append(carrier)
-        names = ", then ".join(carrier.name for carrier in plan) or "no carrier is configured"
+                step.end(StepStatus.DONE, f"{held.number} is idle ({existing.listed} numbers in Vapi)")
+                return held
+        step.detail = existing.said()
+        return None
+
+
+async def claim_first(run: AssignmentRun, waiting: list[VoiceNumber]) -> VoiceNumber | None:
+    """Claim the first that nobody else has claimed meanwhile; those that were passed are taken off the list."""
+    if not waiting:
+        return None
+    async with run.write() as session:
+        while waiting:
+            voice = waiting.pop(0)
+            run.inventory.used(voice.number or "")
+            mark = parse_mark(voice.name)
+            if await numbers.claim(
+                session,
+                voice.number or "",
+                run.id,
+                Source.EXISTING.value,
+                restaurant_id=run.restaurant_id,
+                marked=mark is not None,
+                carrier=voice.carrier,
+                voice_id=voice.id,
+            ):
+                return voice
+    return None
+
+
+async def known_row(run: AssignmentRun, voice: VoiceNumber) -> Number:
+    async with run.services.database.read() as session:
+        return await numbers.get(session, voice.number or "")
+
+
+async def verify(run: AssignmentRun, step: RunStep, held: Held) -> None:
+    """See at the number's carrier, where that is configured, that it is held, ours to use, and leads to Vapi."""
+    carrier = run.services.carriers.get(held.row.carrier or "")
+    if carrier is not None and carrier.capabilities.imported:
+        seen_in_voice = held.seen_at
+        await look_at_carrier(run, step, held, carrier)
+        held.seen_at = seen_in_voice
+
+
+async def let_go(run: AssignmentRun, held: Held) -> None:
+    async with run.write() as session:
+        numbers.free(await numbers.get(session, held.number))
+
+
+async def check_carrier(run: AssignmentRun) -> None:
+    """Say which configured carriers are tried, in order, and why others are left out."""
+    async with run.step("check_carrier") as step:
+        able, left_out = run.candidates.carriers()
+        names = ", then ".join(carrier.name for carrier in able) or "no carrier is configured"
         step.detail = "; ".join([names, *left_out])
-    return plan
-
-
-async def buy_number(run: AssignmentRun, carrier: Carrier) -> Number:
-    for _ in range(SEARCHES):
-        offers = await search(run, carrier)
-        row = await purchase(run, carrier, offers)
-        if row is not None:
-            return row
-    raise RetryLater(f"no number that {carrier.name} offered could be bought", provider=carrier.name)
 
 
 async def get_credential(run: AssignmentRun, carrier: Carrier) -> None:
+    """What the import will need, before any money is spent: the keys are those of the accounts that we work with, Vapi
+    has the carrier's credential, and there is something that answers."""
     async with run.step("get_credential", carrier.name) as step:
+        await step.ask(lambda: accounts.refuse_changed(run.services, carrier.name, accounts.VOICE))
         if carrier.name in run.services.credentials:
             step.detail = "known" if run.services.credentials[carrier.name] else "not needed"
             return
-        await step.ask(run.services.target)  # what the import needs is missed here, not after a purchase
+        await step.ask(run.services.target)
         credential = await step.ask(lambda: run.services.credential(carrier))
         step.detail = f"credential {credential}" if credential else "not needed for the import"
 
 
-async def list_owned(run: AssignmentRun, carrier: Carrier) -> tuple[Number | None, str]:
+async def list_owned(run: AssignmentRun, carrier: Carrier) -> Held | None:
     """Claim a number that the carrier account owns, that is ours to use and that nobody uses."""
     async with run.step("list_owned", carrier.name) as step:
-        owned = await run.inventory.owned(step.ask, carrier)
-        usable = [o for o in owned if is_ours_to_use(o, run.services.installation) and o.voice]
-        fitting = {o.number: o for o in usable if run.criteria.matches(o.number)}
-        async with run.services.database.read() as session:
-            busy = await numbers.busy_among(session, list(fitting))
-        for number in busy:
-            run.inventory.used(number)
-        idle = [o for number, o in fitting.items() if number not in busy]
-        step.detail = f"{carrier.name} account owns {len(owned)}, {len(idle)} idle"
-    for candidate in idle:
-        if row := await use_owned(run, carrier, candidate):
-            return row, "; ".join(candidate.warnings)
-    return None, ""
+        asked_at = time.monotonic()
+        idle, listed = await run.candidates.owned(step.ask, carrier)
+        step.detail = f"{carrier.name} account owns {listed}, {len(idle)} idle"
+    for owned in idle:
+        held = await use_owned(run, carrier, owned, asked_at)
+        if held is not None:
+            return held
+    return None
 
 
-async def use_owned(run: AssignmentRun, carrier: Carrier, owned: OwnedNumber) -> Number | None:
+async def use_owned(run: AssignmentRun, carrier: Carrier, owned: OwnedNumber, asked_at: float) -> Held | None:
+    """Claim it and put our mark on it, so that no other installation takes it too; None if somebody was first."""
     async with run.step("use_owned", carrier.name) as step:
         run.inventory.used(owned.number)
+        marked = parse_mark(owned.mark_text) is not None
+        details = {"carrier": carrier.name, "carrier_ref": owned.ref, "account": owned.account or None}
         async with run.write() as session:
-            details = {"carrier": carrier.name, "carrier_ref": owned.ref}
-            if not await numbers.claim(session, owned.number, run.id, "owned", **details):
-                step.end("done", f"{owned.number} was taken meanwhile")
+            if not await numbers.claim(
+                session, owned.number, run.id, "owned", restaurant_id=run.restaurant_id, marked=marked, **details
+            ):
+                step.end(StepStatus.DONE, f"{owned.number} was taken meanwhile")
                 return None
             row = await numbers.get(session, owned.number)
-            row.saved_urls = row.saved_urls or owned.urls
-            step.end("done", "; ".join([f"{owned.number} is idle and ours to use", *owned.warnings]))
-        return row
+            numbers.held(row, carrier.name, owned)
+        held = Held(row, owned=owned, seen_at=asked_at, note="; ".join(owned.warnings))
+        try:
+            await mark(run, step, held, carrier)
+        except (Missing, Foreign, Rejected) as error:
+            await give_up(run, held, error)
+            step.end(StepStatus.DONE, f"{owned.number} cannot be used: {error.detail}")
+            return None
+        step.end(StepStatus.DONE, "; ".join([f"{owned.number} is idle and ours to use", *owned.warnings]))
+        return held
+
+
+async def mark(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrier) -> None:
+    """Our mark on a number that has none. Where the carrier keeps no marks, an unmarked number may be one that another
+    installation has just bought: it is taken if it is still unused after a while, or if we knew it before."""
+    owned = held.owned
+    if owned is None or parse_mark(owned.mark_text) is not None:
+        return
+    if not carrier.capabilities.owner_mark:
+        if held.row.bought_at is None and carrier.capabilities.sells:
+            await step.pause(run.settings.listing_lag_seconds)
+            await look_at_carrier(run, step, held, carrier)
+        return
+    if not held.fresh:
+        await look_at_carrier(run, step, held, carrier)
+        owned = held.owned or owned
+    held.owned = marked = await step.ask(lambda: carrier.mark(owned, run.mark))
+    refuse_marked(run, carrier, marked)
+    held.seen_at = time.monotonic()
 
 
 async def search(run: AssignmentRun, carrier: Carrier) -> list[Offer]:
     """What is for sale now and may be bought at its price."""
     async with run.step("search", carrier.name) as step:
-        want = run.criteria
-        found = await run.inventory.offers(step.ask, carrier, want, run.country)
-        offers = affordable(found, run.settings.max_monthly_price)
-        if found and not offers:
-            raise Rejected(
-                f"every number of {carrier.name} costs more than {run.settings.max_monthly_price} a month",
-                provider=carrier.name,
-                hint="raise MAX_MONTHLY_PRICE",
-            )
-        if not offers:
-            wanted_text = ", ".join(f"{k} {v}" for k, v in want.plain().items() if k != "carrier") or run.country
-            raise OfferGone(f"{carrier.name} has no number for sale for {wanted_text}", provider=carrier.name)
-        step.detail = f"{len(offers)} for sale in {run.country}"
+        offers = await run.candidates.offers(step.ask, carrier)
+        step.detail = f"{len(offers)} for sale in {run.candidates.country}"
         return offers
-
-
-async def at_trial_limit(run: AssignmentRun, carrier: Carrier, limit: TrialLimit, owned_first: bool) -> Outcome:
-    """A trial falls back: to an idle number if none was looked for yet, else to sharing the account's number."""
-    if not owned_first:
-        forced = run.assignment.force_twilio
-        if not forced and (outcome := await use_existing(run)):
-            return outcome
-        while (owned := await list_owned(run, carrier))[0] is not None:
-            if outcome := await serve(run, owned[0], owned[1]):
-                return outcome
-    return await reuse_trial_number(run, carrier, limit)
-
-
-async def give_up(run: AssignmentRun, row: Number, error: ProviderError) -> None:
-    """A claimed number turned out not to be usable: let it go and do not offer it again."""
-    run.inventory.used(row.number)
-    async with run.write() as session:
-        kept = await numbers.get(session, row.number)
-        kept.claimed_by = kept.claim_source = None
-        if isinstance(error, Foreign):
-            numbers.move(kept, NumberState.FOREIGN)
-        else:
-            kept.voice_id = None

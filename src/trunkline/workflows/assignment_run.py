@@ -1,128 +1,145 @@
-"""One execution of an assignment: what it finds from earlier ones, and how it ends."""
+"""One execution of an assignment: what it wants, what stops it before money, and how it ends."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import assignments, batches, debts, intents, numbers
-from trunkline.db.debts import DebtKind
-from trunkline.db.models import Assignment, Number, PurchaseIntent, Step, utcnow
-from trunkline.domain.choosing import Criteria
-from trunkline.domain.marks import OwnerMark
+from trunkline.carriers.base import Carrier
+from trunkline.db import batches, debts, intents, numbers, restaurants, runs
+from trunkline.db.models import Assignment, Number, PurchaseIntent, Step
+from trunkline.db.runs import ASSIGNMENTS
+from trunkline.domain.choosing import Offer
+from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import Outcome, Reason
-from trunkline.metrics import ASSIGNMENTS
+from trunkline.domain.states import DebtKind, ItemStatus, RunStatus
+from trunkline.domain.wishes import Wish
+from trunkline.errors import Cancelled, NotFound
+from trunkline.metrics import ASSIGNMENTS as ENDED
+from trunkline.workflows import accounts
+from trunkline.workflows.batch_bounds import Bounds
+from trunkline.workflows.candidates import Candidates
 from trunkline.workflows.inventory import Inventory
-from trunkline.workflows.run import Run
+from trunkline.workflows.purchase import Buyer
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
 
 
-class AssignmentRun(Run):
-    """The assignment being worked on, with what it wants and what an earlier execution left."""
+class AssignmentRun(Buyer[Assignment]):
+    """The assignment being worked on. What an earlier execution left is read from the tables where it is needed."""
 
-    def __init__(self, services: Services, inventory: Inventory, assignment: Assignment, rows: list[Step]) -> None:
-        async def fence(session: AsyncSession) -> None:
-            await assignments.fence(session, assignment.id, assignment.epoch)
-
-        super().__init__(services, assignment.id, rows, fence)
+    def __init__(self, services: Services, row: Assignment, steps: list[Step], inventory: Inventory) -> None:
+        super().__init__(services, ASSIGNMENTS, row, steps)
         self.inventory = inventory
-        self.assignment = assignment
-        self.restaurant_id = assignment.restaurant_id
-        self.mark = OwnerMark(services.installation, assignment.id)
-        self.criteria = Criteria.checked(**assignment.criteria)
-        self.country = self.criteria.country or self.settings.default_country
-        self.open_intent: PurchaseIntent | None = None
-        self.claimed: Number | None = None
-        self.tried: dict[str, list[str | None]] = {}  # carrier -> the numbers that could not be bought there
-        self.imported: dict[str, str] = {}  # number -> its id at the voice platform, seen in this execution
+        self.restaurant_id: str = row.restaurant_id
+        self.batch_id = row.batch_id
+        self.wish = Wish.stored(row.criteria, row.force_twilio)
+        self.candidates = Candidates(
+            services, self.wish, inventory, restaurant_id=row.restaurant_id, own_mark=str(self.mark)
+        )
 
-    @staticmethod
-    async def begin(services: Services, inventory: Inventory, assignment_id: str) -> AssignmentRun | None:
-        """Shut out earlier executions, and read how far they (or an earlier assignment of the restaurant) came: a
-        purchase whose outcome is open, a number that is claimed. None if the assignment has ended."""
-        async with services.database.write() as session:
-            assignment = await assignments.begin(session, assignment_id)
-            return None if assignment is None else await AssignmentRun.found(session, services, inventory, assignment)
+    @classmethod
+    async def begun(cls, services: Services, row: Assignment, inventory: Inventory) -> AssignmentRun:
+        """The run of an assignment that this execution has begun, with the steps of earlier ones."""
+        steps: list[Step] = []
+        if row.epoch > 1:
+            async with services.database.read() as session:
+                steps = (await runs.steps(session, [row.id]))[row.id]
+        return cls(services, row, steps, inventory)
 
-    @staticmethod
-    async def found(
-        session: AsyncSession, services: Services, inventory: Inventory, assignment: Assignment
-    ) -> AssignmentRun:
-        """The run of an assignment that this execution has begun, with what there is of it."""
-        again = assignment.epoch > 1
-        rows = (await assignments.steps(session, [assignment.id]))[assignment.id] if again else []
-        run = AssignmentRun(services, inventory, assignment, rows)
-        run.tried = await intents.tried_numbers(session, assignment.id) if again else {}
-        run.open_intent = await intents.open_for(session, assignment.restaurant_id)
-        if run.open_intent is None:
-            run.claimed = await numbers.claimed_for(session, assignment.restaurant_id)
-        if run.claimed is not None:
-            run.claimed.claimed_by = assignment.id
-        return run
+    async def left(self) -> tuple[PurchaseIntent | None, Number | None]:
+        """What an earlier execution, or assignment of the restaurant, left: a purchase of unknown outcome, or else a
+        number that is claimed already."""
+        async with self.services.database.read() as session:
+            intent = await intents.open_for(session, self.restaurant_id)
+            claimed = None if intent else await numbers.claimed_for(session, self.restaurant_id)
+        if claimed is None or claimed.claimed_by == self.id:
+            return intent, claimed
+        async with self.write() as session:
+            return None, await numbers.take_over_claim(session, self.restaurant_id, self.id)
 
-    @property
-    def resumed(self) -> bool:
-        """Whether an earlier execution may have done part of the work already."""
-        return self.assignment.epoch > 1
+    async def refuse_stopped(self, session: AsyncSession) -> None:
+        """A cancelled batch buys nothing more, nor one that was paused because its account refuses; and a restaurant
+        that was deleted needs no number."""
+        if not await self.restaurant_is_left(session):
+            raise Cancelled("the restaurant was deleted before the purchase")
+        if self.batch_id is None:
+            return
+        status = await batches.status_of(session, self.batch_id)
+        if status is RunStatus.CANCELLED:
+            raise Cancelled("the batch was cancelled before the purchase")
+        if status is RunStatus.PAUSED:
+            raise Cancelled("the batch was paused before the purchase")
 
-    async def end(self, outcome: Outcome) -> None:
+    def has_seen_unheld(self, carrier: Carrier, number: E164) -> bool:
+        return self.inventory.has_seen_unheld(carrier.name, number)
+
+    async def refuse_poor(self, carrier: Carrier, offer: Offer) -> None:
+        """For one number the carrier's own refusal costs nothing; a batch is not sent from one to the next."""
+        if self.batch_id is not None:
+            await accounts.refuse_poor(self.services, carrier, offer)
+
+    async def refuse_beyond(self, session: AsyncSession, offer: Offer) -> None:
+        """What a batch may buy is what was said yes to."""
+        if self.batch_id is not None:
+            batch = await batches.hold(session, self.batch_id)
+            await Bounds.of(batch.request).refuse(session, self.batch_id, offer)
+
+    async def close(self, outcome: Outcome) -> None:
         """The end without a number in service: what was only claimed is free again, what was paid for is owed."""
         async with self.write() as session:
-            await self.record_voice_ids(session)
-            await session.flush()
             await numbers.drop_claims(session, self.id)
             if intent := await intents.open_for(session, self.restaurant_id):
-                await self._owe(session, DebtKind.INTENT_UNKNOWN, intent.id, outcome)
+                await self._owe(session, DebtKind.INTENT_UNKNOWN, intent.id, intent.carrier, outcome)
             if row := await numbers.claimed_for(session, self.restaurant_id):
                 kind = DebtKind.IMPORTED_NOT_MAPPED if row.voice_id else DebtKind.BOUGHT_NOT_IMPORTED
-                await self._owe(session, kind, row.number, outcome)
-            await self.close(session, outcome)
+                await self._owe(session, kind, row.number, row.carrier, outcome)
+            await self.write_outcome(session, outcome)
         self.count(outcome)
 
-    async def close(self, session: AsyncSession, outcome: Outcome) -> None:
-        """Write the outcome, in the caller's transaction."""
-        if self.unfinished:
-            await assignments.interrupt_steps(session, self.id)
-        if self.assignment.batch_id is not None:
-            reason = outcome.reason.value if outcome.reason else None
-            status = "cancelled" if outcome.reason is Reason.CANCELLED else outcome.status.value
-            await batches.set_items(
-                session,
-                self.assignment.batch_id,
-                "running",
-                status,
-                self.restaurant_id,
-                reason=reason,
-                message=outcome.message,
-            )
-        await assignments.fence(
+    async def write_outcome(self, session: AsyncSession, outcome: Outcome) -> None:
+        """The end, in the caller's transaction."""
+        reason = outcome.reason.value if outcome.reason else None
+        if self.batch_id is not None:
+            cancelled = outcome.reason is Reason.CANCELLED
+            status = ItemStatus.CANCELLED if cancelled else ItemStatus(outcome.status.value)
+            ends: dict[str, Any] = {"reason": reason, "message": outcome.message}
+            await batches.set_items(session, self.batch_id, ItemStatus.RUNNING, status, self.restaurant_id, **ends)
+        await self.end(
             session,
-            self.id,
-            self.assignment.epoch,
             status=outcome.status.value,
             source=outcome.source.value if outcome.source else None,
             number=outcome.number,
-            reason=outcome.reason.value if outcome.reason else None,
+            reason=reason,
             message=outcome.message,
             hint=outcome.hint,
-            ended_at=utcnow(),
         )
 
-    async def record_voice_ids(self, session: AsyncSession) -> dict[str, Number]:
-        """The numbers that this execution has seen at the voice platform, with their ids there."""
-        rows = {number: await numbers.get(session, number) for number in self.imported}
-        for number, row in rows.items():
-            row.voice_id = self.imported[number]
-        return rows
+    async def restaurant_is_left(self, session: AsyncSession) -> bool:
+        """Whether the restaurant still is, held until the transaction ends."""
+        try:
+            await restaurants.get(session, self.restaurant_id, lock=True)
+        except NotFound:
+            return False
+        return True
 
     @staticmethod
     def count(outcome: Outcome) -> None:
-        ASSIGNMENTS.labels(outcome.status.value, outcome.source or "", outcome.reason or "").inc()
+        ENDED.labels(outcome.status.value, outcome.source or "", outcome.reason or "").inc()
         log.info("assignment ended", status=outcome.status.value, number=outcome.number, reason=outcome.reason)
 
-    async def _owe(self, session: AsyncSession, kind: DebtKind, subject: str, outcome: Outcome) -> None:
+    async def _owe(
+        self, session: AsyncSession, kind: DebtKind, subject: str, provider: str | None, outcome: Outcome
+    ) -> None:
         await debts.owe(
-            session, kind, subject, restaurant_id=self.restaurant_id, run_id=self.id, reason=outcome.message
+            session,
+            kind,
+            subject,
+            provider=provider,
+            restaurant_id=self.restaurant_id,
+            run_id=self.id,
+            reason=outcome.message,
         )

@@ -18,13 +18,14 @@ import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy.engine import make_url
 
-from trunkline.db.models import Process, utcnow
+from trunkline.db.models import Process
 from trunkline.db.session import Database, driver_url, prepare_postgresql, prepare_sqlite
 from trunkline.errors import Superseded
 
 log = structlog.get_logger()
 Work = Callable[[str], Awaitable[None]]
 THREADS = 8
+PENDING = "PENDING"
 ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 
 
@@ -32,7 +33,7 @@ class Engine:
     """Starts runs by id, once each, and resumes those whose process died.
 
     A run's work is a coroutine function of the run's id. It looks at our own tables to see how far it is, so running
-    it again continues it; it must fence its writes (see `db.assignments.fence`), because a process that was frozen may
+    it again continues it; it must fence its writes (see `db.runs`), because a process that was frozen may
     wake up after its work was taken over. With SQLite there is one process, which resumes its own work when it starts.
     With PostgreSQL each process beats, and any of them takes over the work of one that stopped beating.
     """
@@ -47,6 +48,7 @@ class Engine:
         self._workflows: dict[str, Any] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: dict[str, asyncio.Event] = {}
+        self._doubtful: set[str] = set()
         self._beating: asyncio.Task[None] | None = None
         self.closing = False
 
@@ -96,13 +98,20 @@ class Engine:
             self._ended.pop(run_id, asyncio.Event()).set()  # it was started before, elsewhere, or not at all
 
     async def ensure(self, kind: str, run_id: str) -> None:
-        """See to it that a run which our tables call unfinished is started: the process may have died before it told
-        the engine, or an error of ours may have stopped it."""
+        """See to it that a run which our tables call unfinished is in somebody's hands: the process may have died
+        before it told the engine, an error of ours may have stopped it, or the database may have been away when the
+        engine was to be told of its end. What the engine calls pending in this very process, and is not being worked
+        on here, is in nobody's; one look may come while it is just being begun, so that the second one decides."""
         if run_id in self._ended:
             return
-        known = await DBOS.list_workflows_async(workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False)
-        if all(workflow.status in ENDED for workflow in known):
-            await self.start(kind, run_id, len(known))
+        attempts = await _attempts(run_id)
+        unfinished = [attempt for attempt in attempts if attempt.status not in ENDED]
+        ours = [a for a in unfinished if a.status == PENDING and a.executor_id == self.process_id]
+        if len(unfinished) > len(ours) or (ours and run_id not in self._doubtful):
+            self._doubtful.add(run_id)
+            return
+        self._doubtful.discard(run_id)
+        await self.start(kind, run_id, len(attempts))
 
     async def work(self, run_id: str, work: Callable[[], Awaitable[None]]) -> None:
         """Work on the run as a part of the run that calls this, which is the one that the engine resumes; until it ends
@@ -114,10 +123,7 @@ class Engine:
 
     async def under_way(self, run_id: str) -> bool:
         """Whether some process works on it, or one that died did and it will be resumed."""
-        if run_id in self._ended:
-            return True
-        known = await DBOS.list_workflows_async(workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False)
-        return any(workflow.status not in ENDED for workflow in known)
+        return run_id in self._ended or not ENDED.issuperset(a.status for a in await _attempts(run_id))
 
     async def wait(self, run_id: str, seconds: float) -> None:
         """Until the run ends in this process, or the time is over, or it is not running here."""
@@ -184,13 +190,25 @@ class Engine:
             now = sa.func.clock_timestamp()
             row = sa.dialects.postgresql.insert(Process).values(id=self.process_id, seen_at=now)
             await session.execute(row.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}))
-            await session.execute(sa.delete(Process).where(Process.seen_at < utcnow() - timedelta(days=1)))
+            await session.execute(sa.delete(Process).where(Process.seen_at < now - timedelta(days=1)))
             fresh = sa.select(Process.id).where(Process.seen_at > now - timedelta(seconds=self._ttl))
             return set((await session.execute(fresh)).scalars())
 
     async def _forget_process(self) -> None:
         async with self._database.write() as session:
             await session.execute(sa.delete(Process).where(Process.id == self.process_id))
+
+
+class Attempt(NamedTuple):
+    """One start of a run that the engine knows, and which process has it."""
+
+    status: str
+    executor_id: str | None
+
+
+async def _attempts(run_id: str) -> list[Attempt]:
+    known = await DBOS.list_workflows_async(workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False)
+    return [Attempt(workflow.status, workflow.executor_id) for workflow in known]
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -10,10 +11,12 @@ from typing import Any, Protocol, TypeVar
 
 from trunkline.carriers.base import Carrier
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
+from trunkline.domain.numbers import E164
 from trunkline.errors import ProviderError
 from trunkline.voice.base import VoiceNumber, VoicePlatform
 
 OFFERS = 10
+MOMENT = 2.0  # seconds
 T = TypeVar("T")
 Ask = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
@@ -24,10 +27,18 @@ class Inventory(Protocol):
 
     async def voice_numbers(self, ask: Ask) -> list[VoiceNumber]: ...
 
+    @property
+    def voice_age(self) -> float:
+        """Seconds since the voice platform's numbers were asked for: what is older than a few is read again before it
+        is changed."""
+
     def used(self, number: str) -> None:
         """This number is not free (any more): a list that was read before need not offer it again."""
 
     async def owned(self, ask: Ask, carrier: Carrier) -> list[OwnedNumber]: ...
+
+    def has_seen_unheld(self, carrier: str, number: str) -> bool:
+        """Whether the carrier's account was listed within a moment, and did not hold the number."""
 
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]: ...
 
@@ -35,12 +46,19 @@ class Inventory(Protocol):
 class LiveInventory:
     """Asks the providers every time: what a single assignment uses."""
 
-    def __init__(self, voice: VoicePlatform) -> None:
-        self._voice = voice
+    def __init__(self, voice: VoicePlatform, offers: int = OFFERS) -> None:
+        self._voice, self._offers = voice, offers
+        self._asked_at = -math.inf
+        self._held: dict[str, tuple[float, set[E164]]] = {}
 
     async def voice_numbers(self, ask: Ask) -> list[VoiceNumber]:
+        self._asked_at = time.monotonic()
         numbers: list[VoiceNumber] = await ask(self._voice.numbers)
         return numbers
+
+    @property
+    def voice_age(self) -> float:
+        return time.monotonic() - self._asked_at
 
     def used(self, number: str) -> None:
         return None
@@ -49,15 +67,22 @@ class LiveInventory:
         async def read_all() -> list[OwnedNumber]:
             return [number async for number in carrier.owned()]
 
+        asked_at = time.monotonic()
         numbers: list[OwnedNumber] = await ask(read_all)
+        self._held[carrier.name] = asked_at, {owned.number for owned in numbers}
         return numbers
 
+    def has_seen_unheld(self, carrier: str, number: str) -> bool:
+        asked_at, held = self._held.get(carrier, (-math.inf, set()))
+        return time.monotonic() - asked_at < MOMENT and number not in held
+
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]:
-        offers: list[Offer] = await ask(lambda: carrier.search(want, country, OFFERS))
+        offers: list[Offer] = await ask(lambda: carrier.search(want, country, self._offers))
         return offers
 
 
 POOL = 200
+POOL_SECONDS = 60.0  # after which an offer may have another price, or none
 FAILURE_SECONDS = 30.0
 
 
@@ -71,6 +96,7 @@ class BatchInventory:
         self._voice: dict[str, VoiceNumber] | None = None
         self._owned: dict[str, dict[str, OwnedNumber]] = {}
         self._offers: dict[tuple[str, Criteria, str], deque[Offer]] = {}
+        self._searched_at: dict[tuple[str, Criteria, str], float] = {}
         self._handed_out: set[str] = set()
         self._failed: dict[str, tuple[float, ProviderError]] = {}
         self._reading = asyncio.Lock()
@@ -82,12 +108,19 @@ class BatchInventory:
                 self._voice = {v.number: v for v in listing if v.number}
         return list(self._voice.values())
 
+    @property
+    def voice_age(self) -> float:
+        return self._live.voice_age
+
     async def owned(self, ask: Ask, carrier: Carrier) -> list[OwnedNumber]:
         async with self._reading:
             if carrier.name not in self._owned:
                 listing = await self._read(carrier.name, lambda: self._live.owned(ask, carrier))
                 self._owned[carrier.name] = {o.number: o for o in listing}
         return list(self._owned[carrier.name].values())
+
+    def has_seen_unheld(self, carrier: str, number: str) -> bool:
+        return self._live.has_seen_unheld(carrier, number)
 
     def used(self, number: str) -> None:
         if self._voice is not None:
@@ -98,12 +131,17 @@ class BatchInventory:
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]:
         """One offer that no other item was given; the pool is filled again when it is empty."""
         async with self._reading:
-            pool = self._offers.setdefault((carrier.name, want, country), deque())
+            asked = (carrier.name, want, country)
+            pool = self._offers.setdefault(asked, deque())
+            if time.monotonic() - self._searched_at.get(asked, 0.0) > POOL_SECONDS:
+                self._handed_out.difference_update(o.number for o in pool if o.number is not None)
+                pool.clear()
             if not pool:
-                found = await self._read(
+                self._searched_at[asked] = time.monotonic()
+                offers = await self._read(
                     f"{carrier.name} offers", lambda: ask(lambda: carrier.search(want, country, POOL))
                 )
-                pool.extend(o for o in found if o.number is None or o.number not in self._handed_out)
+                pool.extend(o for o in offers if o.number is None or o.number not in self._handed_out)
                 self._handed_out.update(o.number for o in pool if o.number is not None)
             return [pool.popleft()] if pool else []
 

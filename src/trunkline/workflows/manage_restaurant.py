@@ -1,21 +1,26 @@
-"""What is done to a restaurant: create it, ask a number for it, switch a shared number to it, delete it."""
+"""What is done to a restaurant: create it, ask a number for it, switch a shared number to it, register who calls it,
+delete it. Each holds the restaurant's row while it decides, so that of two at once exactly one happens."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import assignments, mappings, restaurants
-from trunkline.db.models import Assignment, IdempotencyKey, Restaurant, utcnow
-from trunkline.domain.choosing import Criteria
+from trunkline.db import assignments, callers, mappings, numbers, restaurants
+from trunkline.db.models import Assignment, IdempotencyKey, Mapping, Restaurant, utcnow
+from trunkline.db.runs import ASSIGNMENTS
+from trunkline.domain.callers import current_form
 from trunkline.domain.ids import new_id
+from trunkline.domain.numbers import parse_number
+from trunkline.domain.wishes import Wish
 from trunkline.errors import (
     AlreadyAssigned,
     AssignmentRunning,
@@ -24,24 +29,11 @@ from trunkline.errors import (
     InvalidInput,
     ProviderError,
 )
-from trunkline.workflows import assign_number
-from trunkline.workflows.end_mapping import end_mapping
+from trunkline.workflows.assign_number import AssignNumber
 from trunkline.workflows.services import Services
 
 MAX_NAME = 200
 JUST_STARTED = "an assignment of this restaurant has just been started"
-
-
-@dataclass(frozen=True)
-class NumberWish:
-    """Whether and how a restaurant wants a number."""
-
-    assign_phone: bool = True
-    force_twilio: bool = False
-    criteria: Criteria = field(default_factory=Criteria)
-
-    def plain(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -65,24 +57,32 @@ def hash_key(api_key: str) -> str:
 
 
 async def create_restaurant(
-    services: Services, name: str, wish: NumberWish, secret: SecretStr, idempotency_key: str | None = None
+    services: Services,
+    name: str,
+    wish: Wish,
+    secret: SecretStr,
+    idempotency_key: str | None = None,
+    *,
+    assign: bool = True,
 ) -> Created:
-    """Create it and start its assignment, once per idempotency key. InvalidInput names the field at fault and nothing
-    is created; IdempotencyMismatch if the key was used with another body."""
+    """Create it and, where it is to have a number now (`assign`), start its assignment; once per idempotency key.
+    InvalidInput names the field at fault and nothing is created; IdempotencyMismatch if the key was used with another
+    body."""
     name = name.strip()
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidInput(f"a name has 1 to {MAX_NAME} characters", field="name", hint="shorten it or give one")
-    await check_offered(services, wish)
-    fingerprint = _fingerprint(name=name, **wish.plain())
+    if assign:
+        await check_offered(services, wish)
+    fingerprint = _fingerprint(name=name, assign_phone=assign, **_plain(wish))
     if idempotency_key and (before := await _replay(services, idempotency_key, fingerprint)):
         return before
     try:
         async with services.database.write() as session:
-            restaurant = Restaurant(id=new_id("rst"), name=name)
+            restaurant = Restaurant(id=new_id("rst"), name=name, wish=wish.plain())
             restaurant.api_key_hash = hash_key(api_key_of(secret, restaurant.id))
             session.add(restaurant)
             await session.flush()
-            assignment = await _write_assignment(session, restaurant.id, wish) if wish.assign_phone else None
+            assignment = await _write_assignment(session, restaurant.id, wish) if assign else None
             created = Created(restaurant.id, assignment.id if assignment else None)
             if idempotency_key:
                 session.add(
@@ -98,14 +98,14 @@ async def create_restaurant(
             return before
         raise
     if created.assignment_id:
-        await services.engine.start(assign_number.KIND, created.assignment_id)
+        await services.engine.start(AssignNumber.kind, created.assignment_id)
     return created
 
 
 async def request_number(
     services: Services,
     restaurant_id: str,
-    wish: NumberWish,
+    wish: Wish,
     once: IdempotencyKey | None = None,
 ) -> str:
     """Start an assignment for a restaurant that has no number of its own; its id.
@@ -115,32 +115,38 @@ async def request_number(
     await check_offered(services, wish)
     try:
         async with services.database.write() as session:
+            restaurant = await restaurants.get(session, restaurant_id, lock=True)
+            if wish.plain():
+                restaurant.wish = wish.plain()
             assignment = await add_assignment(session, restaurant_id, wish)
             if once is not None:
                 once.assignment_id = assignment.id
                 session.add(once)
-    except IntegrityError:
+    except IntegrityError:  # the key was kept at the same time
         raise AssignmentRunning(JUST_STARTED) from None
-    await services.engine.start(assign_number.KIND, assignment.id)
+    await services.engine.start(AssignNumber.kind, assignment.id)
     return assignment.id
 
 
-async def add_assignment(session: AsyncSession, restaurant_id: str, wish: NumberWish, **columns: Any) -> Assignment:
+async def add_assignment(session: AsyncSession, restaurant_id: str, wish: Wish, **columns: Any) -> Assignment:
     """Write the assignment of a restaurant that may have one, which somebody then has to work on. Raises as
-    `request_number` does, IntegrityError where another one was written at the same time."""
-    await restaurants.get(session, restaurant_id)
+    `request_number` does."""
+    await restaurants.get(session, restaurant_id, lock=True)
     await refuse_running(session, restaurant_id)
     current = await mappings.current(session, restaurant_id)
     if current is not None and not await _shared(session, current.number):
         raise AlreadyAssigned(
             f"the restaurant has {current.number}", hint="release the number first if it should get another"
         )
-    return await _write_assignment(session, restaurant_id, wish, **columns)
+    try:
+        return await _write_assignment(session, restaurant_id, wish, **columns)
+    except IntegrityError:
+        raise AssignmentRunning(JUST_STARTED) from None
 
 
-async def request_number_once(services: Services, restaurant_id: str, wish: NumberWish, key: str) -> Created:
+async def request_number_once(services: Services, restaurant_id: str, wish: Wish, key: str) -> Created:
     """The same, once per idempotency key; IdempotencyMismatch if the key was used with another request."""
-    fingerprint = _fingerprint(restaurant_id=restaurant_id, **wish.plain())
+    fingerprint = _fingerprint(restaurant_id=restaurant_id, **_plain(wish))
     if before := await _replay(services, key, fingerprint):
         return before
     once = IdempotencyKey(key=key, fingerprint=fingerprint, restaurant_id=restaurant_id)
@@ -155,9 +161,8 @@ async def request_number_once(services: Services, restaurant_id: str, wish: Numb
 async def retry_assignment(services: Services, assignment_id: str) -> str:
     """Ask again for what an assignment asked for; the id of the new one. Raises as `request_number` does."""
     async with services.database.read() as session:
-        before = await assignments.get(session, assignment_id)
-    wish = NumberWish(force_twilio=before.force_twilio, criteria=Criteria.checked(**before.criteria))
-    return await request_number(services, before.restaurant_id, wish)
+        before = await ASSIGNMENTS.get(session, assignment_id)
+    return await request_number(services, before.restaurant_id, Wish.stored(before.criteria, before.force_twilio))
 
 
 async def delete_restaurant(services: Services, restaurant_id: str) -> str | None:
@@ -165,36 +170,66 @@ async def delete_restaurant(services: Services, restaurant_id: str) -> str | Non
 
     AssignmentRunning while an assignment has not ended: it may be buying a number for it at this moment."""
     async with services.database.write() as session:
-        restaurant = await restaurants.get(session, restaurant_id)
+        restaurant = await restaurants.get(session, restaurant_id, lock=True)
         await refuse_running(session, restaurant_id)
-        restaurant.deleted_at = utcnow()
-        current = await mappings.current(session, restaurant_id)
+        current = await held_mapping(session, restaurant_id)
         freed = None
         if current is not None:
-            freed = await end_mapping(session, current, "restaurant_deleted", services.settings.number_cooldown_hours)
+            hours = services.settings.number_cooldown_hours
+            freed = await mappings.end(session, current, "restaurant_deleted", hours)
+        restaurant.deleted_at = utcnow()
     return freed
 
 
 async def activate_phone(services: Services, restaurant_id: str) -> str:
     """Make the restaurant the one that gets its shared number's calls; the number. Conflict where it has none."""
     async with services.database.write() as session:
-        await restaurants.get(session, restaurant_id)
-        mapping = await mappings.current(session, restaurant_id)
+        await restaurants.get(session, restaurant_id, lock=True)
+        mapping = await held_mapping(session, restaurant_id)
         if mapping is None:
             raise Conflict("the restaurant has no number", hint="POST /api/restaurants/{id}/phone first")
         await mappings.activate(session, mapping)
         return mapping.number
 
 
-async def check_offered(services: Services, wish: NumberWish) -> None:
+async def held_mapping(session: AsyncSession, restaurant_id: str) -> Mapping | None:
+    """The restaurant's mapping, and its number kept from everybody else; as it is then."""
+    mapping = await mappings.current(session, restaurant_id)
+    if mapping is None:
+        return None
+    await numbers.lock(session, mapping.number)
+    await session.refresh(mapping)
+    return mapping if mapping.ended_at is None else None
+
+
+async def register_callers(services: Services, restaurant_id: str, wanted: Sequence[str]) -> Sequence[str]:
+    """Replace the restaurant's callers; they as they are kept, in E.164.
+
+    InvalidInput for what is not a number with its country code. Conflict where another restaurant that shares the
+    number has registered one of them: a call cannot go to two."""
+    parsed = sorted({parse_number(current_form(number), field="callers") for number in wanted})
+    async with services.database.write() as session:
+        await restaurants.get(session, restaurant_id, lock=True)
+        mapping = await held_mapping(session, restaurant_id)
+        if mapping is not None:
+            taken = await callers.registered_elsewhere(session, mapping.number, restaurant_id, parsed)
+            if taken is not None:
+                raise Conflict(
+                    f"{taken[0]} is registered by {taken[1]}, which shares {mapping.number}",
+                    hint="take it off there first",
+                )
+        await callers.replace(session, restaurant_id, parsed)
+        return await callers.of_restaurant(session, restaurant_id)
+
+
+async def check_offered(services: Services, wish: Wish) -> None:
     """InvalidInput if the number type asked for is not sold in the country by any carrier that could serve. A carrier
     that cannot be asked now says nothing."""
     want = wish.criteria
-    if not wish.assign_phone or want.number_type is None:
+    if want.number_type is None:
         return
     country = want.country or services.settings.default_country
-    pinned = "twilio" if wish.force_twilio else want.carrier
-    asked = [c for name, c in services.carriers.items() if pinned in (None, name)]
+    asked = [c for name, c in services.carriers.items() if want.carrier in (None, name)]
     offered: set[str] = set()
     for carrier in asked:
         try:
@@ -224,13 +259,12 @@ async def _shared(session: AsyncSession, number: str) -> bool:
     return len(await mappings.of_number(session, number)) > 1
 
 
-async def _write_assignment(session: AsyncSession, restaurant_id: str, wish: NumberWish, **columns: Any) -> Assignment:
-    assignment = Assignment(
-        restaurant_id=restaurant_id, criteria=wish.criteria.plain(), force_twilio=wish.force_twilio, **columns
-    )
-    session.add(assignment)
-    await session.flush()
-    return assignment
+async def _write_assignment(session: AsyncSession, restaurant_id: str, wish: Wish, **columns: Any) -> Assignment:
+    return await assignments.add(session, restaurant_id, criteria=wish.plain(), force_twilio=wish.forced, **columns)
+
+
+def _plain(wish: Wish) -> dict[str, Any]:
+    return {"criteria": wish.plain(), "force_twilio": wish.forced}
 
 
 def _fingerprint(**request: Any) -> str:

@@ -1,89 +1,212 @@
-"""From a number that we hold to one in service: import, connect, map; or share the trial account's number."""
+"""From a number that we hold to one in service: import, connect, map."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import debts, mappings, numbers
-from trunkline.db.models import Mapping, Number, utcnow
-from trunkline.domain.numbers import E164, NumberState
-from trunkline.domain.outcomes import Outcome, Reason, Source, Status, unassigned
+from trunkline.db.models import Number
+from trunkline.domain.choosing import OwnedNumber
+from trunkline.domain.marks import parse_mark
+from trunkline.domain.numbers import E164
+from trunkline.domain.outcomes import Outcome, Source, Status
 from trunkline.errors import (
     ActionRequired,
     AlreadyThere,
+    Conflict,
     Foreign,
+    Missing,
     OutcomeUnknown,
+    ProviderError,
     Rejected,
     RetryLater,
     Role,
-    TrialLimit,
+    TrunklineError,
 )
-from trunkline.settings import TrialSharing
-from trunkline.voice.base import VoiceNumber
+from trunkline.voice.base import Target, VoiceNumber
+from trunkline.workflows import accounts
 from trunkline.workflows.assignment_run import AssignmentRun
-from trunkline.workflows.end_mapping import end_mapping
 from trunkline.workflows.run import RunStep
+from trunkline.workflows.services import plain_target
+
+FRESH_SECONDS = 2.0  # what was seen longer ago is looked at again before it is changed
 
 
-async def put_in_service(run: AssignmentRun, row: Number, absent: bool = False, note: str = "") -> Outcome:
-    """Bring a claimed number to its restaurant, from wherever an earlier execution left it. `absent`: Vapi was just
-    seen not to have it. `note` is shown with the result (a warning of the carrier's)."""
-    if row.claim_source == Source.EXISTING:
-        return await assign_existing(run, row)
-    voice = await import_number(run, row, absent)
-    await assign_assistant(run, row, voice)
-    return await create_mapping(run, row, note)
+@dataclass
+class Held:
+    """A claimed number on its way into service, with what was seen of it: `owned` at its carrier, `voice` at the voice
+    platform (`absent`: it was just seen not to be there), `seen_at` when, by the monotonic clock. `note` is shown with
+    the result."""
+
+    row: Number
+    owned: OwnedNumber | None = None
+    voice: VoiceNumber | None = None
+    seen_at: float = float("-inf")
+    absent: bool = False
+    note: str = ""
+
+    @property
+    def number(self) -> E164:
+        return E164(self.row.number)
+
+    @property
+    def fresh(self) -> bool:
+        return time.monotonic() - self.seen_at < FRESH_SECONDS
 
 
-async def assign_existing(run: AssignmentRun, row: Number) -> Outcome:
-    """Point an idle number that Vapi has at what answers for restaurants, and map it."""
+async def put_in_service(run: AssignmentRun, held: Held) -> Outcome:
+    """Bring a claimed number to its restaurant, from wherever an earlier execution left it."""
+    if held.row.claim_source == Source.EXISTING:
+        return await assign_existing(run, held)
+    try:
+        target = await import_number(run, held)
+        await assign_assistant(run, held, target)
+        return await create_mapping(run, held, target)
+    except TrunklineError:
+        await keep_voice_id(run, held)
+        raise
+
+
+async def keep_voice_id(run: AssignmentRun, held: Held) -> None:
+    """What was imported is known to be, however the run ends."""
+    if held.voice is not None and held.voice.id != held.row.voice_id:
+        async with run.write() as session:
+            row = await numbers.get(session, held.number)
+            numbers.in_voice(row, held.voice.id, await run.services.voice.account(), row.target)
+
+
+async def assign_existing(run: AssignmentRun, held: Held) -> Outcome:
+    """Point an idle number that Vapi has at what answers for restaurants, under our mark, and map it."""
     async with run.step("assign_existing") as step:
-        voice_id = row.voice_id or ""
-        voice = await step.ask(lambda: run.services.voice.get(voice_id)) if run.resumed else None
-        if voice is not None:
-            await refuse_foreign(run, voice)
-        record = voice or VoiceNumber(voice_id, provider_of(row), E164(row.number), "active")
-        await step.ask(partial(connect, run, record))
-        async with step.finish(f"{row.number} answers for the restaurant now") as session:
-            outcome = await write_mapping(session, run, row.number, Source.EXISTING)
+        if held.voice is None or not held.fresh:
+            held.voice = await step.ask(lambda: run.services.voice.get(held.row.voice_id or ""))
+            await refuse_foreign(run, held)
+        voice, target = held.voice, await run.services.target()
+        await step.ask(partial(run.services.voice.connect, voice, target, mark_for(run, voice)))
+        async with step.finish(f"{held.number} answers for the restaurant now") as session:
+            outcome = await write_mapping(session, run, held, Source.EXISTING, target)
     run.count(outcome)
     return outcome
 
 
-async def import_number(run: AssignmentRun, row: Number, absent: bool) -> VoiceNumber:
-    """Add the number to Vapi, or adopt the record that is there; wait until it is active."""
-    async with run.step("import_number", row.carrier) as step:
-        carrier = run.services.carriers.get(row.carrier or "")
+def mark_for(run: AssignmentRun, voice: VoiceNumber) -> str | None:
+    """The name that says whose the record is; None where it says so already."""
+    mark = parse_mark(voice.name)
+    return None if mark is not None and mark.installation == run.services.installation else str(run.mark)
+
+
+async def import_number(run: AssignmentRun, held: Held) -> Target:
+    """Add the number to Vapi, or adopt the record that is there; wait until it is active. The target it was given."""
+    async with run.step("import_number", held.row.carrier) as step:
+        carrier = run.services.carriers.get(held.row.carrier or "")
         if carrier is None:
             raise ActionRequired(
-                f"{row.number} is held at {row.carrier}, which is not configured", hint=f"configure {row.carrier}"
+                f"{held.number} is held at {held.row.carrier}, which is not configured",
+                hint=f"configure {held.row.carrier}",
             )
-        voice = await bring_in(run, step, carrier, E164(row.number), absent and not step.repeated)
-        voice = await until_ready(run, step, voice)
-        run.imported[row.number] = voice.id
-        step.detail = f"{row.number} is in Vapi as {voice.id}"
-    return voice
+        if not held.fresh:
+            await look_at_carrier(run, step, held, carrier)
+        target = await run.services.target()
+        try:
+            held.voice = await bring_in(run, step, held, carrier, target)
+            held.voice = await until_ready(run, step, held.voice)
+        except (Foreign, OutcomeUnknown):
+            raise
+        except ProviderError as error:
+            await tell_gone(run, step, held, carrier)
+            await doubt_imports(run, held, carrier, error)
+            raise
+        await confirm(run, step, held, carrier)
+        if run.services.trust.worked(carrier.name):
+            await accounts.unblock(run.services, carrier.name)
+        step.detail = f"{held.number} is in Vapi as {held.voice.id}"
+    return target
 
 
-async def bring_in(run: AssignmentRun, step: RunStep, carrier: Carrier, number: E164, absent: bool) -> VoiceNumber:
+async def look_at_carrier(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrier) -> None:
+    """The truth about a number that is about to be used: Missing if the account does not hold it (any more), Foreign if
+    another installation's mark stands on it, or somebody has pointed it elsewhere."""
+    owned = await step.ask(lambda: carrier.lookup(held.number))
+    if owned is None:
+        raise Missing(f"the {carrier.name} account does not hold {held.number}", provider=carrier.name)
+    refuse_marked(run, carrier, owned)
+    if owned.used_by is not None and not owned.by_vapi:
+        # Where an import links an application of Vapi's, only Vapi's record tells that it is one.
+        if held.voice is None and owned.application is not None:
+            held.voice, held.absent = await step.ask(lambda: run.services.voice.find(held.number)), False
+        if held.voice is None or owned.application is None:
+            raise Foreign(f"{held.number} is answered by {owned.used_by} at {carrier.name}", provider=carrier.name)
+    held.owned, held.seen_at = owned, time.monotonic()
+
+
+async def tell_gone(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrier) -> None:
+    """Why an import failed, where the carrier knows more: Missing or Foreign as `look_at_carrier` raises them."""
+    try:
+        await look_at_carrier(run, step, held, carrier)
+    except (Missing, Foreign):
+        raise
+    except ProviderError:
+        return
+
+
+def refuse_marked(run: AssignmentRun, carrier: Carrier, owned: OwnedNumber) -> None:
+    mark = parse_mark(owned.mark_text)
+    if mark is not None and mark.installation != run.services.installation:
+        raise Foreign(
+            f"{owned.number} carries the mark of another installation ({mark.installation})", provider=carrier.name
+        )
+
+
+async def confirm(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrier) -> None:
+    """Look once more after the import: what answers the number now is known for later, and whose mark stands there.
+    Of two installations that bought or marked one number at the same moment, the one whose mark stands then has it;
+    the other takes its own import away again."""
+    if not (carrier.capabilities.sells and carrier.capabilities.imported) or held.voice is None:
+        return
+    owned = await step.ask(lambda: carrier.lookup(held.number))
+    if owned is None:
+        return  # a listing may lag behind a purchase; that it is gone is found by whoever looks next
+    try:
+        refuse_marked(run, carrier, owned)
+    except Foreign:
+        voice, held.voice = held.voice, None
+        if (mark := parse_mark(voice.name)) is not None and mark.installation == run.services.installation:
+            await step.ask(lambda: run.services.voice.remove(voice.id))
+        raise
+    held.owned, held.seen_at = owned, time.monotonic()
+
+
+async def doubt_imports(run: AssignmentRun, held: Held, carrier: Carrier, error: ProviderError) -> None:
+    """A number that was just bought cannot be imported. Where that is not this number's fault, no more are bought."""
+    if held.row.claim_source != Source.PURCHASED or not carrier.capabilities.imported:
+        return
+    if run.services.trust.failed(carrier.name) or error.account_wide:
+        reason = f"numbers of {carrier.name} cannot be imported into Vapi: {error.detail}"
+        await accounts.block(run.services, carrier, error, reason)
+
+
+async def bring_in(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrier, target: Target) -> VoiceNumber:
     """One record of this number at Vapi: looked for before it is created, and again when a reply was lost."""
-    source = carrier.import_source()
+    source, voice = carrier.import_source(), run.services.voice
     lag = run.settings.listing_lag_seconds if step.repeated else 0.0
+    absent = held.absent and not step.repeated
     await step.show()
     while True:
-        found = None if absent else await step.look(lambda: run.services.voice.find(number), lag)
-        if found is not None:
-            await refuse_foreign(run, found)
-            return found
+        held.voice = None if absent else await step.look(lambda: voice.find(held.number), lag)
+        if held.voice is not None:
+            await refuse_foreign(run, held)
+            return held.voice
         try:
             # Known from get_credential, unless another process did that before it died.
-            credential, target = await run.services.credential(carrier), await run.services.target()
-            return await run.services.voice.import_number(number, source, credential, target, str(run.mark))
+            credential = await run.services.credential(carrier)
+            with run.checked():
+                return await voice.import_number(held.number, source, credential, target, str(run.mark))
         except (OutcomeUnknown, AlreadyThere) as error:
             absent, lag = False, run.settings.listing_lag_seconds
             await step.wait(error)
@@ -94,8 +217,18 @@ async def bring_in(run: AssignmentRun, step: RunStep, carrier: Carrier, number: 
             raise
 
 
-async def refuse_foreign(run: AssignmentRun, voice: VoiceNumber) -> None:
-    if not voice.free_for(await run.services.voice.shared_assistant(), run.services.server_url):
+async def refuse_foreign(run: AssignmentRun, held: Held) -> None:
+    """Foreign where the record at the voice platform serves somebody else, by its mark or by what answers it."""
+    voice = held.voice
+    assert voice is not None
+    mark = parse_mark(voice.name)
+    if mark is not None and mark.installation != run.services.installation:
+        raise Foreign(
+            f"{voice.number} is in Vapi under the mark of another installation ({mark.installation})",
+            provider="vapi",
+            role=Role.VOICE,
+        )
+    if not run.services.is_ours(voice, await run.services.voice.shared_assistant(), held.row.target):
         raise Foreign(
             f"{voice.number} serves another assistant in Vapi and is not touched", provider="vapi", role=Role.VOICE
         )
@@ -106,11 +239,11 @@ async def until_ready(run: AssignmentRun, step: RunStep, voice: VoiceNumber) -> 
     end, pause = time.monotonic() + run.settings.activation_seconds, 0.1
     while not voice.ready:
         if voice.status == "blocked":
-            raise ActionRequired(
-                f"Vapi has blocked {voice.number}", provider="vapi", role=Role.VOICE, hint="ask Vapi why"
-            )
+            hint = "ask Vapi why"
+            raise ActionRequired(f"Vapi has blocked {voice.number}", provider="vapi", role=Role.VOICE, hint=hint)
         if time.monotonic() > end:
-            raise RetryLater(f"Vapi has not activated {voice.number} yet", provider="vapi", role=Role.VOICE)
+            detail = f"Vapi has not activated {voice.number} yet"
+            raise RetryLater(detail, provider="vapi", role=Role.VOICE)
         step.detail = f"{voice.number} is {voice.status}"
         await asyncio.sleep(pause)
         pause = min(pause * 2, 5.0)
@@ -118,112 +251,47 @@ async def until_ready(run: AssignmentRun, step: RunStep, voice: VoiceNumber) -> 
     return voice
 
 
-async def assign_assistant(run: AssignmentRun, row: Number, voice: VoiceNumber) -> None:
+async def assign_assistant(run: AssignmentRun, held: Held, target: Target) -> None:
     """Connect the number; an import has usually done it in the same request."""
     async with run.step("assign_assistant") as step:
-        target = await run.services.target()
+        voice = held.voice
+        assert voice is not None
         if voice.answered_by(target):
             step.detail = "connected in the same request as the import"
             return
-        await step.ask(partial(connect, run, voice))
+        held.voice = await step.ask(partial(run.services.voice.connect, voice, target, mark_for(run, voice)))
         step.detail = "connected to the shared assistant" if target.assistant_id else "connected to our server"
 
 
-async def connect(run: AssignmentRun, voice: VoiceNumber) -> VoiceNumber:
-    return await run.services.voice.connect(voice, await run.services.target())
-
-
-async def create_mapping(run: AssignmentRun, row: Number, note: str) -> Outcome:
-    source = Source(row.claim_source or Source.OWNED)
-    async with run.step("create_mapping") as step, step.finish(f"{row.number} is in service") as session:
-        outcome = await write_mapping(session, run, row.number, source, note)
+async def create_mapping(run: AssignmentRun, held: Held, target: Target) -> Outcome:
+    source = Source(held.row.claim_source or Source.OWNED)
+    async with run.step("create_mapping") as step, step.finish(f"{held.number} is in service") as session:
+        outcome = await write_mapping(session, run, held, source, target)
     run.count(outcome)
     return outcome
 
 
 async def write_mapping(
-    session: AsyncSession, run: AssignmentRun, number: str, source: Source, note: str = ""
+    session: AsyncSession, run: AssignmentRun, held: Held, source: Source, target: Target
 ) -> Outcome:
     """The number is in service and the assignment ends, in one transaction. A shared mapping that the restaurant had
     ends with it."""
-    if old := await mappings.current(session, run.restaurant_id):
-        await end_mapping(session, old, "replaced", run.settings.number_cooldown_hours)
-    seen = await run.record_voice_ids(session)
-    row = seen.get(number) or await numbers.get(session, number)
-    numbers.move(row, NumberState.IN_SERVICE)
-    row.claimed_by = row.claim_source = None
-    row.former_restaurant_id = row.cooling_until = None
-    session.add(new_mapping(run, number, source, active=True))
-    await debts.settle(session, number)
-    message = f"{number} is in service"
-    outcome = Outcome(Status.ASSIGNED, source, number, message=f"{message}; {note}" if note else message)
-    await run.close(session, outcome)
+    if not await run.restaurant_is_left(session):
+        raise Conflict("the restaurant was deleted meanwhile")
+    old = await mappings.current(session, run.restaurant_id)
+    rows = await numbers.lock(session, held.number, *([old.number] if old else []))
+    if old := await mappings.current(session, run.restaurant_id):  # as it is now that nobody changes it
+        await mappings.end(session, old, "replaced", run.settings.number_cooldown_hours)
+    row = rows[held.number]
+    if held.owned is not None:
+        numbers.held(row, row.carrier or "", held.owned)
+    if held.voice is not None:
+        application = held.owned.application if held.owned else None
+        numbers.in_voice(row, held.voice.id, await run.services.voice.account(), plain_target(target, application))
+    numbers.put_in_service(row)
+    await mappings.begin(session, row, run.restaurant_id, source=source.value, assignment_id=run.id)
+    await debts.settle(session, held.number)
+    message = f"{held.number} is in service"
+    outcome = Outcome(Status.ASSIGNED, source, held.number, message=f"{message}; {held.note}" if held.note else message)
+    await run.write_outcome(session, outcome)
     return outcome
-
-
-def new_mapping(run: AssignmentRun, number: str, source: Source, active: bool) -> Mapping:
-    return Mapping(
-        number=number,
-        restaurant_id=run.restaurant_id,
-        assignment_id=run.id,
-        active=active,
-        source=source.value,
-        created_at=utcnow(),
-    )
-
-
-async def reuse_trial_number(run: AssignmentRun, carrier: Carrier, limit: TrialLimit) -> Outcome:
-    """The trial account may hold no further number: share the one it has, by the sharing policy."""
-    async with run.step("reuse_trial_number", carrier.name) as step:
-        policy = run.settings.trial_sharing
-        if policy is TrialSharing.OFF:
-            step.detail = "sharing is off"
-            return unassigned(Reason.TRIAL_LIMIT, limit.detail, "upgrade the account, or set TRIAL_SHARING")
-        while (row := await _shareable(run, carrier)) is None:
-            async with run.services.database.read() as session:
-                about_to_be = await numbers.busy_at(session, carrier.name)
-            if not about_to_be:
-                step.detail = "the account's number is not ours to share"
-                return unassigned(Reason.TRIAL_LIMIT, limit.detail, "upgrade the account")
-            await step.wait(RetryLater("the account's number is about to be put in service", provider=carrier.name))
-        async with step.finish(f"shares {row.number}, {policy.value} restaurant answers") as session:
-            outcome = await _share(session, run, row, policy)
-    run.count(outcome)
-    return outcome
-
-
-async def _shareable(run: AssignmentRun, carrier: Carrier) -> Number | None:
-    async with run.services.database.read() as session:
-        return await numbers.in_service_at(session, carrier.name)
-
-
-async def _share(session: AsyncSession, run: AssignmentRun, row: Number, policy: TrialSharing) -> Outcome:
-    others = await mappings.of_number(session, row.number)
-    if not others:
-        raise RetryLater(f"{row.number} has just gone out of service")
-    if old := await mappings.current(session, run.restaurant_id):
-        if old.number == row.number:
-            outcome = Outcome(Status.ASSIGNED, Source.SHARED, row.number, message=f"still shares {row.number}")
-            await run.close(session, outcome)
-            return outcome
-        await end_mapping(session, old, "replaced", run.settings.number_cooldown_hours)
-    mapping = new_mapping(run, row.number, Source.SHARED, active=False)
-    session.add(mapping)
-    await session.flush()
-    if policy is TrialSharing.NEWEST:
-        await mappings.activate(session, mapping)
-    message = f"shares {row.number} with {len(others)} other restaurant{'s' if len(others) > 1 else ''}"
-    outcome = Outcome(
-        Status.ASSIGNED,
-        Source.SHARED,
-        row.number,
-        message=f"{message}: the trial account may hold no further number",
-        hint="upgrade the carrier account; the next assignment buys a number of its own",
-    )
-    await run.close(session, outcome)
-    return outcome
-
-
-def provider_of(row: Number) -> str:
-    """Vapi's word for our carrier."""
-    return "byo-phone-number" if row.carrier == "byo" else row.carrier or "twilio"

@@ -1,23 +1,24 @@
-"""Giving a number up: detach it, delete it at Vapi, then restore or release it at the carrier."""
+"""Giving a number up: detach it, delete it at Vapi, then restore or release it at the carrier that holds it."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
 
+import structlog
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import assignments, debts, mappings, numbers, releases
-from trunkline.db.debts import DebtKind
-from trunkline.db.models import Number, Release, utcnow
-from trunkline.domain.choosing import OwnedNumber
+from trunkline.carriers.base import Carrier
+from trunkline.db import debts, mappings, numbers, releases
+from trunkline.db.models import Number, Release
+from trunkline.db.runs import RELEASES
 from trunkline.domain.numbers import E164, NumberState
-from trunkline.errors import ActionRequired, Conflict, Missing, NumberInService, TrunklineError
-from trunkline.workflows.run import Run
-from trunkline.workflows.services import Services
+from trunkline.domain.states import DebtKind, RunStatus
+from trunkline.errors import ActionRequired, Conflict, Missing, NumberInService, RetryLater, Superseded, TrunklineError
+from trunkline.workflows import accounts
+from trunkline.workflows.run import Run, RunStep
+from trunkline.workflows.services import Services, leads_to_vapi
 
-KIND = "release_number"
+log = structlog.get_logger()
 
 
 async def request_release(services: Services, number: str, *, give_back: bool, force: bool = False) -> str:
@@ -26,7 +27,8 @@ async def request_release(services: Services, number: str, *, give_back: bool, f
     the mappings; Conflict for one that is claimed, foreign or already being released."""
     try:
         async with services.database.write() as session:
-            row = await numbers.get(session, number)
+            await numbers.get(session, number)
+            row = (await numbers.lock(session, number))[number]
             if row.state in (NumberState.FOREIGN, NumberState.RELEASED, NumberState.RELEASING):
                 raise Conflict(f"{number} is {row.state}", hint="only a number that we hold can be released")
             if row.claimed_by is not None:
@@ -35,18 +37,15 @@ async def request_release(services: Services, number: str, *, give_back: bool, f
             if current and not force:
                 raise NumberInService(f"{number} serves a restaurant", hint="force releases it all the same")
             for mapping in current:
-                mapping.active, mapping.ended_at, mapping.end_reason = False, utcnow(), "number_released"
-                row.former_restaurant_id = mapping.restaurant_id
-                row.cooling_until = utcnow() + timedelta(hours=services.settings.number_cooldown_hours)
+                hours = services.settings.number_cooldown_hours
+                await mappings.end(session, mapping, "number_released", hours, detach=False)
             numbers.move(row, NumberState.RELEASING)
-            release = Release(number=number, give_back=give_back)
-            session.add(release)
-            await session.flush()
+            release = await releases.add(session, number, give_back)
             await debts.settle(session, number)
-            await debts.owe(session, DebtKind.RELEASE_OWED, number, run_id=release.id)
+            await debts.owe(session, DebtKind.RELEASE_OWED, number, provider=row.carrier, run_id=release.id)
     except IntegrityError:
         raise Conflict(f"{number} is already being released") from None
-    await services.engine.start(KIND, release.id)
+    await services.engine.start(ReleaseNumber.kind, release.id)
     return release.id
 
 
@@ -54,47 +53,65 @@ async def resume_release(services: Services, release_id: str) -> None:
     """Try an owed release again."""
     async with services.database.write() as session:
         await releases.reopen(session, release_id)
-    await services.engine.ensure(KIND, release_id)
+    await services.engine.ensure(ReleaseNumber.kind, release_id)
 
 
 class ReleaseNumber:
-    """The durable work of one release. Every step may run twice: gone already is success everywhere."""
+    """The durable work of one release. Every step may run twice, and each is done when the outside was asked and shows
+    that it is."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    kind = "release_number"
+    runs = RELEASES
 
-    async def __call__(self, release_id: str) -> None:
-        services = self._services
-        async with services.database.write() as session:
-            release = await releases.begin(session, release_id)
-            if release is None:
-                return
-            rows = (await assignments.steps(session, [release_id]))[release_id]
-            row = await numbers.get(session, release.number)
-
-        async def fence(session: AsyncSession) -> None:
-            await releases.fence(session, release.id, release.epoch)
-
-        run = Run(services, release_id, rows, fence)
+    async def work(self, services: Services, row: Release) -> None:
+        run = await Run.of(services, RELEASES, row)
+        async with services.database.read() as session:
+            number = await numbers.get(session, row.number)
         try:
-            await remove_import(run, row)
-            await leave_carrier(run, release, row)
+            await remove_import(run, number)
+            await leave_carrier(run, row, number)
+        except Superseded:
+            await owe_connection(services, number)
+            raise
         except TrunklineError as error:
             async with run.write() as session:
-                await assignments.interrupt_steps(session, run.id)
-                await releases.fence(session, release.id, release.epoch, status="owed", message=error.detail)
-                await debts.owe(session, DebtKind.RELEASE_OWED, row.number, run_id=release.id, reason=error.detail)
+                await run.end(session, status=RunStatus.OWED.value, message=error.detail)
+                await debts.owe(
+                    session,
+                    DebtKind.RELEASE_OWED,
+                    number.number,
+                    provider=number.carrier,
+                    run_id=run.id,
+                    reason=error.detail,
+                )
 
 
-async def remove_import(run: Run, row: Number) -> None:
-    """Take the number off the assistant, then out of Vapi; one that is not there needs neither."""
+async def owe_connection(services: Services, number: Number) -> None:
+    """A request of an execution that was overtaken may have reached the number after it had been given to a restaurant
+    again: then it is owed what answers it."""
+    async with services.database.write() as session:
+        row = await numbers.get(session, number.number)
+        if row.state == NumberState.IN_SERVICE or row.claimed_by is not None:
+            await debts.owe(
+                session,
+                DebtKind.CONNECT_OWED,
+                row.number,
+                provider="vapi",
+                wait=0,
+                reason="overtaken while it was being released",
+            )
+
+
+async def remove_import(run: Run[Release], row: Number) -> None:
+    """Take the number off what we set to answer it, then out of Vapi; one that is not there needs neither."""
     voice = run.services.voice
     async with run.step("detach_assistant") as step:
+        await step.ask(lambda: accounts.refuse_changed(run.services, accounts.VOICE))
         record = await step.ask(lambda: voice.find(E164(row.number)))
-        ours = record is not None and await run.services.may_change(record)
-        if record is not None and ours:
-            target = record
-            await step.ask(lambda: voice.connect(target, None))
+        ours = record is not None and await step.ask(lambda: run.services.may_change(record, row.target))
+        if record is not None and ours and record.connected:
+            attached = record
+            await step.ask(lambda: voice.connect(attached, None))
         step.detail = (
             "detached" if ours else "not in Vapi" if record is None else "serves another assistant: left alone"
         )
@@ -105,31 +122,64 @@ async def remove_import(run: Run, row: Number) -> None:
             step.detail = f"deleted {voice_id} from Vapi"
 
 
-async def leave_carrier(run: Run, release: Release, row: Number) -> None:
-    """Give the number back, or put back the settings from before our import; then the release is done."""
+async def leave_carrier(run: Run[Release], release: Release, row: Number) -> None:
+    """Give the number back, or put back the settings from before our import, in the account that holds it; then the
+    release is done."""
     async with run.step("release_carrier" if release.give_back else "restore_carrier", row.carrier) as step:
         carrier = run.services.carriers.get(row.carrier or "")
-        if carrier is None and row.carrier is not None and release.give_back:
-            raise ActionRequired(f"{row.carrier} is not configured", hint=f"configure {row.carrier}")
-        owned = OwnedNumber(E164(row.number), row.carrier_ref or "")
-        with suppress(Missing):
-            if carrier is not None and release.give_back:
-                await step.ask(lambda: carrier.release(owned))
-            elif carrier is not None:
-                await step.ask(lambda: carrier.restore(owned, dict(row.saved_urls or {})))
-        done = (
-            "given back to the carrier" if release.give_back else "kept in the carrier's account, old settings restored"
-        )
-        async with step.finish(f"{row.number} {done}") as session:
-            kept = await numbers.get(session, row.number)
-            kept.voice_id = None
-            if release.give_back:
-                numbers.move(kept, NumberState.RELEASED)
-                kept.released_at, kept.cooling_until = utcnow(), None
-            else:  # still paid for: idle again, once it has cooled down if it served somebody
-                numbers.move(kept, NumberState.COOLING_DOWN)
-                kept.cooling_until = kept.cooling_until or utcnow()
-            await releases.fence(
-                session, release.id, release.epoch, status="done", message=f"{row.number} {done}", ended_at=utcnow()
+        if carrier is None and row.carrier is not None:
+            raise ActionRequired(
+                f"{row.carrier} is not configured", provider=row.carrier, hint=f"configure {row.carrier}"
             )
+        done = "is no carrier's"
+        if carrier is not None:
+            await step.ask(lambda: accounts.refuse_changed(run.services, carrier.name))
+            done = await (give_back(step, carrier, row) if release.give_back else restore(step, carrier, row))
+        async with step.finish(f"{row.number} {done}") as session:
+            kept = (await numbers.lock(session, row.number))[row.number]
+            numbers.leave(kept, given_back=release.give_back)
+            await run.end(session, status=RunStatus.DONE.value, message=f"{row.number} {done}")
             await debts.settle(session, row.number)
+
+
+async def give_back(step: RunStep, carrier: Carrier, row: Number) -> str:
+    """End it there, and look that it is ended. What the account does not hold is not called given back: where it may be
+    in another one, that is owed and said."""
+    owned = await step.ask(lambda: carrier.lookup(E164(row.number)))
+    if owned is None:
+        refuse_elsewhere(row, carrier, await carrier.account_id())
+        return f"was not in the {carrier.name} account any more"
+    try:
+        await step.ask(lambda: carrier.release(owned))
+    except Missing:
+        log.info("it was given back at the same moment", number=row.number)
+    if carrier.capabilities.sells and await step.ask(lambda: carrier.lookup(E164(row.number))) is not None:
+        raise RetryLater(f"{carrier.name} still holds {row.number}", provider=carrier.name)
+    return "given back to the carrier"
+
+
+async def restore(step: RunStep, carrier: Carrier, row: Number) -> str:
+    """Put back what the import overwrote, and say what answers the number now."""
+    owned = await step.ask(lambda: carrier.lookup(E164(row.number)))
+    if owned is None:
+        refuse_elsewhere(row, carrier, await carrier.account_id())
+        return f"was not in the {carrier.name} account any more"
+    known = replace(owned, by_vapi=leads_to_vapi(owned, row.target))
+    restored = await step.ask(lambda: carrier.restore(known, dict(row.saved_urls or {})))
+    if leads_to_vapi(restored.number, row.target):
+        raise RetryLater(f"{row.number} still leads to Vapi at {carrier.name}", provider=carrier.name)
+    if not restored.changed:
+        return "kept in the carrier's account; nothing there had to be restored"
+    done = "old settings restored" if row.saved_urls else "Vapi's addresses taken off"
+    return f"kept in the carrier's account, {done}"
+
+
+def refuse_elsewhere(row: Number, carrier: Carrier, account: str) -> None:
+    """The account of our keys does not hold the number. That it was given back is believed of the account that held
+    it, and of no other."""
+    if row.account not in (None, "", account):
+        raise ActionRequired(
+            f"{row.number} is held in {carrier.name} account {row.account}, and the keys are of {account}",
+            provider=carrier.name,
+            hint=f"set the keys of {row.account} until this is done, or give the number back there by hand",
+        )

@@ -1,4 +1,5 @@
-"""Points the numbers in service at what is to answer them now, after a change of VAPI_ROUTING or of our address."""
+"""Points the numbers in service at what is to answer them now: after a change of the assistant, of VAPI_ROUTING or of
+our address, or of what somebody did to them in Vapi."""
 
 from __future__ import annotations
 
@@ -10,61 +11,66 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
-from trunkline.db import debts, numbers, repoints
-from trunkline.db.debts import DebtKind
-from trunkline.db.models import Repoint, utcnow
+from trunkline.db import numbers
+from trunkline.db.models import Number, Repoint
+from trunkline.db.runs import REPOINTS
 from trunkline.domain.numbers import NumberState
-from trunkline.errors import ActionRequired, Conflict, Missing, ProviderError, RetryLater
-from trunkline.voice.base import VoiceNumber
-from trunkline.workflows.run import backoff
+from trunkline.domain.states import RunStatus
+from trunkline.errors import ActionRequired, Conflict, Foreign, Missing, ProviderError, RetryLater
+from trunkline.voice.base import Target
+from trunkline.workflows.connect_number import Connected, connect_number
+from trunkline.workflows.run import Run, backoff, side_by_side
 from trunkline.workflows.services import Services
 
-KIND = "repoint_numbers"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Drift:
     """The numbers in service (how many there are) that something else than the present target answers: `wrong` are ours
-    to point right, `foreign` serve somebody else at the voice platform, `missing` are not there."""
+    to point right, `missing` are not in Vapi and to be imported again, `foreign` serve somebody else there."""
 
     in_service: int
-    wrong: dict[str, VoiceNumber]
+    wrong: dict[str, Number]
     foreign: list[str]
-    missing: list[str]
+    missing: dict[str, Number]
 
 
 async def find_drift(services: Services) -> Drift:
-    """Compare our tables with the voice platform's list; a ProviderError where that cannot be read."""
-    target = await services.target()
+    """Compare our tables with the voice platform's list, with what answers asked for anew; a ProviderError where that
+    cannot be read."""
+    target = await fresh_target(services)
     async with services.database.read() as session:
-        held = await repoints.in_service(session)
+        held = await numbers.in_state(session, NumberState.IN_SERVICE)
     listing = await services.voice.numbers() if held else []
     by_id, by_number = {v.id: v for v in listing}, {str(v.number): v for v in reversed(listing)}
-    wrong: dict[str, VoiceNumber] = {}
-    foreign, missing = [], []
-    for number, voice_id in held:
-        voice = by_id.get(voice_id or "") or by_number.get(number)
+    drift = Drift(len(held), {}, [], {})
+    for row in held:
+        voice = by_id.get(row.voice_id or "") or by_number.get(row.number)
         if voice is None:
-            missing.append(number)
+            drift.missing[row.number] = row
         elif not voice.answered_by(target):
-            if await services.may_change(voice):
-                wrong[number] = voice
+            if await services.may_change(voice, row.target):
+                drift.wrong[row.number] = row
             else:
-                foreign.append(number)
-    return Drift(len(held), wrong, foreign, missing)
+                drift.foreign.append(row.number)
+    return drift
+
+
+async def fresh_target(services: Services) -> Target:
+    """What is to answer now, whatever this process remembers: an assistant may have been made anew."""
+    await services.voice.shared_assistant(fresh=True)
+    return await services.target()
 
 
 async def start_repoint(services: Services) -> str:
     """Start a run; its id. Conflict while one runs."""
     try:
         async with services.database.write() as session:
-            row = Repoint()
-            session.add(row)
-            await session.flush()
+            row = await REPOINTS.add(session)
     except IntegrityError:
         raise Conflict("numbers are being re-pointed already", hint="wait for the end of that run") from None
-    await services.engine.start(KIND, row.id)
+    await services.engine.start(RepointNumbers.kind, row.id)
     return row.id
 
 
@@ -73,95 +79,78 @@ class RepointNumbers:
     what is left. A refusal of one number is counted; what would stop every number ends the run, and the next run goes
     on from there."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    kind = "repoint_numbers"
+    runs = REPOINTS
 
-    async def __call__(self, repoint_id: str) -> None:
-        services = self._services
-        async with services.database.write() as session:
-            run = await repoints.begin(session, repoint_id)
-        if run is None:
-            return
-        end: dict[str, Any] = {"status": "done"}
+    async def work(self, services: Services, row: Repoint) -> None:
+        run = await Run.of(services, REPOINTS, row)
+        end: dict[str, Any] = {"status": RunStatus.DONE.value}
         try:
-            drift = await self._patiently(lambda: find_drift(services))
+            drift = await patiently(services, lambda: find_drift(services))
             await self._begin(run, drift)
-            await self._move_all(run, drift.wrong)
+            target, due = await services.target(), [*drift.wrong, *drift.missing]
+            await side_by_side(
+                services.settings.provider_concurrency,
+                [lambda number=number: self._move(run, number, target) for number in due],  # type: ignore[misc]
+            )
         except (RetryLater, ActionRequired) as error:
-            end = {"status": "failed", "message": f"{error.detail} ({error.hint})" if error.hint else error.detail}
-        async with services.database.write() as session:
-            await repoints.fence(session, run.id, run.epoch, ended_at=utcnow(), **end)
+            message = f"{error.detail} ({error.hint})" if error.hint else error.detail
+            end = {"status": RunStatus.FAILED.value, "message": message}
+        async with run.write() as session:
+            await run.end(session, **end)
 
-    async def _begin(self, run: Repoint, drift: Drift) -> None:
-        left_alone = [*drift.foreign, *drift.missing]
-        total = max(run.total, len(drift.wrong) + len(left_alone))
-        notes = [
-            f"{len(found)} {what}: {', '.join(found[:3])}{' ...' if len(found) > 3 else ''}"
-            for found, what in ((drift.foreign, "serve somebody else in Vapi"), (drift.missing, "are not in Vapi"))
-            if found
-        ]
-        async with self._services.database.write() as session:
-            await repoints.fence(
+    async def _begin(self, run: Run[Repoint], drift: Drift) -> None:
+        left = len(drift.wrong) + len(drift.missing)
+        total = max(run.row.total, left + len(drift.foreign))
+        shown = ", ".join(drift.foreign[:3]) + (" ..." if len(drift.foreign) > 3 else "")
+        message = f"{len(drift.foreign)} serve somebody else in Vapi: {shown}" if drift.foreign else None
+        async with run.write() as session:
+            await REPOINTS.fence(
                 session,
                 run.id,
-                run.epoch,
+                run.row.epoch,
                 total=total,
-                moved=total - len(drift.wrong) - len(left_alone),
-                left_alone=len(left_alone),
+                moved=total - left - len(drift.foreign),
+                left_alone=len(drift.foreign),
                 failed=0,
-                message="; ".join(notes) or None,
+                message=message,
             )
 
-    async def _move_all(self, run: Repoint, wrong: dict[str, VoiceNumber]) -> None:
-        waiting = iter(wrong.items())
-
-        async def worker() -> None:
-            for number, voice in waiting:
-                await self._move(run, number, voice)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._services.settings.provider_concurrency, len(wrong))):
-                    group.create_task(worker())
-        except ExceptionGroup as stopped:
-            raise stopped.exceptions[0] from None
-
-    async def _move(self, run: Repoint, number: str, voice: VoiceNumber) -> None:
-        """Point one number right, unless it goes out of service: should that happen meanwhile, it is owed its
-        detachment once more."""
-        services = self._services
+    async def _move(self, run: Run[Repoint], number: str, target: Target) -> None:
+        """See to one number, unless it has gone out of service."""
+        services, counted, note = run.services, "left_alone", None
         async with services.database.read() as session:
-            serving = (await numbers.get(session, number)).state == NumberState.IN_SERVICE
-        counted, note = "left_alone", None
-        if serving:
-            try:
-                await self._patiently(lambda: self._connect(voice))
-                counted = "moved"
-            except (RetryLater, ActionRequired):
-                raise
-            except Missing:
-                note = f"{number} is not in Vapi"
-            except ProviderError as error:
-                counted, note = "failed", f"{number}: {error.detail}"
-        async with services.database.write() as session:
-            change: dict[str, Any] = {counted: getattr(Repoint, counted) + 1}
-            await repoints.fence(session, run.id, run.epoch, **change | ({"message": note} if note else {}))
             row = await numbers.get(session, number)
-            if counted == "moved" and row.state in (NumberState.COOLING_DOWN, NumberState.IDLE) and not row.claimed_by:
-                await debts.owe(session, DebtKind.DETACH_OWED, number, wait=0)
-
-    async def _connect(self, voice: VoiceNumber) -> None:
-        await self._services.voice.connect(voice, await self._services.target())
-
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """RetryLater is waited out for a bounded time."""
-        end, attempt = time.monotonic() + self._services.settings.retry_for_seconds, 1
-        while True:
+        if row.state == NumberState.IN_SERVICE:
             try:
-                return await call()
-            except RetryLater as error:
-                wait = backoff(attempt, error.retry_after)
-                if time.monotonic() + wait > end:
+                await patiently(services, lambda: self._connect(run, row, target))
+                counted = "moved"
+            except (Missing, Foreign) as error:
+                note = error.detail
+            except RetryLater:
+                raise
+            except ProviderError as error:
+                if error.account_wide:
                     raise
-                await asyncio.sleep(wait)
-                attempt += 1
+                counted, note = "failed", f"{number}: {error.detail}"
+        async with run.write() as session:
+            change: dict[str, Any] = {counted: getattr(Repoint, counted) + 1}
+            await REPOINTS.fence(session, run.id, run.row.epoch, **change | ({"message": note} if note else {}))
+
+    async def _connect(self, run: Run[Repoint], row: Number, target: Target) -> Connected:
+        with run.checked():
+            return await connect_number(run.services, row, target)
+
+
+async def patiently(services: Services, call: Callable[[], Awaitable[T]]) -> T:
+    """RetryLater is waited out for a bounded time."""
+    end, attempt = time.monotonic() + services.settings.retry_for_seconds, 1
+    while True:
+        try:
+            return await call()
+        except RetryLater as error:
+            wait = backoff(attempt, error.retry_after)
+            if time.monotonic() + wait > end:
+                raise
+            await asyncio.sleep(wait)
+            attempt += 1

@@ -1,4 +1,4 @@
-"""One execution of a durable run: its steps as rows, its fenced writes, its bounded retries."""
+"""One durable run, whatever its kind: how it is executed, its steps as rows, its fenced writes, its bounded retries."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import assignments
-from trunkline.db.models import Step, utcnow
+from trunkline.db import runs
+from trunkline.db.models import RunRow, Step, utcnow
+from trunkline.db.runs import Runs
+from trunkline.domain.states import StepStatus
 from trunkline.errors import RetryLater, Superseded, TrunklineError
+from trunkline.providers.http import before_sending
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
 T = TypeVar("T")
-Effect = Callable[[AsyncSession], Awaitable[None]]
+R = TypeVar("R", bound=RunRow)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+LAST_TRY = 0.01
 CURRENT_FOR = 1.0  # seconds; nobody takes over a run whose process was alive so short a time ago
 
 
@@ -31,37 +35,99 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
     return max(wait * random.uniform(0.8, 1.2), retry_after or 0.0)  # noqa: S311
 
 
-class Run:
-    """A run being worked on: an assignment or a release. `fence(session)` raises Superseded unless this execution is
-    the current one. Steps are written when something outside is about to be asked, and with the effects that they
-    have; a step that asks nobody is written together with the next one that does."""
+class Work(Protocol[R]):
+    """What a kind of durable run does. `kind` names it for ever, also in the engine's records; `runs` are its rows. A
+    new kind is its columns, this, and a line where the kinds are listed."""
 
-    def __init__(self, services: Services, run_id: str, rows: list[Step], fence: Effect) -> None:
+    kind: str
+    runs: Runs[R]
+
+    async def work(self, services: Services, row: R) -> None:
+        """From wherever an earlier execution left the run to its end. It looks at our tables and outside how far it
+        is: it may be executed again at any point. Errors are its ends as well: none leaves it but Superseded, and what
+        says that the database is away, after which somebody goes on."""
+
+
+async def execute(services: Services, work: Work[R], run_id: str) -> None:
+    """Shut out earlier executions, and work. Nothing happens to a run that has ended."""
+    async with services.database.write() as session:
+        row = await work.runs.begin(session, run_id)
+    if row is not None:
+        await work.work(services, row)
+
+
+async def side_by_side(places: int, jobs: Iterable[Callable[[], Awaitable[Any]]]) -> None:
+    """Do the jobs in their order, at most so many at once. The first error stops the others and is raised."""
+    waiting = iter(jobs)
+
+    async def worker() -> None:
+        for job in waiting:
+            await job()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(places):
+                group.create_task(worker())
+    except ExceptionGroup as stopped:
+        raise stopped.exceptions[0] from None
+
+
+class Run(Generic[R]):
+    """A run being worked on. Its writes commit only while this execution is the current one. Steps are written when
+    something outside is about to be asked, and with the effects that they have; a step that asks nobody is written
+    together with the next one that does."""
+
+    def __init__(self, services: Services, kind: Runs[R], row: R, rows: list[Step]) -> None:
         self.services = services
         self.settings = services.settings
-        self.id = run_id
-        self._fence = fence
-        self._left = [row for row in rows if row.status == "running"]
-        self._next_seq = max((row.seq for row in rows), default=0) + 1
+        self.row = row
+        self.id = row.id
+        self._kind = kind
+        self._left = [step for step in rows if step.status == StepStatus.RUNNING]
+        self._next_seq = max((step.seq for step in rows), default=0) + 1
         self._unsaved: list[Step] = []
         self._announced: list[Step] = []
         self._written_at = -math.inf
 
+    @classmethod
+    async def of(cls, services: Services, kind: Runs[R], row: R) -> Run[R]:
+        """The run of a row that was begun, with the steps of earlier executions."""
+        async with services.database.read() as session:
+            rows = (await runs.steps(session, [row.id]))[row.id] if row.epoch > 1 else []
+        return cls(services, kind, row, rows)
+
     @property
-    def unfinished(self) -> bool:
-        """Whether an earlier execution left steps under way that this one has not taken up."""
-        return bool(self._left)
+    def resumed(self) -> bool:
+        """Whether an earlier execution may have done part of the work already."""
+        return self.row.epoch > 1
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A transaction that also saves the steps so far, and commits only while this execution is the current one."""
         asked = time.monotonic()  # not after the commit, at which this process may have been frozen
         async with self.services.database.write() as session:
-            await self._fence(session)
+            await self._kind.fence(session, self.id, self.row.epoch)
             yield session
-            await assignments.save_steps(session, self._unsaved)
+            await runs.save_steps(session, self._unsaved)
         self._unsaved.clear()
         self._written_at = asked
+
+    async def end(self, session: AsyncSession, **columns: Any) -> None:
+        """End the run in a transaction of the caller's; what earlier executions left unfinished ends with it."""
+        if self._left:
+            await runs.interrupt_steps(session, self.id)
+        await self._kind.fence(session, self.id, self.row.epoch, ended_at=utcnow(), **columns)
+
+    async def still_current(self) -> None:
+        """Superseded if another execution has begun, asked right before something outside is changed; a write that has
+        just proved it is enough."""
+        if time.monotonic() - self._written_at > CURRENT_FOR:
+            async with self.services.database.read() as session:
+                await self._kind.check(session, self.id, self.row.epoch)
+
+    def checked(self) -> AbstractContextManager[None]:
+        """Inside, what would change something outside is sent only while this execution is the current one."""
+        return before_sending(self.still_current)
 
     @asynccontextmanager
     async def step(self, name: str, carrier: str | None = None) -> AsyncIterator[RunStep]:
@@ -85,20 +151,15 @@ class Run:
 
     def _row(self, name: str, carrier: str | None) -> Step:
         """The row that was announced, or that an earlier execution left unfinished, tried again; else a new one."""
-        for row in self._announced:
-            if (row.name, row.carrier) == (name, carrier):
-                self._announced.remove(row)
-                return row
-        for row in self._left:
-            if (row.name, row.carrier) == (name, carrier):
-                self._left.remove(row)
-                row.attempt += 1
-                self._keep(row)
-                return row
-        seq, self._next_seq = self._next_seq, self._next_seq + 1
-        row = Step(
-            run_id=self.id, seq=seq, name=name, carrier=carrier, status="running", attempt=1, started_at=utcnow()
-        )
+        if announced := _take(self._announced, name, carrier):
+            return announced
+        if row := _take(self._left, name, carrier):
+            row.attempt += 1
+        else:
+            seq, self._next_seq = self._next_seq, self._next_seq + 1
+            row = Step(
+                run_id=self.id, seq=seq, name=name, carrier=carrier, status="running", attempt=1, started_at=utcnow()
+            )
         self._keep(row)
         return row
 
@@ -107,10 +168,18 @@ class Run:
             self._unsaved.append(row)
 
 
+def _take(rows: list[Step], name: str, carrier: str | None) -> Step | None:
+    """Remove the first row of this step from the list."""
+    row = next((row for row in rows if (row.name, row.carrier) == (name, carrier)), None)
+    if row is not None:
+        rows.remove(row)
+    return row
+
+
 class RunStep:
     """A step under way. `detail` is its one line for people."""
 
-    def __init__(self, run: Run, row: Step) -> None:
+    def __init__(self, run: Run[Any], row: Step) -> None:
         self.run = run
         self._row = row
         self._deadline = time.monotonic() + run.settings.retry_for_seconds
@@ -135,6 +204,10 @@ class RunStep:
         self.run._keep(self._row)
         log.info("step", step=self._row.name, status=status, attempt=self._row.attempt, detail=self._row.detail)
 
+    def begin_again(self) -> None:
+        """What seemed to be its end was not."""
+        self._row.status, self._row.ended_at = StepStatus.RUNNING.value, None
+
     async def show(self) -> None:
         """Write the step as it stands, and make sure that this execution is still the current one; a write that has
         just said both is enough."""
@@ -143,11 +216,13 @@ class RunStep:
                 pass
 
     async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Ask a provider; RetryLater is waited out and asked again, for a bounded time."""
+        """Ask a provider; RetryLater is waited out and asked again, for a bounded time. What would change something
+        there is sent only while this execution is the current one, asked when its turn has come."""
         await self.show()
         while True:
             try:
-                return await call()
+                with self.run.checked():
+                    return await call()
             except RetryLater as error:
                 await self.wait(error)
 
@@ -155,20 +230,26 @@ class RunStep:
         """Ask for something that a lagging listing may show late: until it is there, or for `seconds`."""
         end = time.monotonic() + seconds
         pause = 0.1
-        while (found := await self.ask(find)) is None and time.monotonic() + pause < end:
+        while (seen := await self.ask(find)) is None and time.monotonic() + pause < end:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
-        return found
+        return seen
 
     async def wait(self, error: TrunklineError) -> None:
         """Sleep before the next attempt and count it; the error itself is raised when the time is over."""
-        wait = backoff(self._row.attempt, getattr(error, "retry_after", None))
-        if time.monotonic() + wait > self._deadline:
+        wait, left = backoff(self._row.attempt, getattr(error, "retry_after", None)), self._deadline - time.monotonic()
+        if left <= 0:
             raise error
+        wait = min(wait, left + LAST_TRY)  # one more attempt at the end of the patience, however long we are to wait
         self._row.attempt += 1
         self.detail = f"{error.detail}; next attempt in {wait:.1f} s"
         await self.show()
         await asyncio.sleep(wait)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait in this step, visibly."""
+        await self.show()
+        await asyncio.sleep(seconds)
 
     @asynccontextmanager
     async def finish(self, detail: str) -> AsyncIterator[AsyncSession]:

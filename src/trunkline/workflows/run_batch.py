@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
-from trunkline.carriers.base import Carrier
-from trunkline.db import batches, numbers
-from trunkline.db.models import Batch, BatchItem, utcnow
-from trunkline.domain.choosing import Criteria, affordable, in_order, is_ours_to_use
-from trunkline.errors import AssignmentRunning, Cancelled, Conflict, InvalidInput, TrunklineError
-from trunkline.workflows.assign_number import AssignNumber
+from trunkline.db import assignments, batches, restaurants
+from trunkline.db.models import Batch, BatchItem, Restaurant, utcnow
+from trunkline.db.runs import BATCHES
+from trunkline.domain.choosing import Criteria
+from trunkline.domain.outcomes import Outcome
+from trunkline.domain.states import ItemStatus, RunStatus
+from trunkline.domain.wishes import Wish
+from trunkline.errors import Cancelled, Conflict, InvalidInput, TrunklineError
+from trunkline.workflows.assign_number import AssignNumber, work_on
 from trunkline.workflows.assignment_run import AssignmentRun
+from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.inventory import BatchInventory, LiveInventory
-from trunkline.workflows.manage_restaurant import JUST_STARTED, NumberWish, add_assignment, check_offered
+from trunkline.workflows.manage_restaurant import add_assignment, check_offered
+from trunkline.workflows.plan_batch import Plan, plan_for
+from trunkline.workflows.run import execute, side_by_side
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
-KIND = "run_batch"
-T = TypeVar("T")
 PAUSE = 1.0
 ITEMS_PER_PLACE = 4  # an item waits for one provider while others wait for the other one
 
@@ -33,139 +36,124 @@ ITEMS_PER_PLACE = 4  # an item waits for one provider while others wait for the 
 @dataclass(frozen=True)
 class BatchRequest:
     """Which restaurants (those without a number whose name contains `search`, at most `limit`; `include_shared` adds
-    those that share one), and what each of them wants."""
+    those that share one), what is asked for them beyond what each had asked for (`ignore_wishes`: instead of that), and
+    what may be spent."""
 
-    wish: NumberWish
+    wish: Wish
     search: str | None = None
     include_shared: bool = False
     limit: int | None = None
+    bounds: Bounds = field(default_factory=Bounds)
+    ignore_wishes: bool = False
 
     def plain(self) -> dict[str, Any]:
         return {
             "search": self.search,
             "include_shared": self.include_shared,
             "limit": self.limit,
-            "force_twilio": self.wish.force_twilio,
-            **self.wish.criteria.plain(),
+            "force_twilio": self.wish.forced,
+            "ignore_wishes": self.ignore_wishes,
+            **self.bounds.plain(),
+            **self.wish.plain(),
         }
 
 
-def wish_of(request: dict[str, Any]) -> NumberWish:
+def asked_of_all(request: Mapping[str, Any]) -> Wish:
+    """What a stored request asks for every restaurant."""
     names = ("country", "area_code", "contains", "number_type", "carrier")
-    criteria = Criteria.checked(**{name: request.get(name) for name in names})
-    return NumberWish(force_twilio=bool(request.get("force_twilio")), criteria=criteria)
+    return Wish.stored({name: request.get(name) for name in names}, bool(request.get("force_twilio")))
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a batch would do: `reused` numbers cost nothing new, `bought` ones `monthly_price` in `currency` together.
-    The price is None where no carrier states one; `short` restaurants would find nothing for sale."""
-
-    restaurants: int
-    reused: int
-    bought: int
-    short: int
-    monthly_price: Decimal | None
-    currency: str | None
-    carrier: str | None
+def wish_for(own: Mapping[str, Any] | None, asked: Wish) -> Wish:
+    """What a restaurant had asked for, but for what is asked of all; that alone where the two do not go together."""
+    given = {name: value for name, value in vars(asked.criteria).items() if value is not None}
+    try:
+        criteria = Criteria.checked(**{**(own or {}), **given})
+    except InvalidInput:
+        criteria = asked.criteria
+    return replace(asked, criteria=criteria)
 
 
 async def plan_batch(services: Services, request: BatchRequest) -> Plan:
     """Look and count, change nothing. InvalidInput where no restaurant matches; a ProviderError where a list cannot be
     read."""
-    wanted = len(await _matching(services, request))
-    live = LiveInventory(services.voice)
-    reused = 0 if request.wish.force_twilio else min(wanted, await _idle_in_voice(services, live, request))
-    carriers = _carriers(services, request)
-    for carrier in carriers:
-        reused = min(wanted, reused + await _idle_owned(services, live, carrier, request))
-    missing = wanted - reused
-    if not missing or not carriers:
-        return Plan(wanted, reused, 0, missing, None, None, None)
-    country = request.wish.criteria.country or services.settings.default_country
-    offers = await carriers[0].search(request.wish.criteria, country, min(missing, 1000))
-    offers = in_order(affordable(offers, services.settings.max_monthly_price))
-    bought = offers[:missing]
-    if len(bought) == 1000:  # a carrier shows no more at once; the rest is taken to cost what these cost
-        bought += [bought[-1]] * (missing - len(bought))
-    priced = [o.monthly_price for o in bought if o.monthly_price is not None]
-    total = sum(priced, Decimal()) if len(priced) == len(bought) and bought else None
-    currency = bought[0].currency if bought else None
-    return Plan(wanted, reused, len(bought), missing - len(bought), total, currency, carriers[0].name)
+    matching = await _matching(services, request)
+    async with services.database.read() as session:
+        own = {} if request.ignore_wishes else await own_wishes(session, matching)
+    return await plan_for(services, [wish_for(own.get(row.id), request.wish) for row in matching])
 
 
 async def start_batch(services: Services, request: BatchRequest) -> str:
     """Create the batch with one item for each restaurant, and start it; its id."""
     await check_offered(services, request.wish)
-    restaurant_ids = await _matching(services, request)
+    matching = await _matching(services, request)
     async with services.database.write() as session:
-        batch = Batch(request=request.plain())
-        session.add(batch)
-        await session.flush()
-        await batches.add_items(session, batch.id, restaurant_ids)
-    await services.engine.start(KIND, batch.id)
+        batch = await BATCHES.add(session, request=request.plain())
+        await batches.add_items(session, batch.id, [row.id for row in matching])
+    await services.engine.start(RunBatch.kind, batch.id)
     return batch.id
 
 
 async def cancel_batch(services: Services, batch_id: str) -> None:
     """Nothing more is bought: queued items are cancelled, running ones stop before their purchase."""
     async with services.database.write() as session:
-        batch = await batches.get(session, batch_id)
-        if batch.status != "running":
+        await BATCHES.get(session, batch_id)
+        batch = await batches.hold(session, batch_id)
+        if batch.status not in (RunStatus.RUNNING, RunStatus.PAUSED):
             raise Conflict(f"the batch is {batch.status}", hint="only a running batch can be cancelled")
-        batch.status = "cancelled"
-        await batches.set_items(session, batch_id, "queued", "cancelled")
+        batch.status = RunStatus.CANCELLED.value
+        await batches.set_items(session, batch_id, ItemStatus.QUEUED, ItemStatus.CANCELLED)
+
+
+async def pause_batch(services: Services, batch_id: str, outcome: Outcome) -> None:
+    """A whole account refuses, so that every other restaurant would be refused as well: what is queued waits until
+    somebody has acted and resumes the batch."""
+    async with services.database.write() as session:
+        batch = await batches.hold(session, batch_id)
+        if batch.status == RunStatus.RUNNING:
+            log.warning("batch paused", batch=batch_id, reason=outcome.message)
+            batch.status, batch.message, batch.hint = RunStatus.PAUSED.value, outcome.message, outcome.hint
 
 
 async def resume_batch(services: Services, batch_id: str) -> None:
-    """A cancelled batch goes on with the items that were cancelled; one that is done with those that failed."""
+    """A cancelled or paused batch goes on with the items that were not served; one that is done with those that
+    failed."""
     async with services.database.write() as session:
-        batch = await batches.get(session, batch_id)
-        if batch.status == "running":
+        await BATCHES.get(session, batch_id)
+        batch = await batches.hold(session, batch_id)
+        if batch.status == RunStatus.RUNNING:
             raise Conflict("the batch is running", hint=f"watch it at GET /api/batches/{batch_id}")
-        for status in ("cancelled", "failed", "unassigned"):
-            await batches.set_items(session, batch_id, status, "queued", reason=None, message=None)
+        for status in (ItemStatus.CANCELLED, ItemStatus.FAILED, ItemStatus.UNASSIGNED):
+            await batches.set_items(session, batch_id, status, ItemStatus.QUEUED, reason=None, message=None)
         if not await batches.unfinished(session, batch_id):
             raise Conflict("every restaurant of the batch has its number", hint="start a new batch")
-        batch.status, batch.ended_at = "running", None
-    await services.engine.ensure(KIND, batch_id)
+        batch.status, batch.ended_at, batch.message, batch.hint = RunStatus.RUNNING.value, None, None, None
+    await services.engine.ensure(RunBatch.kind, batch_id)
 
 
 class RunBatch:
     """The durable work of one batch. Its items' assignments are worked on as part of it: after a restart it goes on
     with those that were running and with what is queued."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._inventories: dict[str, BatchInventory] = {}
-        self.assign = AssignNumber(services, self.inventory)
+    kind = "run_batch"
+    runs = BATCHES
 
-    def inventory(self, batch_id: str) -> BatchInventory | None:
-        """The lists that the items of a batch share while it runs in this process."""
-        return self._inventories.get(batch_id)
-
-    async def __call__(self, batch_id: str) -> None:
-        services = self._services
-        async with services.database.write() as session:
-            batch = await batches.begin(session, batch_id)
-        if batch is None:
-            return
-        self._inventories[batch_id] = BatchInventory(LiveInventory(services.voice))
+    async def work(self, services: Services, row: Batch) -> None:
+        services.lists[row.id] = BatchInventory(LiveInventory(services.voice))
         try:
-            while not await self._round(batch):
+            while not await self._round(services, row):
                 pass  # a resume has queued items again meanwhile, or an error of ours has stopped one
         finally:
-            self._inventories.pop(batch_id, None)
+            services.lists.pop(row.id, None)
 
-    async def _round(self, batch: Batch) -> bool:
+    async def _round(self, services: Services, batch: Batch) -> bool:
         """Work on all that is unfinished; whether there is nothing more to do here."""
-        services = self._services
         async with services.database.read() as session:
             unfinished = await batches.unfinished(session, batch.id)
-        wish = wish_of(batch.request)
-        await _side_by_side(
+        asked = asked_of_all(batch.request)
+        await side_by_side(
             services.settings.provider_concurrency * ITEMS_PER_PLACE,
-            [lambda item=item: self._item(batch, item, wish) for item in unfinished],  # type: ignore[misc]
+            [lambda item=item: self._item(services, batch, item, asked) for item in unfinished],  # type: ignore[misc]
         )
         if services.engine.closing:
             return True  # what has not begun is for the next process
@@ -175,97 +163,74 @@ class RunBatch:
             await asyncio.sleep(PAUSE)
         return over
 
-    async def _item(self, batch: Batch, item: BatchItem, wish: NumberWish) -> None:
-        services = self._services
+    async def _item(self, services: Services, batch: Batch, item: BatchItem, asked: Wish) -> None:
         if services.engine.closing:
             return
-        if item.status == "running" and item.assignment_id is not None:
-            await services.engine.work(item.assignment_id, partial(self.assign, item.assignment_id))
+        if item.status == ItemStatus.RUNNING and item.assignment_id is not None:
+            again = partial(execute, services, AssignNumber(), item.assignment_id)
+            await services.engine.work(item.assignment_id, again)
             return
         try:
-            run = await self._begin(batch, item.restaurant_id, wish)
+            run = await self._begin(services, batch, item.restaurant_id, asked)
         except Cancelled:
             return  # cancelled since it was read; if it was queued again as well, the next round takes it
         except DBAPIError as error:
             log.warning("an item is begun later", restaurant=item.restaurant_id, error=type(error).__name__)
             return
         except TrunklineError as error:
+            ends = {"reason": error.code, "message": error.detail}
             async with services.database.write() as session:
                 await batches.set_items(
-                    session, batch.id, "queued", "failed", item.restaurant_id, reason=error.code, message=error.detail
+                    session, batch.id, ItemStatus.QUEUED, ItemStatus.FAILED, item.restaurant_id, **ends
                 )
             return
-        await services.engine.work(run.id, partial(self.assign.work, run))
+        await services.engine.work(run.id, partial(self._work, services, batch, run))
 
-    async def _begin(self, batch: Batch, restaurant_id: str, wish: NumberWish) -> AssignmentRun:
-        """Write the assignment of a queued item and begin it. Cancelled where the item is not queued any more, or
-        another execution has taken the batch over."""
-        services = self._services
-        try:
-            async with services.database.write() as session:
-                begun = {"batch_id": batch.id, "epoch": 1, "started_at": utcnow()}
-                assignment = await add_assignment(session, restaurant_id, wish, **begun)
-                waits = await batches.is_current(session, batch.id, batch.epoch) and await batches.set_items(
-                    session, batch.id, "queued", "running", restaurant_id, assignment_id=assignment.id
-                )
-                if not waits:
-                    raise Cancelled("the batch does not wait for this restaurant any more")
-                return await AssignmentRun.found(session, services, self._inventories[batch.id], assignment)
-        except IntegrityError:
-            raise AssignmentRunning(JUST_STARTED) from None
+    async def _work(self, services: Services, batch: Batch, run: AssignmentRun) -> None:
+        outcome = await work_on(run)
+        if outcome.account_wide:
+            await pause_batch(services, batch.id, outcome)
 
+    async def _begin(self, services: Services, batch: Batch, restaurant_id: str, asked: Wish) -> AssignmentRun:
+        """Write the assignment of a queued item and begin it. Cancelled where the item is not queued any more, the
+        batch has been stopped, or another execution has taken it over."""
+        async with services.database.write() as session:
+            restaurant = await restaurants.get(session, restaurant_id, lock=True)
+            ignore = batch.request.get("ignore_wishes")
+            own = {} if ignore else await own_wishes(session, [restaurant])
+            wish = wish_for(own.get(restaurant_id), asked)
+            begun = {"batch_id": batch.id, "epoch": 1, "started_at": utcnow()}
+            assignment = await add_assignment(session, restaurant_id, wish, **begun)
+            await self._refuse_stopped(session, batch)
+            if not await batches.set_items(
+                session, batch.id, ItemStatus.QUEUED, ItemStatus.RUNNING, restaurant_id, assignment_id=assignment.id
+            ):
+                raise Cancelled("the batch does not wait for this restaurant any more")
+        return await AssignmentRun.begun(services, assignment, services.lists[batch.id])
 
-async def _side_by_side(places: int, jobs: list[Callable[[], Awaitable[T]]]) -> None:
-    waiting = iter(jobs)
-
-    async def worker() -> None:
-        for job in waiting:
-            await job()
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(places, len(jobs))):
-            group.create_task(worker())
+    @staticmethod
+    async def _refuse_stopped(session: Any, batch: Batch) -> None:
+        if await batches.running_epoch(session, batch.id) != batch.epoch:
+            raise Cancelled("the batch was stopped, or is run by another process now")
 
 
-async def _matching(services: Services, request: BatchRequest) -> list[str]:
+async def _matching(services: Services, request: BatchRequest) -> list[Restaurant]:
     async with services.database.read() as session:
-        found = await batches.restaurants_without(
+        matching = await batches.restaurants_without(
             session, include_shared=request.include_shared, search=request.search, limit=request.limit
         )
-    if not found:
+    if not matching:
         raise InvalidInput("no restaurant matches", field="search", hint="restaurants without a number are served")
-    return list(found)
+    return list(matching)
 
 
-def _carriers(services: Services, request: BatchRequest) -> list[Carrier]:
-    pinned = "twilio" if request.wish.force_twilio else request.wish.criteria.carrier
-    return [c for name, c in services.carriers.items() if pinned in (None, name)]
+async def own_wishes(session: Any, rows: list[Restaurant]) -> dict[str, Mapping[str, Any] | None]:
+    """What each restaurant asked of its number; of those that are older than this was kept, the latest assignment
+    says it."""
+    unkept = [row.id for row in rows if row.wish is None]
+    latest = await assignments.latest(session, unkept)
+    return {row.id: row.wish if row.wish is not None else _criteria(latest.get(row.id)) for row in rows}
 
 
-async def _once(call: Callable[[], Awaitable[Any]]) -> Any:
-    return await call()
-
-
-async def _idle_in_voice(services: Services, live: LiveInventory, request: BatchRequest) -> int:
-    assistant = await services.voice.shared_assistant()
-    free = [
-        v.number
-        for v in await live.voice_numbers(_once)
-        if v.ready and v.number and v.free_for(assistant, services.server_url)
-    ]
-    return await _idle(services, request, [n for n in free if n])
-
-
-async def _idle_owned(services: Services, live: LiveInventory, carrier: Carrier, request: BatchRequest) -> int:
-    owned = await live.owned(_once, carrier)
-    in_voice = {v.number for v in await live.voice_numbers(_once)}
-    usable = [
-        o.number for o in owned if o.voice and o.number not in in_voice and is_ours_to_use(o, services.installation)
-    ]
-    return await _idle(services, request, list(usable))
-
-
-async def _idle(services: Services, request: BatchRequest, found: list[Any]) -> int:
-    fitting = [n for n in found if request.wish.criteria.matches(n)]
-    async with services.database.read() as session:
-        return len(set(fitting) - await numbers.busy_among(session, fitting))
+def _criteria(assignment: Any) -> Mapping[str, Any] | None:
+    return assignment.criteria if assignment is not None else None

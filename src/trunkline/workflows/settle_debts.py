@@ -1,4 +1,4 @@
-"""Works off what is owed, one debt at a time, until nothing is."""
+"""Works off what is owed until nothing is, each provider's debts in a line of their own, and keeps house."""
 
 from __future__ import annotations
 
@@ -6,55 +6,83 @@ import asyncio
 
 import structlog
 
-from trunkline.db import assignments, batches, debts, intents, mappings, numbers, releases, repoints
-from trunkline.db.debts import DebtKind
-from trunkline.db.models import Debt, PurchaseIntent, Restaurant, utcnow
-from trunkline.domain.choosing import Criteria
+from trunkline.db import debts, intents, mappings, numbers
+from trunkline.db.models import Debt, Number, PurchaseIntent
+from trunkline.db.restaurants import find as find_restaurant
+from trunkline.db.runs import ASSIGNMENTS
+from trunkline.db.session import DATABASE_AWAY
 from trunkline.domain.numbers import E164, NumberState
-from trunkline.errors import Conflict, Foreign, ProviderError, TrunklineError
+from trunkline.domain.states import DebtKind, IntentStatus
+from trunkline.domain.wishes import Wish
+from trunkline.errors import Conflict, Foreign, Missing, ProviderError, TrunklineError
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
-from trunkline.workflows import assign_number, release_number, repoint_numbers, run_batch
-from trunkline.workflows.manage_restaurant import NumberWish, request_number
-from trunkline.workflows.purchase import drop, keep, mark_of, refuse_other
+from trunkline.workflows import accounts, kinds, release_number
+from trunkline.workflows.connect_number import connect_number
+from trunkline.workflows.manage_restaurant import request_number
+from trunkline.workflows.purchase_outcome import look_for_late_ones, settle_without_run
 from trunkline.workflows.services import Services
-from trunkline.workflows.stock_number import look_after
 
 log = structlog.get_logger()
 PAUSE = 1.0
 STRAY_SECONDS = 10.0
+LINE = 4  # debts of one provider at once
 
 
 async def settle_debts(services: Services) -> None:
-    """For ever: take a debt whose turn it is and try to settle it; look for runs that nobody works on."""
+    """For ever: try to settle the debts whose turn it is; look for runs that nobody works on."""
+    lines: dict[str | None, set[asyncio.Task[None]]] = {}
     beat = 0
-    while True:
-        try:
-            await work_off(services)
-            if beat % int(STRAY_SECONDS / PAUSE) == 0:
-                await start_stray_runs(services)
-                await tidy(services)
-        except Exception as error:
-            log.warning("debts cannot be worked off now", error=type(error).__name__)
-        beat += 1
-        await asyncio.sleep(PAUSE)
+    try:
+        while True:
+            try:
+                await _man_lines(services, lines)
+                if beat % int(STRAY_SECONDS / PAUSE) == 0:
+                    await kinds.start_stray_runs(services)
+                    await tidy(services)
+            except Exception as error:
+                log.warning("debts cannot be worked off now", error=type(error).__name__)
+            beat += 1
+            await asyncio.sleep(PAUSE)
+    finally:
+        for task in [task for line in lines.values() for task in line]:
+            task.cancel()
+
+
+async def _man_lines(services: Services, lines: dict[str | None, set[asyncio.Task[None]]]) -> None:
+    """Somebody works on each provider whose debts are due; a provider that does not answer holds up its own."""
+    async with services.database.read() as session:
+        due = await debts.providers_due(session)
+    for provider in due:
+        line = lines.setdefault(provider, set())
+        line -= {task for task in line if task.done()}
+        if len(line) < LINE:
+            line.add(asyncio.create_task(work_off_line(services, provider)))
 
 
 async def work_off(services: Services) -> None:
     """Try every debt that is due, once."""
+    async with services.database.read() as session:
+        due = await debts.providers_due(session)
+    await asyncio.gather(*(work_off_line(services, provider) for provider in due))
+
+
+async def work_off_line(services: Services, provider: str | None) -> None:
+    """Try this provider's debts that are due, one after the other."""
     while True:
-        async with services.database.read() as session:
-            if not await debts.any_due(session):  # nearly always: calls are answered meanwhile
-                return
-        async with services.database.write() as session:
-            debt = await debts.take_due(session)
-        if debt is None:
-            return
         try:
-            await settle(services, debt)
-        except TrunklineError as error:
-            log.info("still owed", kind=debt.kind, subject=debt.subject, reason=error.detail)
             async with services.database.write() as session:
-                await debts.note(session, debt.id, error.detail)
+                debt = await debts.take_due(session, provider)
+            if debt is None:
+                return
+            try:
+                await settle(services, debt)
+            except TrunklineError as error:
+                log.info("still owed", kind=debt.kind, subject=debt.subject, reason=error.detail)
+                async with services.database.write() as session:
+                    await debts.note(session, debt.id, error.detail)
+        except DATABASE_AWAY as error:
+            log.warning("a debt waits for the database", error=type(error).__name__)
+            return
 
 
 async def settle(services: Services, debt: Debt) -> None:
@@ -66,22 +94,22 @@ async def settle(services: Services, debt: Debt) -> None:
             await connect_again(services, debt)
         case DebtKind.RELEASE_OWED:
             await release_number.resume_release(services, debt.run_id or "")
-        case _:
+        case DebtKind.INTENT_UNKNOWN | DebtKind.BOUGHT_NOT_IMPORTED | DebtKind.IMPORTED_NOT_MAPPED:
             await finish_assignment(services, debt)
+        case DebtKind.SOLD_OTHER:
+            await wait_for_decision(services, debt)
 
 
 async def finish_assignment(services: Services, debt: Debt) -> None:
     """What was paid for goes to the restaurant it was bought for; if there is none (any more), it becomes idle."""
     async with services.database.write() as session:
-        restaurant = await session.get(Restaurant, debt.restaurant_id) if debt.restaurant_id else None
-        wanted = restaurant is not None and restaurant.deleted_at is None
-        current = await mappings.current(session, debt.restaurant_id or "")
-        if debt.kind != DebtKind.INTENT_UNKNOWN and not (wanted and current is None):
-            row = await numbers.get(session, debt.subject)
-            row.claimed_by = row.claim_source = None
+        restaurant = await find_restaurant(session, debt.restaurant_id)
+        wanted = restaurant is not None and await mappings.current(session, restaurant.id) is None
+        if debt.kind != DebtKind.INTENT_UNKNOWN and not wanted:
+            numbers.free((await numbers.lock(session, debt.subject))[debt.subject])
             await debts.settle(session, debt.subject)
             return
-    if restaurant is not None and wanted and current is None:
+    if restaurant is not None and wanted:
         try:
             await request_number(services, restaurant.id, await wish_of(services, debt))
         except Conflict as error:
@@ -90,43 +118,33 @@ async def finish_assignment(services: Services, debt: Debt) -> None:
     await settle_intent(services, debt)
 
 
-async def wish_of(services: Services, debt: Debt) -> NumberWish:
+async def wish_of(services: Services, debt: Debt) -> Wish:
     """What the restaurant asked when the money was spent."""
     if debt.run_id is None:
-        return NumberWish()
+        return Wish()
     async with services.database.read() as session:
-        before = await assignments.get(session, debt.run_id)
-    criteria = Criteria.checked(**before.criteria)
-    return NumberWish(force_twilio=before.force_twilio, criteria=criteria)
+        before = await ASSIGNMENTS.get(session, debt.run_id)
+    return Wish.stored(before.criteria, before.force_twilio)
 
 
 async def settle_intent(services: Services, debt: Debt) -> None:
-    """A purchase of unknown outcome that no restaurant waits for: a number that is ours becomes idle."""
+    """A purchase of unknown outcome that no restaurant waits for."""
     async with services.database.read() as session:
-        intent = await session.get(PurchaseIntent, debt.subject)
-    if intent is None or intent.status != "open":
+        intent: PurchaseIntent | None = await intents.get(session, debt.subject)
+    if intent is None or intent.status != IntentStatus.OPEN:
         async with services.database.write() as session:
             await debts.settle(session, debt.subject)
         return
-    carrier = services.carriers.get(intent.carrier)
-    if carrier is None:
-        raise Conflict(f"{intent.carrier} is not configured any more")
-    if (utcnow() - intent.tried_at).total_seconds() < look_after(services):
-        raise Conflict("the purchase may not show in the carrier's list yet")
-    try:
-        found = await carrier.find(E164(intent.number) if intent.number else None, mark_of(intent))
-        if found is not None:
-            refuse_other(carrier, intent, found)
-    except Foreign:
-        found = None
-    reason = None if found else "the carrier does not hold it for us"
+    await settle_without_run(services, intent)
+
+
+async def wait_for_decision(services: Services, debt: Debt) -> None:
+    """Until somebody has used the number that was sold instead, or has given it back."""
     async with services.database.write() as session:
-        if not await intents.close(session, intent.id, "bought" if found else "gone", reason):
-            return  # whoever sent the purchase has got the reply meanwhile
-        if found is not None:
-            await keep(session, intent, found)
-        else:
-            await drop(session, intent)
+        row = await numbers.get(session, debt.subject)
+        if row.state not in (NumberState.IN_SERVICE, NumberState.RELEASED):
+            raise Conflict(debt.reason or "a carrier sold another number than was asked for")
+        await debts.settle(session, row.number, DebtKind.SOLD_OTHER)
 
 
 async def detach(services: Services, debt: Debt) -> None:
@@ -137,58 +155,59 @@ async def detach(services: Services, debt: Debt) -> None:
         row = await numbers.get(session, debt.subject)
     if row.state == NumberState.IN_SERVICE:
         raise Conflict(f"{row.number} is in service")
+    await accounts.refuse_changed(services, accounts.VOICE)
     voice, failure = await services.voice.find(E164(row.number)), None
-    if voice is not None and voice.connected and await services.may_change(voice):
+    if voice is not None and voice.connected and await services.may_change(voice, row.target):
         try:
             await services.voice.connect(voice, None)
         except ProviderError as error:
             failure = error
     async with services.database.write() as session:
-        row = await numbers.get(session, debt.subject)
-        if row.state == NumberState.IN_SERVICE:
-            await debts.owe(session, DebtKind.CONNECT_OWED, row.number, wait=0, reason="overtaken while detaching it")
+        now = (await numbers.lock(session, row.number))[row.number]
+        if now.state == NumberState.IN_SERVICE:
+            why = "overtaken while detaching it"
+            await debts.owe(session, DebtKind.CONNECT_OWED, row.number, provider="vapi", wait=0, reason=why)
         elif failure is None:
-            row.voice_id = voice.id if voice else None
+            numbers.in_voice(now, voice.id if voice else None, now.voice_org, None)
             await debts.settle(session, row.number, DebtKind.DETACH_OWED)
     if failure is not None:
         raise failure
 
 
 async def connect_again(services: Services, debt: Debt) -> None:
-    """See to it that what is in service is answered."""
+    """See to it that what is in service is answered, at its carrier as well."""
     async with services.database.read() as session:
         row = await numbers.get(session, debt.subject)
-    voice = await services.voice.find(E164(row.number)) if row.state == NumberState.IN_SERVICE else None
-    if voice is not None:
-        await services.voice.connect(voice, await services.target())
+    if row.claimed_by is not None:
+        raise Conflict(f"{row.number} is about to be put in service")
+    if row.state == NumberState.IN_SERVICE:
+        await accounts.refuse_changed(services, accounts.VOICE)
+        await import_anew_if_led_away(services, row)
+        await connect_number(services, row, await services.target())
     async with services.database.write() as session:
         await debts.settle(session, row.number, DebtKind.CONNECT_OWED)
 
 
-async def start_stray_runs(services: Services) -> None:
-    """Runs that our tables call running and that no engine works on."""
-    async with services.database.read() as session:
-        running = await assignments.all_running(session)
-        batching = await batches.all_running(session)
-        releasing = await releases.all_running(session)
-        repointing = await repoints.all_running(session)
-    for run_id in batching:
-        await services.engine.ensure(run_batch.KIND, run_id)
-    worked_on = {batch: await services.engine.under_way(batch) for batch in set(running.values()) if batch is not None}
-    for run_id, batch in running.items():
-        if batch is None or not worked_on[batch]:  # a cancelled batch may have left some behind
-            await services.engine.ensure(assign_number.KIND, run_id)
-    for run_id in releasing:
-        await services.engine.ensure(release_number.KIND, run_id)
-    for run_id in repointing:
-        await services.engine.ensure(repoint_numbers.KIND, run_id)
+async def import_anew_if_led_away(services: Services, row: Number) -> None:
+    """Where the carrier does not send calls to Vapi any more, only another import makes it: the record there goes."""
+    carrier = services.carriers.get(row.carrier or "")
+    if carrier is None or not carrier.capabilities.imported:
+        return
+    try:
+        owned = await carrier.lookup(E164(row.number))
+    except (Missing, Foreign):
+        return
+    voice = await services.voice.find(E164(row.number))
+    if owned is not None and voice is not None and owned.used_by is None:
+        await services.voice.remove(voice.id)
 
 
 async def tidy(services: Services) -> None:
-    """End cool-downs that are over, and say how much is owed."""
+    """End cool-downs that are over, look for purchases that were carried out late, and say how much is owed."""
     async with services.database.write() as session:
         await numbers.end_cool_downs(session)
         by_kind, overdue = await debts.counts(session)
     for kind in DebtKind:
         DEBTS.labels(kind.value).set(by_kind.get(kind, 0))
     OVERDUE_DEBTS.set(overdue)
+    await look_for_late_ones(services)

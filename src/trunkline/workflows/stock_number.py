@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline import errors
 from trunkline.carriers.base import Carrier
-from trunkline.db import debts, intents, numbers
-from trunkline.db.debts import DebtKind
-from trunkline.db.models import Number, PurchaseIntent
-from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, is_ours_to_use, objection, plain_offer
+from trunkline.db import debts, intents, numbers, runs
+from trunkline.db.models import Number, StockPurchase
+from trunkline.db.runs import STOCK_PURCHASES
+from trunkline.db.session import DATABASE_AWAY
+from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, is_ours_to_use, objection
 from trunkline.domain.ids import new_id
 from trunkline.domain.marks import OwnerMark, parse_mark
 from trunkline.domain.money import PriceLimits
 from trunkline.domain.numbers import E164, NumberState, country_of, type_of
+from trunkline.domain.states import DebtKind, RunStatus
 from trunkline.errors import (
-    ActionRequired,
     AlreadyThere,
     CarrierNotConfigured,
     Conflict,
@@ -27,16 +28,20 @@ from trunkline.errors import (
     OfferGone,
     OutcomeUnknown,
     Rejected,
-    RetryLater,
     Role,
+    Superseded,
+    TrunklineError,
 )
 from trunkline.voice.base import Target, VoiceNumber
-from trunkline.workflows.purchase import drop, keep
+from trunkline.workflows import accounts
+from trunkline.workflows.purchase import Buyer, buy, settle_purchase
+from trunkline.workflows.purchase_outcome import look_after, plain_kept, read_offer
 from trunkline.workflows.search_numbers import search_numbers
 from trunkline.workflows.services import Services
+from trunkline.workflows.wait_for import end_of
 
-SENDING_SECONDS = 120.0  # longest that one purchase may take, its turn included
-SETTLE_SECONDS = 300.0  # after which nobody can be sending it any more, and the carrier's word is final
+log = structlog.get_logger()
+SENDING_SECONDS = 120.0  # longest that a request waits for one purchase, its turn included
 UNUSED = (NumberState.FOREIGN, NumberState.RELEASED, NumberState.IDLE)
 
 
@@ -51,9 +56,9 @@ class ForSale:
 async def find_offer(services: Services, number: E164, carrier: str | None = None) -> ForSale:
     """The number as one of the carriers sells it, or this one. OfferGone where none does."""
     want = Criteria(country_of(number), None, number[-10:].lstrip("+"), type_of(number), carrier)
-    found = await search_numbers(services, want, limit=10)
+    listing = await search_numbers(services, want, limit=10)
     limits = PriceLimits.of(services.settings.max_monthly_price, services.settings.max_upfront_price)
-    for name, offers in found.offers.items():
+    for name, offers in listing.offers.items():
         exact = [offer for offer in offers if offer.number == number]
         if exact and (why := objection(exact[0], limits)):
             raise Rejected(f"{number}: {why}", provider=name, hint="raise MAX_MONTHLY_PRICE or MAX_UPFRONT_PRICE")
@@ -68,71 +73,108 @@ async def buy_number(services: Services, number: E164, carrier: str | None = Non
     Conflict where we hold it or are buying it. The carrier's refusal as it is: nothing was bought. OutcomeUnknown where
     the reply was lost: the intent stays open and is settled by itself, and the number is not bought again meanwhile.
     """
+    await refuse_held(services, number)
     chosen = await find_offer(services, number, carrier)
-    intent = await choose(services, chosen)
     try:
-        async with asyncio.timeout(SENDING_SECONDS):
-            owned = await chosen.carrier.buy(chosen.offer, OwnerMark(services.installation, intent.id))
-    except (RetryLater, Rejected, ActionRequired) as error:
         async with services.database.write() as session:
-            await intents.close(session, intent.id, "gone" if isinstance(error, OfferGone) else "refused", error.detail)
-            await drop(session, intent)
-        raise
-    except (OutcomeUnknown, TimeoutError) as error:
-        detail = getattr(error, "detail", f"{chosen.carrier.name} did not answer in time")
-        async with services.database.write() as session:
-            await debts.settle(session, intent.id)
-            await debts.owe(session, DebtKind.INTENT_UNKNOWN, intent.id, reason=detail, wait=look_after(services))
-        raise OutcomeUnknown(
+            row = await STOCK_PURCHASES.add(
+                session, number=number, carrier=chosen.carrier.name, offer=plain_kept(chosen.offer)
+            )
+    except IntegrityError:
+        raise Conflict(f"{number} is being bought", hint=f"GET /api/numbers/{number}") from None
+    await services.engine.start(BuyNumber.kind, row.id)
+    ended = await end_of(services, STOCK_PURCHASES, row.id, SENDING_SECONDS)
+    if ended.status == RunStatus.DONE:
+        return
+    raise _as_error(ended, number)
+
+
+async def refuse_held(services: Services, number: E164) -> None:
+    async with services.database.read() as session:
+        known = (await numbers.known(session, [number])).get(number)
+    if known is not None and known.state not in numbers.NOT_OURS:
+        raise Conflict(f"{number} is ours already", hint=f"GET /api/numbers/{number}")
+
+
+def _as_error(ended: StockPurchase, number: E164) -> TrunklineError:
+    """The error that ended a purchase, or that it goes on."""
+    if ended.status == RunStatus.RUNNING or ended.reason == OutcomeUnknown.code:
+        detail = ended.message or f"{ended.carrier} did not answer in time"
+        return OutcomeUnknown(
             f"{detail}; whether {number} was bought is not known yet",
-            provider=chosen.carrier.name,
+            provider=ended.carrier,
             operation="buy",
             hint="nothing: it is found out by itself; GET /api/debts shows it until then",
-        ) from None
-    async with services.database.write() as session:
-        await record(session, intent, owned)
+        )
+    return errors.by_code(ended.reason or "", ended.message or "", ended.hint, ended.carrier)
 
 
-async def choose(services: Services, chosen: ForSale) -> PurchaseIntent:
-    """Commit the intent before any money, and what is owed should nobody be left to finish it."""
-    offer = chosen.offer
-    assert offer.number is not None
-    intent = PurchaseIntent(
-        id=(intent_id := new_id("int")),
-        carrier=chosen.carrier.name,
-        number=offer.number,
-        mark=str(OwnerMark(services.installation, intent_id)),
-        offer=plain_offer(offer) | {"token": offer.token},
-        monthly_price=offer.monthly_price,
-        currency=offer.currency,
-    )
-    details = {
-        "carrier": chosen.carrier.name,
-        "country": offer.country,
-        "number_type": offer.number_type.value,
-    }
-    try:
-        async with services.database.write() as session:
-            if not await numbers.reserve(session, offer.number, None, **details):
-                raise Conflict(f"{offer.number} is ours already", hint=f"GET /api/numbers/{offer.number}")
-            session.add(intent)
-            await session.flush()
-            await debts.owe(session, DebtKind.INTENT_UNKNOWN, intent.id, reason="being bought", wait=SETTLE_SECONDS)
-    except IntegrityError:
-        raise Conflict(f"{offer.number} is being bought", hint=f"GET /api/numbers/{offer.number}") from None
-    return intent
+class BuyNumber:
+    """The durable work of one purchase for stock."""
+
+    kind = "buy_number"
+    runs = STOCK_PURCHASES
+
+    async def work(self, services: Services, row: StockPurchase) -> None:
+        async with services.database.read() as session:
+            steps = (await runs.steps(session, [row.id]))[row.id] if row.epoch > 1 else []
+        run = Buyer(services, STOCK_PURCHASES, row, steps)
+        try:
+            await self._buy(run)
+        except (Superseded, *DATABASE_AWAY):
+            raise
+        except TrunklineError as error:
+            await self._fail(run, error)
+        except Exception:
+            log.exception("a purchase was stopped by an error of ours")
+            await self._fail(run, TrunklineError("an error of ours; the log has it"))
+        else:
+            async with run.write() as session:
+                await run.end(session, status=RunStatus.DONE.value, message=f"{row.number} is ours")
+        finally:
+            services.trust.leave(run.id)
+
+    async def _buy(self, run: Buyer[StockPurchase]) -> None:
+        row, services = run.row, run.services
+        async with services.database.read() as session:
+            intent = await intents.of_run(session, str(run.mark))
+        if intent is not None:
+            if await settle_purchase(run, intent) is None:
+                raise OfferGone(f"{row.number} was not bought", provider=row.carrier)
+            return
+        await refuse_bought(run)
+        carrier = services.carriers.get(row.carrier)
+        if carrier is None:
+            raise CarrierNotConfigured(f"{row.carrier} is not configured")
+        await accounts.refuse_changed(services, carrier.name)
+        async with run.step("purchase", carrier.name) as step:
+            if await buy(run, step, carrier, read_offer(row.offer)) is None:
+                raise Conflict(f"{row.number} is ours already, or being bought", hint=f"GET /api/numbers/{row.number}")
+
+    async def _fail(self, run: Buyer[StockPurchase], error: TrunklineError) -> None:
+        """The end without the number. A purchase of unknown outcome is owed."""
+        async with run.write() as session:
+            if intent := await intents.of_run(session, str(run.mark)):
+                await debts.owe(
+                    session,
+                    DebtKind.INTENT_UNKNOWN,
+                    intent.id,
+                    provider=intent.carrier,
+                    reason=error.detail,
+                    wait=look_after(run.services),
+                )
+            ends = {"reason": error.code, "message": error.detail, "hint": error.hint}
+            await run.end(session, status=RunStatus.FAILED.value, **ends)
 
 
-def look_after(services: Services) -> float:
-    """Seconds after which a purchase whose reply was lost shows in the carrier's listing, if it was made."""
-    return services.settings.provider_timeout_seconds + services.settings.listing_lag_seconds
-
-
-async def record(session: AsyncSession, intent: PurchaseIntent, owned: OwnedNumber) -> None:
-    """The number is ours, unless that was found out before and it is in use by now."""
-    known = await session.get(Number, owned.number, populate_existing=True)
-    if await intents.close(session, intent.id, "bought") or known is None or known.state == NumberState.FOREIGN:
-        await keep(session, intent, owned)
+async def refuse_bought(run: Buyer[StockPurchase]) -> None:
+    """An earlier execution may have bought the number and died before it said so."""
+    async with run.services.database.read() as session:
+        bought = await intents.bought_under(session, str(run.mark))
+    if bought:
+        async with run.write() as session:
+            await run.end(session, status=RunStatus.DONE.value, message=f"{run.row.number} is ours")
+        raise Superseded(f"{run.row.number} had been bought")
 
 
 # --- from the carrier's account into Vapi ----------------------------------------------------------------------------
@@ -145,23 +187,25 @@ async def adopt_number(services: Services, number: E164, carrier: str | None = N
     NotFound where no configured carrier holds it, Foreign where it serves somebody else, Conflict where it is in use.
     """
     async with services.database.read() as session:
-        refuse_used(await session.get(Number, number))
+        refuse_used((await numbers.known(session, [number])).get(number))
     owner, owned = await find_owned(services, number, carrier)
-    found = await services.voice.find(number)
-    await refuse_foreign(services, owner, owned, found)
+    voice = await services.voice.find(number)
+    await refuse_foreign(services, owner, owned, voice)
+    if parse_mark(owned.mark_text) is None:
+        owned = await owner.mark(owned, OwnerMark(services.installation, new_id("imp")))
     async with services.database.write() as session:
         await numbers.ensure(session, number, NumberState.IDLE, carrier=owner.name)
-        row = await numbers.get(session, number)
+        row = (await numbers.lock(session, number))[number]
         refuse_used(row)
         if row.state != NumberState.IDLE:
             numbers.move(row, NumberState.IDLE)
-        row.carrier, row.carrier_ref, row.released_at = owner.name, owned.ref, None
         row.country = row.country or country_of(number)
-        if found is None:  # else they are those of an import already
-            row.saved_urls = owned.urls
-    voice = found or await bring_in(services, owner, number)
+        row.put_aside_until = row.put_aside_reason = None
+        numbers.held(row, owner.name, owned)
+    voice, voice_org = voice or await bring_in(services, owner, number), await services.voice.account()
     async with services.database.write() as session:
-        (await numbers.get(session, number)).voice_id = voice.id
+        row = await numbers.get(session, number)
+        numbers.in_voice(row, voice.id, voice_org, row.target)
 
 
 def refuse_used(row: Number | None) -> None:
@@ -179,27 +223,31 @@ async def find_owned(services: Services, number: E164, carrier: str | None) -> t
             f"{carrier} is not configured" if carrier else "no carrier is configured",
             hint="set the keys of a carrier and CARRIERS",
         )
-    mark = OwnerMark(services.installation, new_id("imp"))
     for owner in asked:
-        owned = await owner.find(number, mark)
+        owned = await owner.lookup(number)
         if owned is not None:
             return owner, owned
     names = " or ".join(owner.name for owner in asked)
     raise NotFound(f"the account at {names} does not hold {number}", hint="buy it: POST /api/numbers")
 
 
-async def refuse_foreign(services: Services, owner: Carrier, owned: OwnedNumber, found: VoiceNumber | None) -> None:
+async def refuse_foreign(services: Services, owner: Carrier, owned: OwnedNumber, voice: VoiceNumber | None) -> None:
     """Foreign unless nobody else uses the number, by its mark, by what answers it at the carrier, and by Vapi."""
-    mark = parse_mark(owned.mark_text)
-    other = mark is not None and mark.installation != services.installation
-    if other or (found is None and not is_ours_to_use(owned, services.installation)):
-        by = "another installation of Trunkline" if other else owned.used_by
+    async with services.database.read() as session:
+        known = (await numbers.known(session, [owned.number])).get(owned.number)
+    for text in (owned.mark_text, voice.name if voice else None):
+        mark = parse_mark(text)
+        if mark is not None and mark.installation != services.installation:
+            hint = f"take its mark off at {owner.name} first, if that installation is gone"
+            raise Foreign(
+                f"{owned.number} is used by another installation of Trunkline", provider=owner.name, hint=hint
+            )
+    if voice is None and not is_ours_to_use(owned, services.installation):
         hint = f"take that off it at {owner.name} first"
-        raise Foreign(f"{owned.number} is used by {by}", provider=owner.name, hint=hint)
-    if found is not None and not found.free_for(await services.voice.shared_assistant(), services.server_url):
-        raise Foreign(
-            f"{owned.number} serves another assistant in Vapi and is not touched", provider="vapi", role=Role.VOICE
-        )
+        raise Foreign(f"{owned.number} is used by {owned.used_by}", provider=owner.name, hint=hint)
+    if voice is not None and not await services.may_change(voice, known.target if known else None):
+        detail = f"{owned.number} serves another assistant in Vapi and is not touched"
+        raise Foreign(detail, provider="vapi", role=Role.VOICE)
     if not owned.voice:
         raise Rejected(f"{owned.number} takes no calls", provider=owner.name)
 
@@ -211,7 +259,7 @@ async def bring_in(services: Services, owner: Carrier, number: E164) -> VoiceNum
     try:
         return await services.voice.import_number(number, source, credential, Target(), name)
     except AlreadyThere:
-        found = await services.voice.find(number)
-        if found is None:
+        voice = await services.voice.find(number)
+        if voice is None:
             raise
-        return found
+        return voice

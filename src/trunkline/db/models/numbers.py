@@ -86,7 +86,8 @@ class PurchaseIntent(Base):
     restaurant (None: for stock).
 
     `status` open (the request may be under way, or its outcome is not known), bought, gone or refused. At most one
-    open per number and one per restaurant. `number` is None where the carrier chooses it.
+    open per number and one per restaurant. `number` is None where the carrier chooses it. `look_at` is when the carrier
+    is asked once more for one that came to nothing.
     """
 
     __tablename__ = "purchase_intents"
@@ -95,7 +96,7 @@ class PurchaseIntent(Base):
     restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"))
     carrier: Mapped[str] = mapped_column(String(16))
     number: Mapped[str | None] = mapped_column(String(20))
-    mark: Mapped[str] = mapped_column(String(64))
+    mark: Mapped[str] = mapped_column(String(64), index=True)
     offer: Mapped[dict[str, Any]] = mapped_column(default=dict)
     monthly_price: Mapped[Decimal | None]
     upfront_price: Mapped[Decimal | None]
@@ -106,6 +107,8 @@ class PurchaseIntent(Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     tried_at: Mapped[datetime] = mapped_column(default=utcnow)
     closed_at: Mapped[datetime | None]
+    look_at: Mapped[datetime | None] = mapped_column(index=True)
+    looks: Mapped[int] = mapped_column(default=0)
     __table_args__ = (
         Index(
             "uq_purchase_intents_open_number",

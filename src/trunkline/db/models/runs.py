@@ -11,9 +11,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 from trunkline.db.models.base import Base, key, utcnow
 
 
-class Assignment(Base):
-    """One durable run of the flow for one restaurant. `epoch` counts its executions: a write with an older epoch is
-    from a process that was overtaken, and changes nothing. At most one runs per restaurant; `nth` counts those of a
+class RunRow(Base):
+    """What every kind of durable run has. `epoch` counts its executions: a write with an older epoch is from a process
+    that was overtaken, and changes nothing. A `running` run is in some process's hands, or will be."""
+
+    __abstract__ = True
+    id: Mapped[str]
+    status: Mapped[str] = mapped_column(String(16), default="running")
+    message: Mapped[str | None] = mapped_column(Text)
+    epoch: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    ended_at: Mapped[datetime | None]
+
+
+class Assignment(RunRow):
+    """One durable run of the flow for one restaurant. At most one runs per restaurant; `nth` counts those of a
     restaurant, so that which is the latest does not hang on a clock."""
 
     __tablename__ = "assignments"
@@ -23,16 +35,12 @@ class Assignment(Base):
     source: Mapped[str | None] = mapped_column(String(16))
     number: Mapped[str | None] = mapped_column(String(20))
     reason: Mapped[str | None] = mapped_column(String(40))
-    message: Mapped[str | None] = mapped_column(Text)
     hint: Mapped[str | None] = mapped_column(Text)
     criteria: Mapped[dict[str, Any]] = mapped_column(default=dict)
     force_twilio: Mapped[bool] = mapped_column(default=False)
     batch_id: Mapped[str | None] = mapped_column(String(40), index=True)
     nth: Mapped[int] = mapped_column(default=1)
-    epoch: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(default=utcnow)
     started_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "uq_assignments_running_restaurant",
@@ -59,7 +67,7 @@ class Step(Base):
     detail: Mapped[str | None] = mapped_column(Text)
 
 
-class Release(Base):
+class Release(RunRow):
     """One durable release of a number. `give_back` ends it at the carrier too; else it stays in the account with its
     old URLs. At most one runs per number."""
 
@@ -67,11 +75,6 @@ class Release(Base):
     id: Mapped[str] = key("rel")
     number: Mapped[str] = mapped_column(ForeignKey("numbers.number"), index=True)
     give_back: Mapped[bool]
-    status: Mapped[str] = mapped_column(String(16), default="running")
-    message: Mapped[str | None] = mapped_column(Text)
-    epoch: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(default=utcnow)
-    ended_at: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "uq_releases_running_number",
@@ -83,19 +86,14 @@ class Release(Base):
     )
 
 
-class Batch(Base):
+class Batch(RunRow):
     """One durable run over many restaurants. `status` running, paused (a whole account refuses: `message` and `hint`
     say why and what to do), cancelled, done."""
 
     __tablename__ = "batches"
     id: Mapped[str] = key("bat")
-    status: Mapped[str] = mapped_column(String(16), default="running")
     request: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    message: Mapped[str | None] = mapped_column(Text)
     hint: Mapped[str | None] = mapped_column(Text)
-    epoch: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(default=utcnow)
-    ended_at: Mapped[datetime | None]
 
 
 class BatchItem(Base):
@@ -112,7 +110,7 @@ class BatchItem(Base):
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
 
 
-class Repoint(Base):
+class Repoint(RunRow):
     """One durable run that points the numbers in service at what is to answer them now. At most one runs.
 
     `status` running, done, or failed where it had to stop. Of `total` numbers that something else answered, `moved`
@@ -122,15 +120,10 @@ class Repoint(Base):
 
     __tablename__ = "repoints"
     id: Mapped[str] = key("rpt")
-    status: Mapped[str] = mapped_column(String(16), default="running")
     total: Mapped[int] = mapped_column(default=0)
     moved: Mapped[int] = mapped_column(default=0)
     left_alone: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
-    message: Mapped[str | None] = mapped_column(Text)
-    epoch: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(default=utcnow)
-    ended_at: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "uq_repoints_running",
@@ -142,7 +135,7 @@ class Repoint(Base):
     )
 
 
-class StockPurchase(Base):
+class StockPurchase(RunRow):
     """One durable purchase of an exact number for no restaurant. `status` running, done or failed; `reason` is the code
     of the error that ended it."""
 
@@ -151,13 +144,8 @@ class StockPurchase(Base):
     number: Mapped[str] = mapped_column(String(20))
     carrier: Mapped[str] = mapped_column(String(16))
     offer: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    status: Mapped[str] = mapped_column(String(16), default="running")
     reason: Mapped[str | None] = mapped_column(String(40))
-    message: Mapped[str | None] = mapped_column(Text)
     hint: Mapped[str | None] = mapped_column(Text)
-    epoch: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(default=utcnow)
-    ended_at: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "uq_stock_purchases_running_number",

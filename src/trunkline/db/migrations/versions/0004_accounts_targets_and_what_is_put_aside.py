@@ -27,7 +27,11 @@ def added() -> dict[str, list[sa.Column[object]]]:
             sa.Column("put_aside_times", sa.Integer(), nullable=False, server_default="0"),
         ],
         "assignments": [sa.Column("nth", sa.Integer(), nullable=False, server_default="1")],
-        "purchase_intents": [sa.Column("upfront_price", sa.Numeric(precision=12, scale=4), nullable=True)],
+        "purchase_intents": [
+            sa.Column("upfront_price", sa.Numeric(precision=12, scale=4), nullable=True),
+            sa.Column("look_at", sa.DateTime(timezone=True), nullable=True),
+            sa.Column("looks", sa.Integer(), nullable=False, server_default="0"),
+        ],
         "debts": [sa.Column("provider", sa.String(length=16), nullable=True)],
         "batches": [sa.Column("message", sa.Text(), nullable=True), sa.Column("hint", sa.Text(), nullable=True)],
     }
@@ -45,9 +49,11 @@ def upgrade() -> None:
     op.execute(sa.text("UPDATE installation SET key_salt = :salt").bindparams(salt=secrets.token_hex(32)))
     with op.batch_alter_table("installation") as changed:
         changed.alter_column("key_salt", existing_type=sa.String(length=64), nullable=False)
-    for table, counter in (("assignments", "nth"), ("numbers", "put_aside_times")):
+    for table, counter in (("assignments", "nth"), ("numbers", "put_aside_times"), ("purchase_intents", "looks")):
         with op.batch_alter_table(table) as changed:
             changed.alter_column(counter, existing_type=sa.Integer(), existing_nullable=False, server_default=None)
+    for indexed in ("mark", "look_at"):
+        op.create_index(f"ix_purchase_intents_{indexed}", "purchase_intents", [indexed])
     op.create_table(
         "provider_accounts",
         sa.Column("provider", sa.String(length=16), nullable=False),
@@ -88,6 +94,8 @@ def downgrade() -> None:
     op.drop_index("uq_stock_purchases_running_number", table_name="stock_purchases")
     op.drop_table("stock_purchases")
     op.drop_table("provider_accounts")
+    for indexed in ("look_at", "mark"):
+        op.drop_index(f"ix_purchase_intents_{indexed}", table_name="purchase_intents")
     for name, columns in added().items():
         with op.batch_alter_table(name) as changed:
             for column in columns:

@@ -1,0 +1,55 @@
+"""The accounts at providers that this installation works with, and what stops purchases there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.db.models import ProviderAccount, utcnow
+
+FIRST_BLOCK, LONGEST_BLOCK = timedelta(minutes=1), timedelta(hours=1)
+
+
+async def get(session: AsyncSession, provider: str) -> ProviderAccount | None:
+    return await session.get(ProviderAccount, provider, populate_existing=True)
+
+
+async def remember(session: AsyncSession, provider: str, account: str) -> ProviderAccount:
+    """The remembered account of the provider; this one, if none was known (an account is not known, and empty, where
+    something was refused before it could be asked for)."""
+    row = await get(session, provider)
+    if row is None:
+        row = ProviderAccount(provider=provider, account=account, blocked_times=0)
+        session.add(row)
+    row.account = row.account or account
+    await session.flush()
+    return row
+
+
+async def all_known(session: AsyncSession) -> Sequence[ProviderAccount]:
+    return (await session.execute(select(ProviderAccount).order_by(ProviderAccount.provider))).scalars().all()
+
+
+async def blocked(session: AsyncSession, provider: str) -> ProviderAccount | None:
+    """What stops purchases there now; None where nothing does, or one may be tried again."""
+    row = await get(session, provider)
+    return row if row is not None and row.blocked_until is not None and row.blocked_until > utcnow() else None
+
+
+async def block(session: AsyncSession, provider: str, account: str, reason: str, hint: str | None) -> None:
+    """Nothing is bought there for a growing time: what was refused concerns every purchase."""
+    row = await remember(session, provider, account)
+    row.blocked_times += 1
+    wait = min(FIRST_BLOCK * 2 ** min(row.blocked_times - 1, 10), LONGEST_BLOCK)
+    row.blocked_until, row.blocked_reason, row.blocked_hint = utcnow() + wait, reason, hint
+
+
+async def unblock(session: AsyncSession, provider: str) -> None:
+    """It works again."""
+    row = await get(session, provider)
+    if row is not None:
+        row.blocked_until = row.blocked_reason = row.blocked_hint = None
+        row.blocked_times = 0

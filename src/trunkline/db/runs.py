@@ -1,0 +1,113 @@
+"""How every durable run begins, is fenced, is read, and what its steps are: the same for all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar, cast
+
+from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.db.models import Assignment, Batch, Release, Repoint, RunRow, Step, StockPurchase, UtcDateTime, utcnow
+from trunkline.domain.states import RunStatus
+from trunkline.errors import NotFound, Superseded
+
+R = TypeVar("R", bound=RunRow)
+STEPS = cast(Table, Step.__table__)
+STEP_COLUMNS = [column.name for column in STEPS.columns]
+
+
+class Runs(Generic[R]):
+    """The runs of one kind. `epoch` counts the executions of a run: a write with an older epoch is from a process that
+    was overtaken, and changes nothing. The statements are made once: making one costs more than running it."""
+
+    def __init__(self, row: type[R], noun: str, hint: str | None = None) -> None:
+        self.row, self.noun, self.hint = row, noun, hint
+        table = cast(Table, row.__table__)
+        running = (table.c.id == bindparam("this_run"), table.c.status == RunStatus.RUNNING.value)
+        begun: dict[str, Any] = {"epoch": table.c.epoch + 1}
+        if "started_at" in table.c:
+            begun["started_at"] = func.coalesce(table.c.started_at, bindparam("now", type_=UtcDateTime))
+        begin = update(row).where(*running).values(**begun).returning(row)
+        self._begin = begin.execution_options(synchronize_session=False)
+        self._fence = update(table).where(*running, table.c.epoch == bindparam("this_epoch"))
+        self._keep = self._fence.values(epoch=table.c.epoch)
+        self._current = select(table.c.epoch).where(*running)
+        self._unfinished = select(table.c.id).where(table.c.status == RunStatus.RUNNING.value).order_by(table.c.id)
+        self._has_start = "started_at" in table.c
+
+    async def get(self, session: AsyncSession, run_id: str) -> R:
+        found = await session.get(self.row, run_id, populate_existing=True)
+        if found is None:
+            raise NotFound(f"there is no {self.noun} {run_id}", hint=self.hint)
+        return found
+
+    async def add(self, session: AsyncSession, **columns: Any) -> R:
+        """Write a new run, which somebody then has to start. IntegrityError where one like it runs."""
+        row = self.row(**columns)
+        session.add(row)
+        await session.flush()
+        return row
+
+    async def begin(self, session: AsyncSession, run_id: str) -> R | None:
+        """Start an execution: the epoch goes up, which shuts out any earlier one. None unless the run is running."""
+        known: dict[str, Any] = {"this_run": run_id} | ({"now": utcnow()} if self._has_start else {})
+        return (await session.execute(self._begin, known)).scalar_one_or_none()
+
+    async def fence(self, session: AsyncSession, run_id: str, epoch: int, **values: Any) -> None:
+        """Write to the running run as this epoch; Superseded if a later one has begun or it has ended."""
+        change = self._fence.values(**values) if values else self._keep
+        changed = await session.execute(change, {"this_run": run_id, "this_epoch": epoch})
+        if not changed.rowcount:  # type: ignore[attr-defined]
+            raise Superseded(f"{self.noun} {run_id} is run by another process now, or has ended")
+
+    async def check(self, session: AsyncSession, run_id: str, epoch: int) -> None:
+        """The same without a write."""
+        if (await session.execute(self._current, {"this_run": run_id})).scalar_one_or_none() != epoch:
+            raise Superseded(f"{self.noun} {run_id} is run by another process now, or has ended")
+
+    async def unfinished(self, session: AsyncSession) -> Sequence[str]:
+        """The ids of all that run."""
+        return (await session.execute(self._unfinished)).scalars().all()
+
+
+ASSIGNMENTS = Runs(Assignment, "assignment")
+RELEASES = Runs(Release, "release")
+REPOINTS = Runs(Repoint, "run", "POST /api/numbers/repoint starts one")
+BATCHES = Runs(Batch, "batch", "GET /api/batches lists them")
+STOCK_PURCHASES = Runs(StockPurchase, "purchase")
+
+
+def _upsert(upsert: Any) -> Any:
+    changed = {name: upsert.excluded[name] for name in ("status", "attempt", "ended_at", "detail")}
+    return upsert.on_conflict_do_update(index_elements=["run_id", "seq"], set_=changed)
+
+
+SAVE_STEPS = {"sqlite": _upsert(sqlite.insert(STEPS)), "postgresql": _upsert(postgresql.insert(STEPS))}
+
+
+async def steps(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, list[Step]]:
+    """The steps of each run, in order."""
+    query = select(Step).where(Step.run_id.in_(run_ids)).order_by(Step.run_id, Step.seq)
+    by_run: dict[str, list[Step]] = {run_id: [] for run_id in run_ids}
+    for step in (await session.execute(query)).scalars():
+        by_run[step.run_id].append(step)
+    return by_run
+
+
+async def save_steps(session: AsyncSession, rows: Sequence[Step]) -> None:
+    """Insert the steps, or bring those that are there up to date, in one statement."""
+    if not rows:
+        return
+    values = [{name: getattr(row, name) for name in STEP_COLUMNS} for row in rows]
+    await session.execute(SAVE_STEPS[session.get_bind().dialect.name], values)
+
+
+async def interrupt_steps(session: AsyncSession, run_id: str) -> None:
+    """What an earlier execution left unfinished, and this one found already done."""
+    await session.execute(
+        update(Step)
+        .where(Step.run_id == run_id, Step.status == "running")
+        .values(status="interrupted", ended_at=utcnow())
+    )

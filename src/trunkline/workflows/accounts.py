@@ -1,0 +1,142 @@
+"""The accounts that we work with: whose keys these are, and whether anything may be bought there."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.carriers.base import Carrier
+from trunkline.db import accounts
+from trunkline.domain.choosing import Offer
+from trunkline.errors import ActionRequired, NotFound, ProviderError, Role
+from trunkline.workflows.services import Balance, Services
+
+log = structlog.get_logger()
+BALANCE_SECONDS = 60.0
+VOICE = "voice"  # the voice platform's row among the accounts
+
+
+class KeysOf(NamedTuple):
+    """Whose keys the settings hold now (empty: nothing tells it yet), and whose were accepted (None: this provider was
+    never worked with)."""
+
+    provider: str
+    now: str
+    accepted: str | None
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.now and self.accepted) and self.now != self.accepted
+
+
+async def keys_of(services: Services, provider: str) -> KeysOf:
+    """Ask the provider which account the keys open, and compare it with the remembered one, which is this one if none
+    was. Raises a ProviderError where it cannot be asked."""
+    now = await _identity(services, provider)
+    async with services.database.read() as session:
+        row = await accounts.get(session, provider)
+    if now and (row is None or not row.account):
+        async with services.database.write() as session:
+            row = await accounts.remember(session, provider, now)
+    return KeysOf(provider, now, row.account if row else None)
+
+
+async def refuse_changed(services: Services, *providers: str) -> None:
+    """ActionRequired if the keys in the settings are those of another account than the one that we have worked with:
+    nothing is bought, settled or given back with them until a person says that the change is meant."""
+    for provider in providers:
+        keys = await keys_of(services, provider)
+        if keys.changed:
+            raise ActionRequired(
+                f"the keys of {shown(provider)} are of account {keys.now}; until now they were of {keys.accepted}",
+                provider="vapi" if provider == VOICE else provider,
+                role=Role.VOICE if provider == VOICE else Role.CARRIER,
+                hint=f"set the former keys again, or, if the change is meant: trunkline accounts accept {provider}",
+                account_wide=True,
+            )
+
+
+async def accept(services: Services, provider: str) -> KeysOf:
+    """The keys' account is the one to work with from now on; as it was before and is now. Numbers that the former one
+    holds stay there, and are not given back with these keys."""
+    if provider != VOICE and provider not in services.carriers:
+        raise NotFound(f"{provider} is not configured", hint="CARRIERS names those that are, and their keys are set")
+    keys = await keys_of(services, provider)
+    async with services.database.write() as session:
+        row = await accounts.remember(session, provider, keys.now)
+        row.account = keys.now
+        await accounts.unblock(session, provider)
+    return keys
+
+
+def shown(provider: str) -> str:
+    return "the Vapi organisation" if provider == VOICE else provider
+
+
+async def _identity(services: Services, provider: str) -> str:
+    return await (services.voice.account() if provider == VOICE else services.carriers[provider].account_id())
+
+
+# --- what stops purchases --------------------------------------------------------------------------------------------
+
+
+class Blocked(ActionRequired):
+    """Nothing is bought there for now, for a reason that came up before."""
+
+
+async def refuse_blocked(session: AsyncSession, carrier: str) -> None:
+    """Blocked while nothing may be bought at the carrier, with the reason that it gave."""
+    row = await accounts.blocked(session, carrier)
+    if row is not None:
+        raise Blocked(row.blocked_reason or "", provider=carrier, hint=row.blocked_hint, account_wide=True)
+
+
+async def block(services: Services, carrier: Carrier, error: ProviderError, reason: str | None = None) -> None:
+    """Nothing is bought at the carrier for a while: what it refused concerns every purchase."""
+    log.warning("nothing is bought for a while", carrier=carrier.name, reason=reason or error.detail)
+    try:
+        account = await carrier.account_id()
+    except ProviderError:  # wrong keys, say: they tell no account
+        account = ""
+    async with services.database.write() as session:
+        await accounts.block(session, carrier.name, account, reason or error.detail, error.hint)
+
+
+async def refuse_poor(services: Services, carrier: Carrier, offer: Offer) -> None:
+    """ActionRequired where the account says that it cannot pay what is due at once for this number. An account that
+    does not say, or has another currency, is taken at its word when it is asked to sell."""
+    known = services.balances.get(carrier.name)
+    if known is None or time.monotonic() - known.asked_at > BALANCE_SECONDS:
+        try:
+            state = await carrier.account()
+        except ProviderError:
+            state = None
+        left = state.balance if state is not None and not state.refills else None
+        known = Balance(time.monotonic(), left, state.currency if state else None)
+        services.balances[carrier.name] = known
+    due = (offer.monthly_price or Decimal()) + (offer.upfront_price or Decimal())
+    if known.left is None or known.currency != offer.currency:
+        return
+    if known.left < due:
+        raise ActionRequired(
+            f"the {carrier.name} account has {known.left} {known.currency}, and {due} are due at once for a number",
+            provider=carrier.name,
+            hint=f"add credit to the {carrier.name} account",
+            account_wide=True,
+        )
+
+
+def spent(services: Services, carrier: str, offer: Offer) -> None:
+    """So much less is left, as far as we know how much there was."""
+    known = services.balances.get(carrier)
+    if known is not None and known.left is not None:
+        known.left -= (offer.monthly_price or Decimal()) + (offer.upfront_price or Decimal())
+
+
+async def unblock(services: Services, carrier: str) -> None:
+    async with services.database.write() as session:
+        await accounts.unblock(session, carrier)

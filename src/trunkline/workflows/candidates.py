@@ -1,0 +1,185 @@
+"""The one decider: who may be taken for a wish, in which order, from which carrier, at which price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.carriers.base import Carrier
+from trunkline.db import intents, numbers
+from trunkline.db.models import Number
+from trunkline.domain.choosing import Offer, OwnedNumber, in_order, is_ours_to_use, objection
+from trunkline.domain.marks import parse_mark
+from trunkline.domain.money import PriceLimits
+from trunkline.domain.numbers import is_number_in_use
+from trunkline.domain.outcomes import Source
+from trunkline.domain.wishes import Wish
+from trunkline.errors import OfferGone, Rejected
+from trunkline.settings import Strategy
+from trunkline.voice.base import VoiceNumber
+from trunkline.workflows.inventory import Ask, Inventory
+from trunkline.workflows.services import Services
+
+
+class Place(NamedTuple):
+    """One place to look for a number: the voice platform's idle ones (no carrier), a carrier's account, its offers."""
+
+    source: Source
+    carrier: Carrier | None = None
+
+
+@dataclass(frozen=True)
+class Existing:
+    """What the voice platform holds: `idle` may be claimed, in this order; `listed` is how many there are, `others` the
+    installations whose marks were seen, with how many numbers each has."""
+
+    idle: list[VoiceNumber]
+    listed: int
+    others: dict[str, int]
+
+    def said(self) -> str:
+        """For the step, where none is idle."""
+        text = f"none of {self.listed} numbers in Vapi is idle"
+        marked = [f"{count} carry the mark of another installation ({name})" for name, count in self.others.items()]
+        return "; ".join([text, *marked])
+
+
+class Candidates:
+    """Numbers for one wish. The flow claims from this and a plan counts from it, so that neither can say something else
+    than the other. `restaurant_id` is who wants one, None for a plan; `own_mark` is that of the run, which a number
+    that it has just bought carries."""
+
+    def __init__(
+        self,
+        services: Services,
+        wish: Wish,
+        inventory: Inventory,
+        *,
+        restaurant_id: str | None = None,
+        own_mark: str | None = None,
+    ) -> None:
+        self._services, self.wish, self._inventory = services, wish, inventory
+        self._restaurant_id, self._own_mark = restaurant_id, own_mark
+
+    @property
+    def country(self) -> str:
+        """Of a purchase."""
+        return self.wish.criteria.country or self._services.settings.default_country
+
+    def carriers(self) -> tuple[list[Carrier], list[str]]:
+        """The configured carriers to try, in order, and why others are left out."""
+        pinned, kind = self.wish.criteria.carrier, self.wish.criteria.number_type
+        able, left_out = [], []
+        for name, carrier in self._services.carriers.items():
+            can = carrier.capabilities
+            if pinned not in (None, name):
+                continue
+            if can.countries is not None and self.country not in can.countries:
+                left_out.append(f"{name} has no numbers in {self.country}")
+            elif can.types is not None and kind not in (None, *can.types):
+                left_out.append(f"{name} has no {kind} numbers")
+            else:
+                able.append(carrier)
+        return able, left_out
+
+    def order(self) -> list[Place]:
+        """Where to look, one place after the other."""
+        able, _ = self.carriers()
+        existing = [Place(Source.EXISTING)] if self.wish.reuse else []
+        if self._services.settings.number_strategy is Strategy.REUSE_FIRST or not self.wish.reuse:
+            both = (Source.OWNED, Source.PURCHASED)
+            return existing + [Place(source, carrier) for carrier in able for source in both]
+        bought = [Place(Source.PURCHASED, carrier) for carrier in able]
+        return bought + existing + [Place(Source.OWNED, carrier) for carrier in able]
+
+    async def existing(self, ask: Ask) -> Existing:
+        """The voice platform's numbers that no restaurant holds and that serve nobody else."""
+        listing = await self._inventory.voice_numbers(ask)
+        shared = await self._services.voice.shared_assistant()
+        async with self._services.database.read() as session:
+            rows = await numbers.known(session, [v.number for v in listing if v.number])
+            under_way = await self._under_way(session)
+            fitting = {
+                str(v.number): v
+                for v in listing
+                if self._suits_in_voice(v, shared, rows.get(v.number or "")) and v.name not in under_way
+            }
+            busy = await numbers.busy_among(session, fitting, self._restaurant_id, marked=True)
+        self._leave_out(busy)
+        return Existing([v for number, v in fitting.items() if number not in busy], len(listing), self._others(listing))
+
+    async def owned(self, ask: Ask, carrier: Carrier) -> tuple[list[OwnedNumber], int]:
+        """The carrier account's numbers that are ours to use and that nobody uses, and how many the account owns."""
+        listing = await self._inventory.owned(ask, carrier)
+        usable = {o.number: o for o in listing if self._suits_owned(o)}
+        async with self._services.database.read() as session:
+            under_way = await self._under_way(session)
+            marked = {n for n, o in usable.items() if parse_mark(o.mark_text)}
+            busy = await numbers.busy_among(session, marked, self._restaurant_id, marked=True)
+            busy |= await numbers.busy_among(session, set(usable) - marked, self._restaurant_id)
+        self._leave_out(busy)
+        idle = [o for number, o in usable.items() if number not in busy and o.mark_text not in under_way]
+        return idle, len(listing)
+
+    async def offers(self, ask: Ask, carrier: Carrier) -> list[Offer]:
+        """What the carrier sells now and may be bought at its price, in the order in which it is tried. Rejected where
+        nothing is within the limits, OfferGone where nothing is for sale."""
+        listing = await self._inventory.offers(ask, carrier, self.wish.criteria, self.country)
+        settings = self._services.settings
+        limits = PriceLimits.of(settings.max_monthly_price, settings.max_upfront_price)
+        within = [offer for offer in listing if objection(offer, limits) is None]
+        if listing and not within:
+            raise Rejected(
+                f"no number of {carrier.name} may be bought at its price: {objection(in_order(listing)[0], limits)}",
+                provider=carrier.name,
+                hint="raise MAX_MONTHLY_PRICE or MAX_UPFRONT_PRICE",
+            )
+        if not within:
+            asked = ", ".join(f"{k} {v}" for k, v in self.wish.criteria.plain().items() if k != "carrier")
+            raise OfferGone(
+                f"{carrier.name} has no number for sale for {asked or self.country}",
+                provider=carrier.name,
+                hint="ask for less: leave out contains, area_code or number_type, or name another country or carrier",
+            )
+        return in_order(within)
+
+    def _suits_in_voice(self, voice: VoiceNumber, shared: str, row: Number | None) -> bool:
+        """Whether the record may be taken for this wish: it can take calls, suits, and nobody else is served by it."""
+        if not voice.ready or voice.number is None or not is_number_in_use(voice.number):
+            return False
+        mark = parse_mark(voice.name)
+        if mark is not None and mark.installation != self._services.installation:
+            return False
+        if not self._services.is_ours(voice, shared, row.target if row else None):
+            return False
+        criteria = self.wish.criteria
+        pinned = criteria.carrier in (None, voice.carrier)
+        return pinned and criteria.matches(voice.number, row.country if row else None)
+
+    def _suits_owned(self, owned: OwnedNumber) -> bool:
+        return (
+            owned.voice
+            and is_number_in_use(owned.number)
+            and is_ours_to_use(owned, self._services.installation)
+            and self.wish.criteria.matches(owned.number, owned.country, owned.number_type)
+        )
+
+    def _others(self, listing: Sequence[VoiceNumber]) -> dict[str, int]:
+        others: dict[str, int] = {}
+        for voice in listing:
+            mark = parse_mark(voice.name)
+            if mark is not None and mark.installation != self._services.installation:
+                others[mark.installation] = others.get(mark.installation, 0) + 1
+        return others
+
+    async def _under_way(self, session: AsyncSession) -> set[str]:
+        """Marks of purchases that somebody else is at: what carries one is about to be theirs. Read before the claims
+        are: a purchase that has ended meanwhile has claimed its number in the same transaction."""
+        return await intents.open_marks(session) - {self._own_mark or ""}
+
+    def _leave_out(self, busy: Iterable[str]) -> None:
+        for number in busy:
+            self._inventory.used(number)

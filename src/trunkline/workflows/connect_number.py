@@ -1,0 +1,87 @@
+"""What is to be true outside of a number in service: held at its carrier, in Vapi, answered by what is to answer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from trunkline.db import debts, numbers
+from trunkline.db.models import Number
+from trunkline.domain.ids import new_id
+from trunkline.domain.marks import OwnerMark, parse_mark
+from trunkline.domain.numbers import E164, NumberState
+from trunkline.domain.states import DebtKind
+from trunkline.errors import ActionRequired, AlreadyThere, Foreign, Missing, Role
+from trunkline.voice.base import Target, VoiceNumber
+from trunkline.workflows.services import Services, leads_to_vapi, plain_target
+
+
+class Connected(StrEnum):
+    """What was done to a number so that it is answered."""
+
+    NOTHING = "was right"
+    POINTED = "pointed right"
+    IMPORTED = "imported again"
+
+
+async def connect_number(services: Services, row: Number, target: Target) -> Connected:
+    """See to it that the number, which serves a restaurant, is answered by the target; what was done.
+
+    Foreign where it serves somebody else at Vapi or at its carrier; Missing where its carrier does not hold it any
+    more; ActionRequired where its carrier is not configured and it would have to be imported.
+    """
+    number = E164(row.number)
+    voice = await services.voice.find(number)
+    if voice is None:
+        voice, done = await import_again(services, row, target), Connected.IMPORTED
+    elif voice.answered_by(target):
+        done = Connected.NOTHING
+    else:
+        await refuse_foreign(services, voice, row)
+        voice, done = await services.voice.connect(voice, target), Connected.POINTED
+    await remember(services, row, voice, target)
+    return done
+
+
+async def refuse_foreign(services: Services, voice: VoiceNumber, row: Number) -> None:
+    """Foreign unless what answers the record is what we set, or nobody."""
+    mark = parse_mark(voice.name)
+    other = mark is not None and mark.installation != services.installation
+    if other or not await services.may_change(voice, row.target):
+        raise Foreign(f"{row.number} serves somebody else in Vapi", provider="vapi", role=Role.VOICE)
+
+
+async def import_again(services: Services, row: Number, target: Target) -> VoiceNumber:
+    """Bring back what was deleted in Vapi, if its carrier still holds it for us."""
+    carrier = services.carriers.get(row.carrier or "")
+    if carrier is None:
+        raise ActionRequired(
+            f"{row.number} is not in Vapi, and {row.carrier} is not configured", hint=f"configure {row.carrier}"
+        )
+    if not carrier.capabilities.imported:
+        raise Missing(f"{row.number} was deleted in Vapi, which gives it up", provider=carrier.name)
+    owned = await carrier.lookup(E164(row.number))
+    if owned is None:
+        raise Missing(f"the {carrier.name} account does not hold {row.number}", provider=carrier.name)
+    if owned.used_by is not None and not leads_to_vapi(owned, row.target):
+        raise Foreign(f"{row.number} is answered by {owned.used_by} at {carrier.name}", provider=carrier.name)
+    source, credential = carrier.import_source(), await services.credential(carrier)
+    name = owned.mark_text if parse_mark(owned.mark_text) else str(OwnerMark(services.installation, new_id("imp")))
+    try:
+        return await services.voice.import_number(owned.number, source, credential, target, name)
+    except AlreadyThere:
+        voice = await services.voice.find(owned.number)
+        if voice is None:
+            raise
+        return await services.voice.connect(voice, target)
+
+
+async def remember(services: Services, row: Number, voice: VoiceNumber, target: Target) -> None:
+    """What we set is known with the number. Should it have gone out of service meanwhile, it is owed its detachment."""
+    voice_org = await services.voice.account()
+    async with services.database.write() as session:
+        now = (await numbers.lock(session, row.number))[row.number]
+        set_now = plain_target(target, (now.target or {}).get("application"))
+        if (now.voice_id, now.target) != (voice.id, set_now):
+            numbers.in_voice(now, voice.id, voice_org, set_now)
+        if now.state in (NumberState.COOLING_DOWN, NumberState.IDLE) and not now.claimed_by:
+            await debts.owe(session, DebtKind.DETACH_OWED, row.number, provider="vapi", wait=0)

@@ -1,0 +1,36 @@
+"""The kinds of durable runs: each is registered, and looked after, by standing in this list."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from trunkline.db import assignments
+from trunkline.workflows.assign_number import AssignNumber
+from trunkline.workflows.release_number import ReleaseNumber
+from trunkline.workflows.repoint_numbers import RepointNumbers
+from trunkline.workflows.run import Work, execute
+from trunkline.workflows.run_batch import RunBatch
+from trunkline.workflows.services import Services
+from trunkline.workflows.stock_number import BuyNumber
+
+KINDS: tuple[Work[Any], ...] = (RunBatch(), AssignNumber(), ReleaseNumber(), RepointNumbers(), BuyNumber())
+
+
+def register(services: Services) -> None:
+    """What the engine is to resume, by kind."""
+    for work in KINDS:
+        services.engine.register(work.kind, partial(execute, services, work))
+
+
+async def start_stray_runs(services: Services) -> None:
+    """Runs that our tables call running and that nobody works on."""
+    for work in KINDS:
+        async with services.database.read() as session:
+            unfinished = await work.runs.unfinished(session)
+            batch_of = await assignments.all_running(session) if work.kind == AssignNumber.kind else {}
+        # The items of a batch are worked on as part of it; a cancelled one may have left some behind.
+        worked_on = {b for b in set(batch_of.values()) if b is not None and await services.engine.under_way(b)}
+        for run_id in unfinished:
+            if batch_of.get(run_id) not in worked_on:
+                await services.engine.ensure(work.kind, run_id)

@@ -1,0 +1,227 @@
+"""What a batch would do, found by walking the places that the flow walks, and counting instead of claiming."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from trunkline.carriers.base import Carrier
+from trunkline.db import numbers
+from trunkline.domain.choosing import Offer
+from trunkline.domain.outcomes import Source
+from trunkline.domain.wishes import Wish
+from trunkline.errors import ActionRequired, ProviderError, Rejected, RetryLater
+from trunkline.settings import TrialSharing
+from trunkline.workflows import accounts
+from trunkline.workflows.candidates import Candidates, Place
+from trunkline.workflows.inventory import LiveInventory
+from trunkline.workflows.services import Services
+
+MOST_OFFERS = 1000
+
+
+@dataclass
+class Purchases:
+    """What would be bought at one carrier in one currency: so many numbers, for so much a month and at once together;
+    `monthly_price` is None where the carrier does not state every price."""
+
+    carrier: str
+    currency: str | None
+    numbers: int = 0
+    monthly_price: Decimal | None = Decimal()
+    upfront_price: Decimal = Decimal()
+
+    def add(self, offer: Offer) -> None:
+        self.numbers += 1
+        known = None not in (self.monthly_price, offer.monthly_price)
+        self.monthly_price = self.monthly_price + offer.monthly_price if known else None  # type: ignore[operator]
+        self.upfront_price += offer.upfront_price or Decimal()
+
+
+@dataclass
+class Plan:
+    """`reused` numbers cost nothing new; `bought` ones what `purchases` say; `shared` restaurants would share a trial
+    account's number, `short` ones would have none, for the reasons in `notes`. `asked` counts the restaurants by what
+    they asked for."""
+
+    restaurants: int
+    reused: int = 0
+    bought: int = 0
+    shared: int = 0
+    short: int = 0
+    purchases: list[Purchases] = field(default_factory=list)
+    asked: dict[Wish, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def carrier(self) -> str | None:
+        """Where most is bought."""
+        return max(self.purchases, key=lambda p: p.numbers).carrier if self.purchases else None
+
+    @property
+    def currency(self) -> str | None:
+        """Of everything that would be bought; None where there is more than one."""
+        known = {p.currency for p in self.purchases}
+        return known.pop() if len(known) == 1 else None
+
+    @property
+    def monthly_price(self) -> Decimal | None:
+        """Of everything that would be bought, where that is in one currency and known."""
+        known = [p.monthly_price for p in self.purchases if p.monthly_price is not None]
+        whole = self.currency is not None and len(known) == len(self.purchases)
+        return sum(known, Decimal()) if whole else None
+
+    def bought_at(self, carrier: str, offer: Offer) -> None:
+        self.bought += 1
+        same = (p for p in self.purchases if (p.carrier, p.currency) == (carrier, offer.currency))
+        if (purchases := next(same, None)) is None:
+            self.purchases.append(purchases := Purchases(carrier, offer.currency))
+        purchases.add(offer)
+
+
+async def plan_for(services: Services, wishes: Sequence[Wish]) -> Plan:
+    """One restaurant after the other, each with its wish. A ProviderError where a list that the flow would need cannot
+    be read."""
+    planner = _Planner(services, wishes)
+    for wish in wishes:
+        await planner.serve(wish)
+    return planner.plan
+
+
+class _Planner:
+    """Walks `Candidates.order()` for each restaurant as the flow does; what one has taken is not there for the next."""
+
+    def __init__(self, services: Services, wishes: Sequence[Wish]) -> None:
+        self._services = services
+        self._live = _Once(services)
+        self._taken: set[str] = set()
+        self._waiting: dict[tuple[Wish, Place], deque[Any]] = {}
+        self._room: dict[str, int | None] = {}
+        self._trial: set[str] = set()
+        self._refused: dict[str, ProviderError] = {}
+        self.plan = Plan(len(wishes))
+
+    async def serve(self, wish: Wish) -> None:
+        self.plan.asked[wish] = self.plan.asked.get(wish, 0) + 1
+        candidates = Candidates(self._services, wish, self._live)
+        at_limit = None
+        for place in candidates.order():
+            if place.carrier is not None and place.carrier.name in self._refused:
+                continue
+            try:
+                if place.source is Source.PURCHASED and await self._is_full(place.carrier):
+                    at_limit = at_limit or (place.carrier.name if place.carrier in self._trials() else None)
+                    continue
+                if await self._take(candidates, place):
+                    return
+            except (Rejected, ActionRequired) as error:
+                self._pass_over(place, wish, error)
+            except RetryLater as error:
+                if place.source is not Source.PURCHASED:
+                    raise  # the flow buys nothing while a list cannot be read
+                self._pass_over(place, wish, error)
+        if at_limit is not None and await self._can_share(at_limit):
+            self.plan.shared += 1
+        else:
+            self.plan.short += 1
+
+    def _pass_over(self, place: Place, wish: Wish, error: ProviderError) -> None:
+        assert place.carrier is not None
+        self._waiting[wish, place] = deque()
+        if error.account_wide:
+            self._refused[place.carrier.name] = error
+        note = f"{place.carrier.name}: {error.detail}"
+        if note not in self.plan.notes:
+            self.plan.notes.append(note)
+
+    async def _take(self, candidates: Candidates, place: Place) -> bool:
+        if (candidates.wish, place) not in self._waiting:
+            self._waiting[candidates.wish, place] = deque(await self._look(candidates, place))
+        waiting = self._waiting[candidates.wish, place]
+        while waiting:
+            candidate = waiting.popleft()
+            if candidate.number in self._taken:
+                continue
+            if place.source is not Source.PURCHASED:
+                self._taken.add(candidate.number)
+                self.plan.reused += 1
+                return True
+            return self._buy(place, waiting, candidate)
+        return False
+
+    def _buy(self, place: Place, waiting: deque[Any], offer: Offer) -> bool:
+        assert place.carrier is not None
+        if offer.number is None:
+            waiting.append(offer)  # there is another one like it
+        else:
+            self._taken.add(offer.number)
+        if (room := self._room.get(place.carrier.name)) is not None:
+            self._room[place.carrier.name] = room - 1
+        self.plan.bought_at(place.carrier.name, offer)
+        return True
+
+    async def _look(self, candidates: Candidates, place: Place) -> Iterable[Any]:
+        if place.source is Source.EXISTING:
+            return (await candidates.existing(self._live.ask)).idle
+        assert place.carrier is not None
+        await accounts.refuse_changed(self._services, place.carrier.name)
+        if place.source is Source.OWNED:
+            return (await candidates.owned(self._live.ask, place.carrier))[0]
+        async with self._services.database.read() as session:
+            await accounts.refuse_blocked(session, place.carrier.name)
+        offers = await candidates.offers(self._live.ask, place.carrier)
+        if len(offers) >= MOST_OFFERS:  # a carrier shows no more at once; the rest is taken to cost what these cost
+            offers.append(replace(offers[-1], number=None))
+        return offers
+
+    async def _is_full(self, carrier: Carrier | None) -> bool:
+        """Whether the account may hold no further number: a trial's one, or as many as the carrier gives."""
+        assert carrier is not None
+        if carrier.name not in self._room:
+            self._room[carrier.name] = await self._places(carrier)
+        room = self._room[carrier.name]
+        return room is not None and room <= 0
+
+    async def _places(self, carrier: Carrier) -> int | None:
+        state = await carrier.account()
+        most = carrier.capabilities.most
+        if state is not None and state.kind == "trial":
+            self._trial.add(carrier.name)
+            most = 1
+        if most is None:
+            return None
+        return most - len(await self._live.owned(self._live.ask, carrier))
+
+    def _trials(self) -> list[Carrier]:
+        return [c for name, c in self._services.carriers.items() if name in self._trial]
+
+    async def _can_share(self, carrier: str) -> bool:
+        if self._services.settings.trial_sharing is TrialSharing.OFF:
+            return False
+        async with self._services.database.read() as session:
+            return self.plan.reused + self.plan.bought > 0 or await numbers.in_service_at(session, carrier) is not None
+
+
+class _Once(LiveInventory):
+    """Each list is read once, as many offers as there may be."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services.voice, offers=MOST_OFFERS)
+        self._known: dict[Any, Any] = {}
+
+    async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        return await call()
+
+    async def voice_numbers(self, ask: Any) -> Any:
+        return await self._kept("voice", lambda: super(_Once, self).voice_numbers(ask))
+
+    async def owned(self, ask: Any, carrier: Carrier) -> Any:
+        return await self._kept(carrier.name, lambda: super(_Once, self).owned(ask, carrier))
+
+    async def _kept(self, key: str, read: Callable[[], Awaitable[Any]]) -> Any:
+        if key not in self._known:
+            self._known[key] = await read()
+        return self._known[key]
