@@ -17,6 +17,7 @@ from trunkline.providers.account import Accounts
 from trunkline.settings import Routing, Settings
 from trunkline.voice.vapi import VapiPlatform
 from trunkline.workflows import kinds
+from trunkline.workflows.accounts import warn_of_others
 from trunkline.workflows.engine import Engine
 from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import settle_debts
@@ -90,8 +91,10 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
             kinds.register(services)
             await services.engine.launch()
             worker = asyncio.create_task(settle_debts(services))
+            greeting = asyncio.create_task(warn_of_others(services))
             try:
                 yield services
             finally:
+                greeting.cancel()
                 worker.cancel()
                 await services.engine.close(settings.shutdown_seconds)

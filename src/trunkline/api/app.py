@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from trunkline import __version__
 from trunkline.api import (
+    accounts,
     assignments,
     batches,
     callers,
@@ -41,6 +42,7 @@ ROUTERS = (
     numbers.router,
     stock.router,
     repoints.router,
+    accounts.router,
     phone_mappings.router,
     calls.router,
     webhook.router,

@@ -9,6 +9,7 @@ import typer
 
 from trunkline import __version__
 from trunkline.cli import (
+    accounts,
     assignments,
     batches,
     calls,
@@ -46,6 +47,7 @@ app.add_typer(numbers.app, name="numbers")
 app.add_typer(assignments.app, name="assignments")
 app.add_typer(batches.app, name="batch")
 app.command("debts")(debts.debts)
+app.add_typer(accounts.app, name="accounts")
 app.command("repoint")(repoint.repoint)
 app.command("doctor")(doctor.doctor)
 app.command("setup-vapi")(setup_vapi.setup_vapi)

@@ -12,7 +12,7 @@ from trunkline.cli.options import Json
 
 if TYPE_CHECKING:
     from trunkline.settings import Settings
-    from trunkline.workflows.diagnose import Finding
+    from trunkline.workflows.findings import Finding
 
 
 def doctor(json: Json = False) -> None:

@@ -127,6 +127,9 @@ class Trunkline:
     cancel_batch = _sent(operations.cancel_batch)
     resume_batch = _sent(operations.resume_batch)
     debts = _listed(operations.debts)
+    accounts = _sent(operations.accounts)
+    accept_account = _sent(operations.accept_account)
+    take_over_installation = _sent(operations.take_over_installation)
     health = _sent(operations.health)
 
 
@@ -224,4 +227,7 @@ class AsyncTrunkline:
     cancel_batch = _awaited(operations.cancel_batch)
     resume_batch = _awaited(operations.resume_batch)
     debts = _paged(operations.debts)
+    accounts = _awaited(operations.accounts)
+    accept_account = _awaited(operations.accept_account)
+    take_over_installation = _awaited(operations.take_over_installation)
     health = _awaited(operations.health)

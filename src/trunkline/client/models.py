@@ -267,3 +267,18 @@ class BatchItem(Answer, frozen=True):
 class Health(Answer, frozen=True):
     status: str
     version: str
+
+
+class ProviderAccount(Answer, frozen=True):
+    provider: str
+    now: str
+    accepted: str | None
+    changed: bool
+
+
+class ProviderAccounts(Answer, frozen=True):
+    items: list[ProviderAccount]
+
+
+class Installation(Answer, frozen=True):
+    name: str

@@ -208,3 +208,20 @@ def health() -> Call[models.Health]:
 def _part(text: str) -> str:
     """One part of a path, whatever characters it has."""
     return quote(text, safe="")
+
+
+# --- accounts --------------------------------------------------------------------------------------------------------
+
+
+def accounts() -> Call[models.ProviderAccounts]:
+    """Whose keys the settings hold, and whose were accepted."""
+    return Call("GET", "/api/accounts", models.ProviderAccounts)
+
+
+def accept_account(provider: str) -> Call[models.ProviderAccount]:
+    """Work with the account of the present keys."""
+    return Call("POST", f"/api/accounts/{_part(provider)}/accept", models.ProviderAccount)
+
+
+def take_over_installation(installation: str) -> Call[models.Installation]:
+    return Call("POST", "/api/accounts/take-over", models.Installation, body={"installation": installation})

@@ -18,3 +18,16 @@ async def name(session: AsyncSession) -> str:
     found = await session.get(Installation, 1)
     assert found is not None
     return found.name
+
+
+async def known(session: AsyncSession) -> str | None:
+    """The name, None where it has not been made."""
+    row = await session.get(Installation, 1)
+    return row.name if row else None
+
+
+async def rename(session: AsyncSession, name: str) -> None:
+    """Marks of this name are ours from now on, and those of the former one are not."""
+    row = await session.get(Installation, 1)
+    assert row is not None
+    row.name = name

@@ -28,6 +28,7 @@ DATABASE_AWAY = (OperationalError, InternalError, InterfaceError, NoConnection)
 BUSY_SECONDS = 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 LOCKED_BY_ANOTHER = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY}
+LOCK_SECONDS = 8
 FROZEN_SECONDS = 5  # no transaction waits for anything but the database
 MOST_GIVEN_UP = 5  # of the pool's connections
 READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction
@@ -209,7 +210,7 @@ def listen_to_postgresql(engine: Engine) -> None:
 
 def prepare_postgresql(connection: Any, record: Any) -> None:
     """A process that is frozen within a transaction keeps what it locked from those who take its work over, until the
-    server ends it."""
+    server ends it. Whoever waits for a lock longer than that gives up, and may try again."""
     driver = record.driver_connection
     cursor = connection.cursor()
     cursor.execute("SELECT pg_backend_pid()")
@@ -224,7 +225,10 @@ def prepare_postgresql(connection: Any, record: Any) -> None:
 
 
 def end_frozen(scope: str) -> str:
-    return f"SET {scope} idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'"
+    return (
+        f"SET {scope} idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'; "
+        f"SET {scope} lock_timeout = '{LOCK_SECONDS}s'"
+    )
 
 
 def begin_postgresql(connection: Connection) -> None:

@@ -10,9 +10,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import accounts
+from trunkline.db import accounts, installation, numbers
 from trunkline.domain.choosing import Offer
-from trunkline.errors import ActionRequired, NotFound, ProviderError, Role
+from trunkline.domain.marks import parse_mark
+from trunkline.errors import ActionRequired, Conflict, InvalidInput, NotFound, ProviderError, Role
 from trunkline.workflows.services import Balance, Services
 
 log = structlog.get_logger()
@@ -71,6 +72,61 @@ async def accept(services: Services, provider: str) -> KeysOf:
         row.account = keys.now
         await accounts.unblock(session, provider)
     return keys
+
+
+async def all_keys(services: Services) -> list[KeysOf]:
+    """Of the voice platform and of every configured carrier."""
+    return [await keys_of(services, provider) for provider in (VOICE, *services.carriers)]
+
+
+async def take_over(services: Services, name: str) -> str:
+    """Be the installation of this name: its marks are ours. Conflict unless the database is new; InvalidInput where no
+    number at the voice platform carries its mark."""
+    others = await marks_of_others(services)
+    if name not in others:
+        known = ", ".join(others) or "none"
+        raise InvalidInput(
+            f"no number in Vapi carries the mark of {name!r}",
+            field="installation",
+            hint=f"marks that were seen: {known}",
+        )
+    async with services.database.write() as session:
+        if await numbers.any_known(session):
+            raise Conflict("this database knows numbers already", hint="take over with a new, empty database only")
+        await installation.rename(session, name)
+    services.installation = name
+    return name
+
+
+async def marks_of_others(services: Services) -> dict[str, int]:
+    """How many numbers of the voice platform carry the mark of each other installation."""
+    async with services.database.read() as session:
+        own = await installation.known(session)
+    others: dict[str, int] = {}
+    for voice in await services.voice.numbers():
+        mark = parse_mark(voice.name)
+        if mark is not None and mark.installation != own:
+            others[mark.installation] = others.get(mark.installation, 0) + 1
+    return others
+
+
+async def warn_of_others(services: Services) -> None:
+    """At the start on a new database: numbers that another installation has are left alone, and may be those of a
+    database that was lost."""
+    async with services.database.read() as session:
+        if await numbers.any_known(session):
+            return
+    try:
+        others = await marks_of_others(services)
+    except ProviderError:
+        return  # the first assignment says it
+    for name, count in others.items():
+        log.warning(
+            "this database is empty, and numbers in Vapi carry the marks of another installation; they are left alone",
+            installation=name,
+            numbers=count,
+            mend=f"if it is gone: trunkline accounts take-over {name}",
+        )
 
 
 def shown(provider: str) -> str:

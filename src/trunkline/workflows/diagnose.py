@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +16,8 @@ from trunkline.providers.account import Account, Limits
 from trunkline.providers.http import ProviderClient, Reply
 from trunkline.settings import Routing
 from trunkline.voice.base import Assistant
+from trunkline.workflows.diagnose_numbers import diagnose_numbers
+from trunkline.workflows.findings import Finding, ok, problem, refused, warning
 from trunkline.workflows.repoint_numbers import Drift, find_drift
 from trunkline.workflows.services import WEBHOOK_PATH, Services
 from trunkline.workflows.set_up_assistant import EVENTS, OUR_VARIABLE
@@ -27,38 +27,6 @@ SKEW_SECONDS = 30.0
 ASKS = "get_restaurant"
 SET_UP = "trunkline setup-vapi"
 REPOINT = "trunkline repoint"
-
-
-class Level(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found on one subject, and what to do about it where it is not ok."""
-
-    subject: str
-    level: Level
-    text: str
-    mend: str | None = None
-
-
-def ok(subject: str, text: str) -> Finding:
-    return Finding(subject, Level.OK, text)
-
-
-def warning(subject: str, text: str, mend: str) -> Finding:
-    return Finding(subject, Level.WARNING, text, mend)
-
-
-def problem(subject: str, text: str, mend: str | None) -> Finding:
-    return Finding(subject, Level.PROBLEM, text, mend or "see the text")
-
-
-def refused(subject: str, error: TrunklineError) -> Finding:
-    return problem(subject, error.detail, error.hint or "try again in a moment")
 
 
 async def diagnose(services: Services) -> AsyncIterator[Finding]:
@@ -73,6 +41,12 @@ async def diagnose(services: Services) -> AsyncIterator[Finding]:
     yield caps(services)
     async for finding in check_voice(services, readable):
         yield finding
+    if readable:
+        try:
+            async for finding in diagnose_numbers(services):
+                yield finding
+        except TrunklineError as error:
+            yield refused("numbers", error)
     yield clock(services.voice.clock_skew)
 
 
@@ -237,10 +211,13 @@ def of_drift(routing: Routing, drift: Drift) -> list[Finding]:
     if drift.wrong:
         text = f"{len(drift.wrong)} of {total} numbers in service are not answered by {who}"
         found.append(problem("routing", text, f"run: {REPOINT}"))
-    if left := [*drift.foreign, *drift.missing]:
-        text = f"{len(left)} of {total} numbers in service serve somebody else in Vapi or are not there"
+    if drift.missing:
+        text = f"{len(drift.missing)} of {total} numbers in service are not in Vapi: {', '.join([*drift.missing][:5])}"
+        found.append(problem("routing", text, f"run: {REPOINT}, which imports them again"))
+    if drift.foreign:
+        text = f"{len(drift.foreign)} of {total} numbers in service serve somebody else in Vapi"
         mend = "connect them again in Vapi's dashboard, or release them"
-        found.append(problem("routing", f"{text}: {', '.join(left[:3])}", mend))
+        found.append(problem("routing", f"{text}: {', '.join(drift.foreign[:5])}", mend))
     return found or [ok("routing", f"numbers in service: {total}, all answered by {who}")]
 
 

@@ -107,21 +107,24 @@ async def purchase(run: Buyer[Any], carrier: Carrier, offers: list[Offer]) -> Nu
 
 async def buy(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) -> Number | None:
     """Buy this one. None if another purchase has chosen it; else the number, claimed by the run, or the reason raised.
-    Until it is known that what this carrier sells can be imported, one run at a time comes past here."""
+    Until it is known that what this carrier sells can be imported, one run at a time has a number from here."""
     if carrier.capabilities.imported:
         await run.services.trust.enter(carrier.name, run.id)
+    row = None
     try:
         await run.refuse_poor(carrier, offer)
         intent = await choose(run, step, carrier, offer)
-        if intent is None:
-            return None
-        row = await complete(run, step, carrier, intent, unknown=False)
-        accounts.spent(run.services, carrier.name, offer)
+        if intent is not None:
+            row = await complete(run, step, carrier, intent, unknown=False)
+            accounts.spent(run.services, carrier.name, offer)
         return row
     except ProviderError as error:
         if error.account_wide and not isinstance(error, accounts.Blocked):
             await accounts.block(run.services, carrier, error)
         raise
+    finally:
+        if row is None:
+            run.services.trust.leave(run.id)  # there is nothing of this run's to be imported
 
 
 async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) -> PurchaseIntent | None:
