@@ -116,6 +116,15 @@ def test_a_number_dearer_than_the_limit_is_not_bought(api: Api, setting: Callabl
     assert held(api, number) == []
 
 
+@pytest.mark.parametrize("number", ["+447624806111", "+447797712345"], ids=["Isle of Man", "Jersey"])
+def test_a_number_is_bought_in_the_country_that_it_is_sold_in(api: Api, number: str) -> None:
+    row = {"carrier": "twilio", "number": number, "country": "GB", "type": "mobile"}
+    api.sandbox.control.post("/numbers", json=row).raise_for_status()
+    bought = buy(api, number)
+    assert (bought.status_code, bought.json().get("country")) == (201, "GB")
+    assert len(held(api, number)) == 1
+
+
 def test_a_number_of_the_account_is_taken_over_into_vapi_and_may_be_again(api: Api) -> None:
     own(api, "+16505550177")
     taken = api.post("/api/numbers/+16505550177/import")

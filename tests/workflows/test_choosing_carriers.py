@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import httpx2
 import pytest
 
 from tests.support.desk import Desk, Opener
+from tests.workflows.test_assign_number import vapi_client
 from trunkline.db import runs
 from trunkline.sandbox import twilio
 
@@ -87,6 +89,12 @@ async def test_the_cheapest_offer_is_bought_and_its_price_kept(desk: Desk) -> No
     assert (row.monthly_price, row.currency) == (Decimal("1.15"), "USD")
 
 
+async def test_an_area_code_alone_is_searched_in_its_country(desk: Desk) -> None:
+    assignment = await desk.assign(area_code="416")
+    assert (assignment.source, (assignment.number or "")[:5]) == ("purchased", "+1416")
+    assert (await desk.number(assignment.number)).country == "CA"
+
+
 async def test_cheaper_telnyx_numbers_come_first(open_desk: Opener) -> None:
     async with open_desk(carriers=["telnyx"], max_monthly_price="2") as desk:
         desk.sandbox.control.delete("/numbers", params={"carrier": "telnyx"})
@@ -111,6 +119,40 @@ async def test_a_country_that_wants_papers_says_which_and_takes_them(open_desk: 
         again = await desk.again(refused.restaurant_id, country=country, number_type="local")
         assert again.status == "assigned", again.message
         assert (await desk.number(again.number)).country == country
+
+
+@pytest.mark.parametrize(("town", "fits"), [("York", True), ("Cardiff", False)])
+async def test_an_address_that_fits_no_town_needs_a_person_and_one_that_fits_some_is_enough(
+    open_desk: Opener, town: str, fits: bool
+) -> None:
+    async with open_desk() as desk:
+        desk.sandbox.reset(stock=False)
+        with vapi_client(desk.sandbox) as client:
+            client.post("/assistant", json={"name": "Restaurant Voice Assistant"}).raise_for_status()
+        towns = {"Leeds": "+4411320000", "London": "+4420794600", "York": "+4419040000"}
+        in_town = {"carrier": "twilio", "country": "GB", "address": "local"}
+        stock = [in_town | {"number": f"{a}{n:02}", "locality": t} for t, a in towns.items() for n in range(3)]
+        desk.sandbox.control.post("/numbers", json=stock).raise_for_status()
+        sid = address(desk, town)
+    async with open_desk(twilio_address_sid=f"GB={sid}") as desk:
+        assignment = await desk.assign(country="GB")
+        if fits:
+            assert (assignment.number or "").startswith(towns[town])
+        else:
+            assert (assignment.status, assignment.reason) == ("unassigned", "carrier_action_required")
+            assert "an address in Leeds, London, York" in (assignment.hint or "")
+            assert desk.sandbox.held("twilio") == []
+
+
+def address(desk: Desk, town: str) -> str:
+    """An address of the Twilio account in Great Britain; its SID."""
+    settings = desk.services.settings
+    assert settings.twilio_account_sid is not None
+    assert settings.twilio_auth_token is not None
+    form = {"CustomerName": "Roma", "Street": "1", "City": town, "Region": "-", "PostalCode": "1", "IsoCountry": "GB"}
+    url = f"{desk.sandbox.url}/2010-04-01/Accounts/{settings.twilio_account_sid}/Addresses.json"
+    login = (settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
+    return str(httpx2.post(url, data=form, auth=login).raise_for_status().json()["sid"])
 
 
 async def test_an_own_trunk_number_is_put_in_service(open_desk: Opener) -> None:

@@ -35,7 +35,7 @@ class Criteria:
         number_type: str | None = None,
         carrier: str | None = None,
     ) -> Criteria:
-        """The criteria, or InvalidInput that names the field at fault. An area code without a country is of its own."""
+        """The criteria, or InvalidInput that names the field at fault."""
         if country is not None:
             code = country_code(country)
             if code is None:
@@ -52,7 +52,8 @@ class Criteria:
                     field="area_code",
                     hint="leave area_code out, or narrow by contains",
                 )
-            country = country or country_with(area_code)
+            if country is None:
+                check_searched(area_code)
         if contains is not None and not re.fullmatch(r"[0-9]{2,10}", contains):
             raise InvalidInput(f"{contains!r} cannot be searched", field="contains", hint="2 to 10 digits")
         return Criteria(country, area_code, contains, NumberType(number_type) if number_type else None, carrier)
@@ -69,13 +70,18 @@ class Criteria:
         shown = number_type or type_of(number)
         return self.number_type is None or shown is None or shown == self.number_type
 
+    def country_for(self, default: str) -> str:
+        """The country to search in: what was asked, else that of the area code, else the default."""
+        found = country_of_area_code(self.area_code) if self.area_code else None
+        return self.country or found or default
+
     def plain(self) -> dict[str, str]:
         """Only what was asked, as JSON."""
         return {k: str(v) for k, v in vars(self).items() if v is not None}
 
 
-def country_with(area_code: str) -> str | None:
-    """The country that an area code is searched in; InvalidInput where carriers do not search by its area codes."""
+def check_searched(area_code: str) -> None:
+    """InvalidInput for an area code of a country in which carriers do not search by area codes."""
     country = country_of_area_code(area_code)
     if country not in (None, *AREA_CODE_COUNTRIES):
         raise InvalidInput(
@@ -83,7 +89,6 @@ def country_with(area_code: str) -> str | None:
             field="area_code",
             hint=f"leave area_code out and set country to {country}",
         )
-    return country
 
 
 @dataclass(frozen=True)

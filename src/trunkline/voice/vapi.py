@@ -40,7 +40,7 @@ LONGEST_NAME = 40
 CREDENTIALS = {"twilio": "twilio", "telnyx": "telnyx", "vonage": "vonage", "byo-phone-number": "byo-sip-trunk"}
 WEBHOOK_KIND = "custom-credential"
 # What Vapi makes of its own in the account that a credential opens.
-APPLICATION_IDS = ("telnyxApplicationId", "vonageApplicationId")
+APPLICATION_IDS = {"telnyx": "telnyxApplicationId", "vonage": "vonageApplicationId"}
 # Twilio's import takes the account's own keys, and nothing refers to a credential.
 CARRIES_KEYS = "twilio"
 MAKE_ASSISTANT = "run: trunkline setup-vapi, or set VAPI_ASSISTANT_ID or VAPI_ASSISTANT_NAME"
@@ -257,7 +257,12 @@ class VapiPlatform:
             if says_nothing_of_credentials(error):
                 raise
             return None
-        return frozenset(str(row[name]) for row in rows for name in APPLICATION_IDS if row.get(name))
+        ids = [
+            str(row.get(APPLICATION_IDS[kind]) or "")
+            for row in rows
+            if (kind := row.get("provider")) in APPLICATION_IDS
+        ]
+        return frozenset(ids) if all(ids) else None
 
     async def _make_webhook_credential(self) -> str:
         found = await self._ask_webhook_credential(create=True)

@@ -67,7 +67,7 @@ class Candidates:
     @property
     def country(self) -> str:
         """Of a purchase."""
-        return self.wish.criteria.country or self._services.settings.default_country
+        return self.wish.criteria.country_for(self._services.settings.default_country)
 
     def carriers(self) -> tuple[list[Carrier], list[str]]:
         """The configured carriers to try, in order, and why others are left out."""

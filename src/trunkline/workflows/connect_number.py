@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from trunkline.db import debts, numbers
 from trunkline.db.models import Number
+from trunkline.domain.choosing import with_answerer
 from trunkline.domain.ids import new_id
 from trunkline.domain.marks import OwnerMark, parse_mark
 from trunkline.domain.numbers import E164, NumberState
@@ -62,7 +63,8 @@ async def import_again(services: Services, row: Number, target: Target) -> Voice
     owned = await carrier.lookup(E164(row.number))
     if owned is None:
         raise Missing(f"the {carrier.name} account does not hold {row.number}", provider=carrier.name)
-    if owned.used_by is not None and not leads_to_vapi(owned, row.target):
+    known = with_answerer(owned, await services.voice.applications() if owned.application else None)
+    if owned.used_by is not None and not leads_to_vapi(known, row.target):
         raise Foreign(f"{row.number} is answered by {owned.used_by} at {carrier.name}", provider=carrier.name)
     source, credential = carrier.import_source(), await services.credential(carrier)
     name = owned.mark_text if parse_mark(owned.mark_text) else str(OwnerMark(services.installation, new_id("imp")))

@@ -228,7 +228,7 @@ async def check_offered(services: Services, wish: Wish) -> None:
     want = wish.criteria
     if want.number_type is None:
         return
-    country = want.country or services.settings.default_country
+    country = want.country_for(services.settings.default_country)
     asked = [c for name, c in services.carriers.items() if want.carrier in (None, name)]
     offered: set[str] = set()
     for carrier in asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.carriers.base import Carrier
 from trunkline.db import debts, mappings, numbers
 from trunkline.db.models import Number
-from trunkline.domain.choosing import OwnedNumber
+from trunkline.domain.choosing import OwnedNumber, with_answerer
 from trunkline.domain.marks import parse_mark
 from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import Outcome, Source, Status
@@ -136,13 +136,22 @@ async def look_at_carrier(run: AssignmentRun, step: RunStep, held: Held, carrier
     if owned is None:
         raise Missing(f"the {carrier.name} account does not hold {held.number}", provider=carrier.name)
     refuse_marked(run, carrier, owned)
+    if owned.application is not None:
+        owned = await know_answerer(run, step, held, owned)
     if owned.used_by is not None and not owned.by_vapi:
-        # Where an import links an application of Vapi's, only Vapi's record tells that it is one.
-        if held.voice is None and owned.application is not None:
-            held.voice, held.absent = await step.ask(lambda: run.services.voice.find(held.number)), False
-        if held.voice is None or owned.application is None:
-            raise Foreign(f"{held.number} is answered by {owned.used_by} at {carrier.name}", provider=carrier.name)
+        raise Foreign(f"{held.number} is answered by {owned.used_by} at {carrier.name}", provider=carrier.name)
     held.owned, held.seen_at = owned, time.monotonic()
+
+
+async def know_answerer(run: AssignmentRun, step: RunStep, held: Held, owned: OwnedNumber) -> OwnedNumber:
+    """Whether the application that answers the number is Vapi's. Where Vapi does not show which are, it is taken for
+    Vapi's if the number is there."""
+    applications = await step.ask(run.services.voice.applications)
+    if applications is not None:
+        return with_answerer(owned, applications)
+    if held.voice is None:
+        held.voice, held.absent = await step.ask(lambda: run.services.voice.find(held.number)), False
+    return replace(owned, by_vapi=held.voice is not None)
 
 
 async def tell_gone(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrier) -> None:

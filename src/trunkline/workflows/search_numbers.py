@@ -29,7 +29,7 @@ async def search_numbers(services: Services, want: Criteria, limit: int) -> Foun
             f"{want.carrier} is not configured" if want.carrier else "no carrier is configured",
             hint="set the keys of a carrier and CARRIERS",
         )
-    country = want.country or services.settings.default_country
+    country = want.country_for(services.settings.default_country)
 
     async def ask(carrier: Carrier) -> list[Offer] | ProviderError:
         try:

@@ -17,7 +17,7 @@ from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, is_ours_to_u
 from trunkline.domain.ids import new_id
 from trunkline.domain.marks import OwnerMark, parse_mark
 from trunkline.domain.money import PriceLimits
-from trunkline.domain.numbers import E164, NumberState, country_of, type_of
+from trunkline.domain.numbers import E164, NumberState, countries_of, type_of
 from trunkline.domain.states import DebtKind, RunStatus
 from trunkline.errors import (
     AlreadyThere,
@@ -55,15 +55,16 @@ class ForSale:
 
 async def find_offer(services: Services, number: E164, carrier: str | None = None) -> ForSale:
     """The number as one of the carriers sells it, or this one. OfferGone where none does."""
-    want = Criteria(country_of(number), None, number[-10:].lstrip("+"), type_of(number), carrier)
-    listing = await search_numbers(services, want, limit=10)
     limits = PriceLimits.of(services.settings.max_monthly_price, services.settings.max_upfront_price)
-    for name, offers in listing.offers.items():
-        exact = [offer for offer in offers if offer.number == number]
-        if exact and (why := objection(exact[0], limits)):
-            raise Rejected(f"{number}: {why}", provider=name, hint="raise MAX_MONTHLY_PRICE or MAX_UPFRONT_PRICE")
-        if exact:
-            return ForSale(services.carriers[name], exact[0])
+    for country in countries_of(number) or (None,):
+        want = Criteria(country, None, number[-10:].lstrip("+"), type_of(number), carrier)
+        listing = await search_numbers(services, want, limit=10)
+        for name, offers in listing.offers.items():
+            exact = [offer for offer in offers if offer.number == number]
+            if exact and (why := objection(exact[0], limits)):
+                raise Rejected(f"{number}: {why}", provider=name, hint="raise MAX_MONTHLY_PRICE or MAX_UPFRONT_PRICE")
+            if exact:
+                return ForSale(services.carriers[name], exact[0])
     raise OfferGone(f"{number} is not for sale", hint="search again: GET /api/numbers/search")
 
 
@@ -199,7 +200,7 @@ async def adopt_number(services: Services, number: E164, carrier: str | None = N
         refuse_used(row)
         if row.state != NumberState.IDLE:
             numbers.move(row, NumberState.IDLE)
-        row.country = row.country or country_of(number)
+        row.country = row.country or next(iter(countries_of(number)), None)
         row.put_aside_until = row.put_aside_reason = None
         numbers.held(row, owner.name, owned)
     voice, voice_org = voice or await bring_in(services, owner, number), await services.voice.account()
