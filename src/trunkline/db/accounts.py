@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import ProviderAccount, utcnow
@@ -20,10 +21,13 @@ async def get(session: AsyncSession, provider: str) -> ProviderAccount | None:
 async def remember(session: AsyncSession, provider: str, account: str) -> ProviderAccount:
     """The remembered account of the provider; this one, if none was known (an account is not known, and empty, where
     something was refused before it could be asked for)."""
-    row = await get(session, provider)
-    if row is None:
-        row = ProviderAccount(provider=provider, account=account, blocked_times=0)
-        session.add(row)
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    values = {"provider": provider, "account": account, "first_seen_at": utcnow(), "blocked_times": 0}
+    await session.execute(
+        insert(ProviderAccount).values(**values).on_conflict_do_nothing(index_elements=["provider"])
+    )  # several runs, and processes, begin at once
+    row = await session.get(ProviderAccount, provider, populate_existing=True, with_for_update={"key_share": True})
+    assert row is not None
     row.account = row.account or account
     await session.flush()
     return row

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Mapping, Restaurant
-from trunkline.errors import NotFound
+from trunkline.errors import Conflict, NotFound
+
+MOMENT_SECONDS = 2
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's lock_not_available
 
 
 async def get(session: AsyncSession, restaurant_id: str, *, lock: bool = False) -> Restaurant:
@@ -20,6 +24,20 @@ async def get(session: AsyncSession, restaurant_id: str, *, lock: bool = False) 
     if restaurant is None or restaurant.deleted_at is not None:
         raise NotFound(f"there is no restaurant {restaurant_id}", hint="GET /api/restaurants lists them")
     return restaurant
+
+
+async def get_soon(session: AsyncSession, restaurant_id: str) -> Restaurant:
+    """The same, kept, for somebody who waits for the answer: Conflict where another request changes the restaurant for
+    longer than a moment."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(text(f"SET LOCAL lock_timeout = '{MOMENT_SECONDS}s'"))
+    try:
+        return await get(session, restaurant_id, lock=True)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        detail = f"another request is changing restaurant {restaurant_id}"
+        raise Conflict(detail, hint="try again in a moment") from None
 
 
 async def find(session: AsyncSession, restaurant_id: str | None) -> Restaurant | None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.carriers.base import Carrier
 from trunkline.db import batches, debts, intents, numbers, restaurants, runs
 from trunkline.db.models import Assignment, Number, PurchaseIntent, Step
-from trunkline.db.runs import ASSIGNMENTS
+from trunkline.db.runs import ASSIGNMENTS, BATCHES
 from trunkline.domain.choosing import Offer
 from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import Outcome, Reason
@@ -83,10 +83,13 @@ class AssignmentRun(Buyer[Assignment]):
             await accounts.refuse_poor(self.services, carrier, offer)
 
     async def refuse_beyond(self, session: AsyncSession, offer: Offer) -> None:
-        """What a batch may buy is what was said yes to."""
-        if self.batch_id is not None:
-            batch = await batches.hold(session, self.batch_id)
-            await Bounds.of(batch.request).refuse(session, self.batch_id, offer)
+        """What a batch may buy is what was said yes to; of two purchases the second one counts the first."""
+        if self.batch_id is None:
+            return
+        bounds = Bounds.of((await BATCHES.get(session, self.batch_id)).request)
+        if bounds.any:
+            await batches.hold(session, self.batch_id)
+            await bounds.refuse(session, self.batch_id, offer)
 
     async def close(self, outcome: Outcome) -> None:
         """The end without a number in service: what was only claimed is free again, what was paid for is owed."""

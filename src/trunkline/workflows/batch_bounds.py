@@ -32,6 +32,11 @@ class Bounds:
             request.get("max_purchases"), Decimal(price) if price is not None else None, request.get("max_currency")
         )
 
+    @property
+    def any(self) -> bool:
+        """Whether anything is bounded."""
+        return self.max_purchases is not None or self.max_monthly_price is not None
+
     def plain(self) -> dict[str, Any]:
         price = None if self.max_monthly_price is None else str(self.max_monthly_price)
         return {"max_purchases": self.max_purchases, "max_monthly_price": price, "max_currency": self.currency}
@@ -39,8 +44,6 @@ class Bounds:
     async def refuse(self, session: AsyncSession, batch_id: str, offer: Offer) -> None:
         """BudgetExceeded unless this purchase is within the bounds, together with what the batch has bought and is
         buying; the caller holds the batch."""
-        if self.max_purchases is None and self.max_monthly_price is None:
-            return
         spent = await intents.spent_in_batch(session, batch_id)
         if self.max_purchases is not None and len(spent) >= self.max_purchases:
             raise BudgetExceeded(f"the batch may buy {self.max_purchases} numbers, and has", hint=RAISE)

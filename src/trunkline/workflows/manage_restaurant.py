@@ -115,7 +115,7 @@ async def request_number(
     await check_offered(services, wish)
     try:
         async with services.database.write() as session:
-            restaurant = await restaurants.get(session, restaurant_id, lock=True)
+            restaurant = await restaurants.get_soon(session, restaurant_id)
             if wish.plain():
                 restaurant.wish = wish.plain()
             assignment = await add_assignment(session, restaurant_id, wish)

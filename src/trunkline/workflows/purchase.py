@@ -144,9 +144,9 @@ async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer)
     step.detail = f"buying {offer.label()} for {offer.price()}"
     try:
         async with run.write() as session:
+            await run.refuse_beyond(session, offer)  # holds the batch, if any, before anything less of it is held
             await run.refuse_stopped(session)
             await accounts.refuse_blocked(session, carrier.name)
-            await run.refuse_beyond(session, offer)
             if run.restaurant_id and (paid := await numbers.claimed_for(session, run.restaurant_id)) is not None:
                 raise Conflict(f"{paid.number} was bought for this restaurant already")
             if offer.number is not None:
@@ -223,7 +223,7 @@ async def send(run: Buyer[Any], carrier: Carrier, intent: PurchaseIntent, again:
         intent.tried_at = utcnow()
 
     if carrier.capabilities.sells_held and offer.number and not run.has_seen_unheld(carrier, offer.number):
-        held = await carrier.lookup(offer.number)
+        held = await carrier.find(offer.number, mark_of(intent))
         if held is not None and held.mark_text == intent.mark:
             return held
         if held is not None:
