@@ -1,6 +1,6 @@
 # Every target sets up .venv by itself: Python 3.11 or later, make and git are all that a machine needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test smoke soak check format lock clean
+.PHONY: help demo run test coverage smoke soak check format lock clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -22,6 +22,12 @@ run: $(VENV)/.ready ## the server on port 8000: for real with the keys in .env, 
 test: $(VENV)/.ready-dev ## all tests, a file of them on each core
 	$(BIN)/pytest -n auto --dist loadfile
 
+coverage: $(VENV)/.ready-dev ## all tests again, and which branches of src they pass, in their child processes too
+	rm -rf .coverage && mkdir .coverage
+	$(BIN)/coverage run -m pytest -n auto --dist loadfile
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 smoke: $(VENV)/.ready-dev ## what another Python may break: make smoke VENV=.venv-other PYTHON=python3.13
 	$(BIN)/pytest tests/e2e tests/db tests/routing tests/workflows/test_engine.py tests/cli/test_serve.py
 
@@ -40,14 +46,16 @@ format: $(VENV)/.ready-dev ## format the code and mend what lint can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-# The SDKs that judge the sandbox are the narrowest about versions, so what is run is pinned to what is tested.
+# What is run is pinned by itself and tested as it is. The SDKs that judge the sandbox say of which versions they know;
+# they get those that are run all the same.
 lock: $(VENV)/.tools ## pin the dependencies again; UPGRADE=--upgrade takes the newest
-	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
-	$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --group pyproject.toml:judges --override requirements-dev.lock -o requirements-judges.lock
 	$(COMPILE) --group pyproject.toml:build -o requirements-build.lock
 
 clean: ## remove the environment and everything that was made by tools
-	rm -rf $(VENV) .venv-newest build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-newest build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -60,16 +68,21 @@ $(VENV)/.tools: requirements-build.lock | $(BIN)/python
 
 # uv is quick, but it does not read pip's configuration: where packages come from a place that only pip knows, pip does it.
 define install
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
-		|| $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r $(1) \
+		|| $(BIN)/python -m pip install --quiet --require-hashes --no-deps -r $(1)
+endef
+define install_ours
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 endef
 
 $(VENV)/.ready: requirements.lock pyproject.toml $(VENV)/.tools
 	$(call install,requirements.lock)
+	$(install_ours)
 	@touch $@
 
 # What is run is a part of what is tested, with the same versions.
-$(VENV)/.ready-dev: requirements-dev.lock requirements.lock pyproject.toml $(VENV)/.tools
+$(VENV)/.ready-dev: requirements-dev.lock requirements-judges.lock requirements.lock pyproject.toml $(VENV)/.tools
 	$(call install,requirements-dev.lock)
+	$(call install,requirements-judges.lock)
+	$(install_ours)
 	@touch $(VENV)/.ready $@

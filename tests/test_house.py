@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+import sqlite3
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import aiosqlite
 import pytest
+import uvicorn
 import yaml
+from dbos import DBOS
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
+DEPENDENCIES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The full name of everything that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
@@ -43,8 +61,38 @@ def test_what_is_run_is_what_is_tested() -> None:
     def pins(lock: str) -> set[str]:
         return set(re.findall(r"^([\w.-]+==[^\s;]+)", (ROOT / lock).read_text(), re.MULTILINE))
 
-    assert len(LOCKS) == 3
-    assert pins("requirements.lock") <= pins("requirements-dev.lock")
+    assert len(LOCKS) == 4
+    run, tested, judges = (pins(f"requirements{kind}.lock") for kind in ("", "-dev", "-judges"))
+    assert run <= tested
+    shared = {pin.split("==")[0] for pin in tested} & {pin.split("==")[0] for pin in judges}
+    assert {pin for pin in judges if pin.split("==")[0] in shared} <= tested
+
+
+def test_each_package_that_is_run_is_asked_for_by_our_code() -> None:
+    """What is run without an import is named here, with who loads it."""
+    loaded_by_name = {"httptools", "psycopg", "uvloop", "phonenumberslite"}
+    imported = {name.split(".")[0] for path in SOURCES for name in imports_of(path)}
+    wanted = {re.split(r"[\[><=;]", spec)[0].replace("-", "_") for spec in DEPENDENCIES}
+    assert wanted - loaded_by_name <= imported
+
+
+def test_the_libraries_whose_private_names_are_used_are_bounded_to_what_was_tried() -> None:
+    for package in ("aiosqlite", "dbos", "uvicorn"):
+        (spec,) = [spec for spec in DEPENDENCIES if re.match(rf"{package}\b", spec)]
+        assert re.search(r",<\d+\.\d+$", spec), f"{spec} takes versions that were never tried"
+
+
+def test_the_private_names_that_we_use_of_libraries_are_what_they_were() -> None:
+    """`db/session.py` runs statements in place of the driver's thread, `cli/servers.py` swallows the signal that ended
+    the server, `workflows/engine.py` takes over the work of a dead process."""
+    connection = aiosqlite.Connection(lambda: sqlite3.connect(":memory:"), 64)
+    assert isinstance(connection._thread, Thread)
+    assert isinstance(aiosqlite.Connection._conn, property)
+    assert list(inspect.signature(aiosqlite.Connection._execute).parameters) == ["self", "fn", "args", "kwargs"]
+    for name in ("commit", "rollback", "execute"):
+        assert "_execute" in inspect.getsource(getattr(aiosqlite.Connection, name)), f"{name} goes another way"
+    assert uvicorn.Server(uvicorn.Config("")).__dict__["_captured_signals"] == []
+    assert list(inspect.signature(DBOS._recover_pending_workflows).parameters) == ["executor_ids"]
 
 
 def test_compose_serves_the_api_on_8000_after_upgrading_a_healthy_postgresql() -> None:
