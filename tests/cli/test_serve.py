@@ -129,8 +129,9 @@ def test_with_keys_it_serves_for_real_and_shows_no_secret(
 
 def test_on_a_sandbox_no_real_key_or_address_is_left(no_settings: pytest.MonkeyPatch) -> None:
     vendors = [name for name in Settings.model_fields if re.match("(vapi|twilio|telnyx|vonage)_", name)]
+    forms = {"_url": "https://real-value", "_plan": '{"signatureHeader": "real-value"}'}
     for name in {*vendors} - {"twilio_sms_enabled", "vapi_routing"}:
-        no_settings.setenv(name.upper(), "https://real-value" if name.endswith("_url") else "real-value")
+        no_settings.setenv(name.upper(), next((v for end, v in forms.items() if name.endswith(end)), "real-value"))
     assert len(vendors) > 20
     used = dict(sandbox_settings("http://127.0.0.1:1"))
     texts = {n: str(v.get_secret_value() if isinstance(v, SecretStr) else v) for n, v in used.items()}

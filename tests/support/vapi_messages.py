@@ -148,7 +148,11 @@ SHAPES: dict[str, Json] = {
     "transcript": _message("transcript", role="user", transcriptType="final", transcript="Do you have a table?"),
     "hang": _message("hang"),
     "user-interrupted": _message("user-interrupted"),
-    "transfer-destination-request": _message("transfer-destination-request"),
+    "transfer-destination-request": _message("transfer-destination-request", artifact=_ARTIFACT),
+    "handoff-destination-request": _message("handoff-destination-request", parameters={"department": "kitchen"}),
+    "knowledge-base-request": _message(
+        "knowledge-base-request", messages=_ARTIFACT["messages"], messagesOpenAIFormatted=[]
+    ),
     "phone-call-control": _message("phone-call-control", request="hang-up"),
     "assistant.started": _message("assistant.started", newAssistant={"id": "x", "credentials": [{"apiKey": TOKEN}]}),
     "a type of next year": _message("call.dreamt-of", dream={"deep": [1, 2, {"er": None}]}),
