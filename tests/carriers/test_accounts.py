@@ -70,6 +70,8 @@ async def test_telnyx_and_vonage_say_their_balance(sandbox: SandboxServer, opene
     account(sandbox, "vonage", vonage.DEFAULT_ACCOUNT, balance="4.75")
     assert await opened("telnyx").account() == AccountState(balance=Decimal("3.25"), currency="USD")
     assert await opened("vonage").account() == AccountState(balance=Decimal("4.75"), currency="EUR")
+    account(sandbox, "vonage", vonage.DEFAULT_ACCOUNT, extra={"auto_reload": True})
+    assert (await opened("vonage").account()).refills
 
 
 @pytest.mark.parametrize(

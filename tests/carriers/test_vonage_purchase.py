@@ -198,3 +198,6 @@ async def test_what_is_due_at_once_counts_where_credit_runs_out(sandbox: Sandbox
     with pytest.raises(ActionRequired, match=r"20\.0+ EUR of 30\.90") as caught:
         await vonage.buy(offer, MARK)
     assert caught.value.account_wide
+    account(sandbox, balance="20.00", extra={"auto_reload": True})
+    with pytest.raises(OfferGone):
+        await vonage.buy(offer, MARK)

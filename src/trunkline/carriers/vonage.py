@@ -186,7 +186,8 @@ class VonageCarrier:
         return self._key
 
     async def account(self) -> AccountState:
-        return AccountState(balance=await self._balance(), currency=CURRENCY)
+        row = await self._credit()
+        return AccountState(balance=amount(row.get("value")), currency=CURRENCY, refills=row.get("autoReload") is True)
 
     def import_source(self) -> ImportSource:
         secrets = {"apiKey": SecretStr(self._key), "apiSecret": self._secret}
@@ -215,7 +216,8 @@ class VonageCarrier:
 
     async def _why(self, failed: Failed, offer: Offer) -> ProviderError:
         """The reason for a purchase that failed and left us without the number."""
-        balance = await self._balance()
+        row = await self._credit()
+        balance = None if row.get("autoReload") is True else amount(row.get("value"))
         where: dict[str, Any] = {"provider": self.name, "operation": "number.buy", "vendor_code": "420"}
         due = (offer.monthly_price or Decimal(0)) + (offer.upfront_price or Decimal(0))
         if balance is not None and balance < max(due, Decimal("0.01")):
@@ -223,9 +225,9 @@ class VonageCarrier:
             return ActionRequired(detail, hint=CREDIT, account_wide=True, **where)
         return OfferGone(f"Vonage no longer sells {offer.number}: {failed.detail}", **where)
 
-    async def _balance(self) -> Decimal | None:
+    async def _credit(self) -> dict[str, Any]:
         reply = await self._client.request("account.balance", "GET", "/account/get-balance")
-        return amount(reply.body.get("value")) if isinstance(reply.body, dict) else None
+        return reply.body if isinstance(reply.body, dict) else {}
 
     async def _there(self, owned: OwnedNumber, operation: str) -> dict[str, Any]:
         """The record of a number that we hold; Missing if we do not."""

@@ -9,8 +9,7 @@ from typing import Any
 
 from trunkline.countries import country_code, how_to_write
 from trunkline.domain.marks import parse_mark
-from trunkline.domain.money import PriceLimits
-from trunkline.domain.money import money as money
+from trunkline.domain.money import PriceLimits, money
 from trunkline.domain.numbers import E164, NumberType, countries_of, country_of_area_code, type_of
 from trunkline.errors import InvalidInput
 
@@ -162,12 +161,6 @@ def is_ours_to_use(owned: OwnedNumber, installation: str) -> bool:
     if mark is not None:
         return mark.installation == installation and (owned.used_by is None or owned.by_vapi)
     return owned.used_by is None
-
-
-def affordable(offers: list[Offer], max_monthly_price: str | None, max_upfront_price: str | None = None) -> list[Offer]:
-    """Those within the limits, which are the settings of these names."""
-    limits = PriceLimits.of(max_monthly_price, max_upfront_price)
-    return [offer for offer in offers if objection(offer, limits) is None]
 
 
 def objection(offer: Offer, limits: PriceLimits) -> str | None:

@@ -171,7 +171,8 @@ async def refuse_poor(services: Services, carrier: Carrier, offer: Offer) -> Non
             state = await carrier.account()
         except ProviderError:
             state = None
-        left = state.balance if state is not None and not state.refills else None
+        pays = state is not None and not state.refills and state.kind != "trial"  # a trial buys without a balance
+        left = state.balance if state is not None and pays else None
         known = Balance(time.monotonic(), left, state.currency if state else None)
         services.balances[carrier.name] = known
     due = (offer.monthly_price or Decimal()) + (offer.upfront_price or Decimal())

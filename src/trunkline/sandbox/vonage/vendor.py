@@ -65,7 +65,8 @@ class Vonage:
     Operations: number.search, number.buy, number.update, number.cancel, account.numbers, account.balance,
     applications.create|get.
 
-    The account's id is the API key. `Account.extra` of a subaccount holds `parent`, the API key that may buy for it.
+    The account's id is the API key. `Account.extra` of a subaccount holds `parent`, the API key that may buy for it;
+    `auto_reload` is what the balance says of itself.
     """
 
     name = CARRIER
@@ -75,7 +76,7 @@ class Vonage:
         "/accounts/{rest:path}",
         "/v2/applications{rest:path}",
     )
-    extras: tuple[str, ...] = ("parent",)
+    extras: tuple[str, ...] = ("parent", "auto_reload")
     switches = SWITCHES
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
@@ -147,7 +148,8 @@ def answering(call: Handler) -> Handler:
 
 
 async def balance(request: Request, world: World) -> Response:
-    return JSONResponse({"value": float(caller(request).balance), "autoReload": False})
+    account = caller(request)
+    return JSONResponse({"value": float(account.balance), "autoReload": bool(account.extra.get("auto_reload"))})
 
 
 def applications(world: World) -> dict[str, dict[str, Any]]:
