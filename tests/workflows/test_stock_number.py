@@ -46,9 +46,13 @@ async def test_a_purchase_goes_on_when_nobody_waits_for_it_any_more(desk: Desk) 
     assert desk.operations().count("twilio incoming_numbers.create") == 1
 
 
-async def test_a_lost_reply_is_settled_by_a_look(desk: Desk) -> None:
+async def test_a_lost_reply_is_owed_and_settled_by_a_look(desk: Desk) -> None:
     desk.sandbox.fault(**BUY, kind="drop", when="after", times=1)
-    await buy_number(desk.services, NUMBER)
+    with pytest.raises(OutcomeUnknown):
+        await buy_number(desk.services, NUMBER)
+    assert await numbers(desk) == {NUMBER: "purchasing"}
+    while await desk.debts():
+        await asyncio.sleep(0.1)
     assert await numbers(desk) == {NUMBER: "idle"}
     assert [i.status for i in await desk.rows(PurchaseIntent)] == ["bought"]
     assert desk.operations().count("twilio incoming_numbers.create") == 1

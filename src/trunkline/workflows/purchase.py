@@ -50,9 +50,10 @@ FOUND = "found at the carrier: it had been bought"
 
 class Buyer(Run[R]):
     """A run that may buy. `restaurant_id` is whom for, None for stock; `mark` stands at the carrier from the purchase
-    on."""
+    on. One that is not `patient` leaves a purchase of unknown outcome open, as owed, instead of waiting for it."""
 
     restaurant_id: str | None = None
+    patient = True
 
     @property
     def mark(self) -> OwnerMark:
@@ -197,7 +198,7 @@ async def obtain(
             return await send(run, carrier, intent, again=attempts > 1 or unknown), ""
         except OutcomeUnknown as error:
             unknown = True
-            await step.wait(error)
+            await _wait_for_outcome(run, step, error)
         except RetryLater as error:
             await _wait(step, error, unknown)
         except WrongNumber:
@@ -304,6 +305,12 @@ def _nothing_more(carrier: Carrier, intent: PurchaseIntent, error: WrongNumber) 
         hint=f"ask {carrier.name} why; {error.sold.number} is idle: use it, or release it",
         account_wide=True,
     )
+
+
+async def _wait_for_outcome(run: Buyer[Any], step: RunStep, error: OutcomeUnknown) -> None:
+    if not run.patient:
+        raise error
+    await step.wait(error)
 
 
 async def _wait(step: RunStep, error: RetryLater, unknown: bool) -> None:

@@ -110,6 +110,12 @@ def _as_error(ended: StockPurchase, number: E164) -> TrunklineError:
     return errors.by_code(ended.reason or "", ended.message or "", ended.hint, ended.carrier)
 
 
+class StockBuyer(Buyer[StockPurchase]):
+    """Somebody waits for the answer: that it is not known is one, and it is found out by itself."""
+
+    patient = False
+
+
 class BuyNumber:
     """The durable work of one purchase for stock."""
 
@@ -119,7 +125,7 @@ class BuyNumber:
     async def work(self, services: Services, row: StockPurchase) -> None:
         async with services.database.read() as session:
             steps = (await runs.steps(session, [row.id]))[row.id] if row.epoch > 1 else []
-        run = Buyer(services, STOCK_PURCHASES, row, steps)
+        run = StockBuyer(services, STOCK_PURCHASES, row, steps)
         try:
             await self._buy(run)
         except (Superseded, *DATABASE_AWAY):
