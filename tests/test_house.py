@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import pkgutil
 import re
 import sqlite3
 import tomllib
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -18,8 +21,14 @@ import uvicorn
 import yaml
 from dbos import DBOS
 
+import trunkline
+from trunkline.carriers.registry import CARRIERS
+from trunkline.db.models import Base
+from trunkline.settings import CARRIER_NAMES
+
 ROOT = Path(__file__).parent.parent
-SOURCES = sorted((ROOT / "src").rglob("*.py"))
+PACKAGE = ROOT / "src/trunkline"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 DEPENDENCIES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -39,6 +48,91 @@ def test_a_file_is_short_and_begins_with_a_docstring(path: Path) -> None:
     text = path.read_text()
     assert text.count("\n") < 400 or "versions" in path.parts  # a migration is generated
     assert ast.get_docstring(ast.parse(text))
+
+
+OUTSIDE_DB = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0] not in ("db", "sandbox")]
+STATEMENTS = {"select", "insert", "update", "delete", "text", "func", "exists", "bindparam", "and_", "or_", "table"}
+
+
+@pytest.mark.parametrize("path", OUTSIDE_DB, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_outside_db_nothing_makes_sql_and_a_session_is_only_handed_on(path: Path) -> None:
+    imported = {name.removeprefix("sqlalchemy.").split(".")[-1] for name in imports_of(path) if "sqlalchemy" in name}
+    assert not imported & STATEMENTS
+    used = {
+        (node.value.id, node.attr)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    assert not {attr for name, attr in used if name in ("sa", "sqlalchemy") and attr in STATEMENTS}
+    assert not {attr for name, attr in used if name == "session"}, "this belongs into db/"
+
+
+COLUMNS = {column.key for mapper in Base.registry.mappers for column in mapper.column_attrs}
+ROWS = {"row", "restaurant", "mapping", "assignment", "batch", "intent", "number", "debt", "_row"}
+# Rows that are still written where they are decided upon, by file: nothing may join them.
+WRITTEN_OUTSIDE_DB = {
+    "workflows/accounts.py": {"account"},
+    "workflows/purchase.py": {"tried_at"},  # what `intents.sent` has written, on the copy at hand
+    "workflows/purchase_outcome.py": {
+        *("bought_at", "claim_source", "claimed_by", "country", "currency", "monthly_price", "saved_urls"),
+        "upfront_price",
+    },
+    "workflows/run.py": {"attempt", "detail", "ended_at", "status"},  # the steps, which it saves with each write
+    "workflows/run_batch.py": {"ended_at", "hint", "message", "status"},
+    "workflows/stock_number.py": {"country", "put_aside_reason", "put_aside_until"},
+}
+
+
+def test_columns_of_rows_are_written_in_db() -> None:
+    written: dict[str, set[str]] = {}
+    for path in OUTSIDE_DB:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in COLUMNS):
+                continue
+            if ast.unparse(node.value).split(".")[-1] in ROWS:
+                written.setdefault(str(path.relative_to(PACKAGE)), set()).add(node.attr)
+    assert written == WRITTEN_OUTSIDE_DB
+
+
+def test_workflows_know_no_vendor_by_name() -> None:
+    """Except where an error or a debt says whose answer it tells (`provider=`), and where the doctor names what it has
+    looked at."""
+    named = []
+    for path in (PACKAGE / "workflows").glob("*.py"):
+        tree = ast.parse(path.read_text())
+        told = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "provider"]
+        excused = {id(inner) for value in told for inner in ast.walk(value)}
+        named += [
+            f"{path.name}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and node.value in CARRIERS and id(node) not in excused
+        ]
+    assert {place.split(":")[0] for place in named} <= {"diagnose.py"}, named
+
+
+def tables_of_enums() -> Iterator[tuple[str, dict[Enum, Any]]]:
+    """Every table of a module whose keys are of one enum, by its full name."""
+    for module in pkgutil.walk_packages(trunkline.__path__, "trunkline."):
+        if ".migrations" in module.name or module.name.endswith("__main__"):
+            continue
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, dict) and value and all(isinstance(key, Enum) for key in value):
+                yield f"{module.name}.{name}", value
+
+
+# What a vendor sells: fewer types than there are.
+INCOMPLETE = {"trunkline.carriers.vonage.TYPES"}
+
+
+def test_a_table_of_an_enum_covers_it() -> None:
+    tables = dict(tables_of_enums())
+    assert {"trunkline.domain.states.OWED", "trunkline.domain.numbers.MOVES"} <= set(tables)
+    short = {name for name, table in tables.items() if set(table) != set(type(next(iter(table))))}
+    assert short == INCOMPLETE
+
+
+def test_the_carriers_that_settings_may_name_are_those_that_there_are() -> None:
+    assert list(CARRIERS) == list(CARRIER_NAMES)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))

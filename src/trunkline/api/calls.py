@@ -14,7 +14,7 @@ from trunkline.api import answers, examples
 from trunkline.api.dependencies import Reader, ServicesDep, after, operator
 from trunkline.api.problems import documented
 from trunkline.api.schemas import Answer, Listing
-from trunkline.db import calls
+from trunkline.db import calls, restaurants
 from trunkline.db import models as rows
 from trunkline.errors import InvalidInput, NotFound
 from trunkline.workflows.services import Services
@@ -96,7 +96,7 @@ async def list_of_restaurant(
 ) -> CallPage:
     caller.may_read(restaurant_id)
     async with services.database.read() as session:
-        if await session.get(rows.Restaurant, restaurant_id) is None:
+        if not await restaurants.names(session, [restaurant_id]):
             raise NotFound(f"there is no restaurant {restaurant_id}", hint="GET /api/restaurants lists them")
     return await _page(services, query, restaurant_id)
 

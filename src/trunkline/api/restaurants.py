@@ -220,7 +220,7 @@ async def _answer(
         assignment = await end_of(services, ASSIGNMENTS, created.assignment_id, seconds)
     running = assignment is not None and assignment.status == "running"
     async with services.database.read() as session:
-        row = await session.get_one(models.Restaurant, created.restaurant_id)
+        row = await restaurants.kept(session, created.restaurant_id)
         kept = await idempotency.answer(session, key) if key else None
         answer = kept or (await answers.restaurant(session, row, Caller(), assignment)).model_dump(mode="json")
     if key and not running and kept is None:

@@ -10,6 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.db.models import IdempotencyKey
 
 
+async def get(session: AsyncSession, key: str) -> IdempotencyKey | None:
+    return await session.get(IdempotencyKey, key)
+
+
+def add(session: AsyncSession, once: IdempotencyKey, assignment_id: str | None) -> None:
+    """Keep the key together with what it has started."""
+    once.assignment_id = assignment_id
+    session.add(once)
+
+
 async def answer(session: AsyncSession, key: str) -> dict[str, Any] | None:
     row = await session.get(IdempotencyKey, key, populate_existing=True)
     return row.answer if row else None

@@ -30,6 +30,12 @@ OPEN_FOR = select(PurchaseIntent).where(
 )
 
 
+async def add(session: AsyncSession, intent: PurchaseIntent) -> None:
+    """Write it at once: IntegrityError if another open intent has chosen the number, or the restaurant has one."""
+    session.add(intent)
+    await session.flush()
+
+
 async def open_for(session: AsyncSession, restaurant_id: str) -> PurchaseIntent | None:
     return (await session.execute(OPEN_FOR, {"restaurant": restaurant_id})).scalar_one_or_none()
 

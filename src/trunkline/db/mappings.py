@@ -22,6 +22,16 @@ async def current(session: AsyncSession, restaurant_id: str) -> Mapping | None:
     return (await session.execute(CURRENT, {"restaurant": restaurant_id})).scalar_one_or_none()
 
 
+async def held(session: AsyncSession, restaurant_id: str) -> Mapping | None:
+    """The restaurant's mapping, and its number kept from everybody else; as it is then."""
+    mapping = await current(session, restaurant_id)
+    if mapping is None:
+        return None
+    await numbers.lock(session, mapping.number)
+    await session.refresh(mapping)
+    return mapping if mapping.ended_at is None else None
+
+
 async def currents(session: AsyncSession, restaurant_ids: Sequence[str]) -> dict[str, Mapping]:
     """Current mappings by restaurant."""
     query = select(Mapping).where(Mapping.restaurant_id.in_(restaurant_ids), Mapping.ended_at.is_(None))

@@ -1,4 +1,4 @@
-"""Restaurants: create, read, list by cursor."""
+"""Restaurants: create, delete, read, list by cursor."""
 
 from __future__ import annotations
 
@@ -8,11 +8,27 @@ from sqlalchemy import exists, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import Mapping, Restaurant
+from trunkline.db.models import Mapping, Restaurant, utcnow
+from trunkline.domain.wishes import Wish
 from trunkline.errors import Conflict, NotFound
 
 MOMENT_SECONDS = 2
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's lock_not_available
+
+
+async def add(session: AsyncSession, restaurant: Restaurant) -> None:
+    session.add(restaurant)
+    await session.flush()
+
+
+def keep_wish(restaurant: Restaurant, wish: Wish) -> None:
+    """What it asked for last, for whoever finds it another number."""
+    restaurant.wish = wish.plain()
+
+
+def delete(restaurant: Restaurant) -> None:
+    """It is kept, with its calls and former mappings, and answers as unknown from now on."""
+    restaurant.deleted_at = utcnow()
 
 
 async def get(session: AsyncSession, restaurant_id: str, *, lock: bool = False) -> Restaurant:
@@ -38,6 +54,11 @@ async def get_soon(session: AsyncSession, restaurant_id: str) -> Restaurant:
             raise
         detail = f"another request is changing restaurant {restaurant_id}"
         raise Conflict(detail, hint="try again in a moment") from None
+
+
+async def kept(session: AsyncSession, restaurant_id: str) -> Restaurant:
+    """One that was created, also if it was deleted since."""
+    return await session.get_one(Restaurant, restaurant_id)
 
 
 async def find(session: AsyncSession, restaurant_id: str | None) -> Restaurant | None:

@@ -9,7 +9,6 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy.engine import make_url
 
-from trunkline.db.models import Process
+from trunkline.db import processes
 from trunkline.db.session import Database, driver_url, prepare_postgresql, prepare_sqlite
 from trunkline.errors import Superseded
 
@@ -187,16 +186,11 @@ class Engine:
     async def _beat(self) -> set[str]:
         """Say that we live; the ids of all that do, by the database's clock."""
         async with self._database.write() as session:
-            now = sa.func.clock_timestamp()
-            row = sa.dialects.postgresql.insert(Process).values(id=self.process_id, seen_at=now)
-            await session.execute(row.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}))
-            await session.execute(sa.delete(Process).where(Process.seen_at < now - timedelta(days=1)))
-            fresh = sa.select(Process.id).where(Process.seen_at > now - timedelta(seconds=self._ttl))
-            return set((await session.execute(fresh)).scalars())
+            return await processes.beat(session, self.process_id, self._ttl)
 
     async def _forget_process(self) -> None:
         async with self._database.write() as session:
-            await session.execute(sa.delete(Process).where(Process.id == self.process_id))
+            await processes.forget(session, self.process_id)
 
 
 class Attempt(NamedTuple):

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import assignments, callers, mappings, numbers, restaurants
-from trunkline.db.models import Assignment, IdempotencyKey, Mapping, Restaurant, utcnow
+from trunkline.db import assignments, callers, idempotency, mappings, restaurants
+from trunkline.db.models import Assignment, IdempotencyKey, Restaurant
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.callers import current_form
 from trunkline.domain.ids import new_id
@@ -78,21 +78,15 @@ async def create_restaurant(
         return before
     try:
         async with services.database.write() as session:
-            restaurant = Restaurant(id=new_id("rst"), name=name, wish=wish.plain())
-            restaurant.api_key_hash = hash_key(api_key_of(secret, restaurant.id))
-            session.add(restaurant)
-            await session.flush()
+            restaurant_id = new_id("rst")
+            key_hash = hash_key(api_key_of(secret, restaurant_id))
+            restaurant = Restaurant(id=restaurant_id, name=name, wish=wish.plain(), api_key_hash=key_hash)
+            await restaurants.add(session, restaurant)
             assignment = await _write_assignment(session, restaurant.id, wish) if assign else None
             created = Created(restaurant.id, assignment.id if assignment else None)
             if idempotency_key:
-                session.add(
-                    IdempotencyKey(
-                        key=idempotency_key,
-                        fingerprint=fingerprint,
-                        restaurant_id=created.restaurant_id,
-                        assignment_id=created.assignment_id,
-                    )
-                )
+                once = IdempotencyKey(key=idempotency_key, fingerprint=fingerprint, restaurant_id=created.restaurant_id)
+                idempotency.add(session, once, created.assignment_id)
     except IntegrityError:
         if idempotency_key and (before := await _replay(services, idempotency_key, fingerprint)):
             return before
@@ -117,11 +111,10 @@ async def request_number(
         async with services.database.write() as session:
             restaurant = await restaurants.get_soon(session, restaurant_id)
             if wish.plain():
-                restaurant.wish = wish.plain()
+                restaurants.keep_wish(restaurant, wish)
             assignment = await add_assignment(session, restaurant_id, wish)
             if once is not None:
-                once.assignment_id = assignment.id
-                session.add(once)
+                idempotency.add(session, once, assignment.id)
     except IntegrityError:  # the key was kept at the same time
         raise AssignmentRunning(JUST_STARTED) from None
     await services.engine.start(AssignNumber.kind, assignment.id)
@@ -172,12 +165,12 @@ async def delete_restaurant(services: Services, restaurant_id: str) -> str | Non
     async with services.database.write() as session:
         restaurant = await restaurants.get(session, restaurant_id, lock=True)
         await refuse_running(session, restaurant_id)
-        current = await held_mapping(session, restaurant_id)
+        current = await mappings.held(session, restaurant_id)
         freed = None
         if current is not None:
             hours = services.settings.number_cooldown_hours
             freed = await mappings.end(session, current, "restaurant_deleted", hours)
-        restaurant.deleted_at = utcnow()
+        restaurants.delete(restaurant)
     return freed
 
 
@@ -185,21 +178,11 @@ async def activate_phone(services: Services, restaurant_id: str) -> str:
     """Make the restaurant the one that gets its shared number's calls; the number. Conflict where it has none."""
     async with services.database.write() as session:
         await restaurants.get(session, restaurant_id, lock=True)
-        mapping = await held_mapping(session, restaurant_id)
+        mapping = await mappings.held(session, restaurant_id)
         if mapping is None:
             raise Conflict("the restaurant has no number", hint="POST /api/restaurants/{id}/phone first")
         await mappings.activate(session, mapping)
         return mapping.number
-
-
-async def held_mapping(session: AsyncSession, restaurant_id: str) -> Mapping | None:
-    """The restaurant's mapping, and its number kept from everybody else; as it is then."""
-    mapping = await mappings.current(session, restaurant_id)
-    if mapping is None:
-        return None
-    await numbers.lock(session, mapping.number)
-    await session.refresh(mapping)
-    return mapping if mapping.ended_at is None else None
 
 
 async def register_callers(services: Services, restaurant_id: str, wanted: Sequence[str]) -> Sequence[str]:
@@ -210,7 +193,7 @@ async def register_callers(services: Services, restaurant_id: str, wanted: Seque
     parsed = sorted({parse_number(current_form(number), field="callers") for number in wanted})
     async with services.database.write() as session:
         await restaurants.get(session, restaurant_id, lock=True)
-        mapping = await held_mapping(session, restaurant_id)
+        mapping = await mappings.held(session, restaurant_id)
         if mapping is not None:
             taken = await callers.registered_elsewhere(session, mapping.number, restaurant_id, parsed)
             if taken is not None:
@@ -273,7 +256,7 @@ def _fingerprint(**request: Any) -> str:
 
 async def _replay(services: Services, key: str, fingerprint: str) -> Created | None:
     async with services.database.read() as session:
-        row = await session.get(IdempotencyKey, key)
+        row = await idempotency.get(session, key)
     if row is None:
         return None
     if row.fingerprint != fingerprint:

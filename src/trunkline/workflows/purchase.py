@@ -155,8 +155,7 @@ async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer)
                 claimant = run.id if run.restaurant_id else None
                 if not await numbers.reserve(session, offer.number, claimant, **details):
                     return None
-            session.add(intent)
-            await session.flush()
+            await intents.add(session, intent)
     except IntegrityError:
         return None
     return intent
