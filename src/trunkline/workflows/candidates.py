@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import intents, numbers
-from trunkline.db.models import Number
+from trunkline.db.models import Number, utcnow
 from trunkline.domain.choosing import Offer, OwnedNumber, in_order, is_ours_to_use, objection
 from trunkline.domain.marks import parse_mark
 from trunkline.domain.money import PriceLimits
-from trunkline.domain.numbers import is_number_in_use
+from trunkline.domain.numbers import NumberState, is_number_in_use
 from trunkline.domain.outcomes import Source
 from trunkline.domain.wishes import Wish
 from trunkline.errors import OfferGone, Rejected
@@ -139,8 +139,9 @@ class Candidates:
             )
         if not within:
             asked = ", ".join(f"{k} {v}" for k, v in self.wish.criteria.plain().items() if k != "carrier")
+            cooling = await self._cooling()
             raise OfferGone(
-                f"{carrier.name} has no number for sale for {asked or self.country}",
+                f"{carrier.name} has no number for sale for {asked or self.country}{cooling}",
                 provider=carrier.name,
                 hint="ask for less: leave out contains, area_code or number_type, or name another country or carrier",
             )
@@ -166,6 +167,17 @@ class Candidates:
             and is_ours_to_use(owned, self._services.installation)
             and self.wish.criteria.matches(owned.number, owned.country, owned.number_type)
         )
+
+    async def _cooling(self) -> str:
+        """For the refusal: what of ours would suit, and may not be given to somebody else yet."""
+        async with self._services.database.read() as session:
+            rows = await numbers.in_state(session, NumberState.COOLING_DOWN)
+        suiting = [row for row in rows if self.wish.criteria.matches(row.number, row.country)]
+        if not suiting or not self.wish.criteria.plain():
+            return ""
+        first = min(suiting, key=lambda row: row.cooling_until or utcnow())
+        until = f"{first.cooling_until:%Y-%m-%d %H:%M} UTC" if first.cooling_until else "soon"
+        return f"; {first.number} is ours and is cooling down after its last restaurant until {until}"
 
     def _others(self, listing: Sequence[VoiceNumber]) -> dict[str, int]:
         others: dict[str, int] = {}

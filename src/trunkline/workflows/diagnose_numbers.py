@@ -35,7 +35,8 @@ async def diagnose_numbers(services: Services) -> AsyncIterator[Finding]:
         yield finding
     for carrier in services.carriers.values():
         try:
-            yield of_carrier(carrier.name, await compare(services, carrier))
+            for told in of_carrier(carrier.name, await compare(services, carrier)):
+                yield told
         except TrunklineError as error:
             yield refused(carrier.name, error)
     async for finding in check_marks(services):
@@ -85,18 +86,17 @@ def arrives(owned: OwnedNumber, row: Number) -> bool:
     return leads_to_vapi(owned, row.target) or unknown
 
 
-def of_carrier(name: str, found: AtCarrier) -> Finding:
-    subject = f"{name} numbers"
+def of_carrier(name: str, found: AtCarrier) -> list[Finding]:
+    subject, told_of = f"{name} numbers", []
     if found.gone:
         text = f"{len(found.gone)} of {found.in_service} in service are not in the account: {listed(found.gone)}"
-        return problem(subject, text, "calls to them do not arrive: give their restaurants other numbers")
+        told_of.append(problem(subject, text, "calls to them do not arrive: give their restaurants other numbers"))
     if found.led_away:
         told = [f"{number} ({who})" for number, who in found.led_away.items()]
         text = f"{len(told)} of {found.in_service} in service are not led to Vapi: {listed(told)}"
-        return problem(
-            subject, text, f"lead them to Vapi again at {name}, or delete them in Vapi and: trunkline repoint"
-        )
-    return ok(subject, f"in service: {found.in_service}, all held and led to Vapi")
+        mend = f"lead them to Vapi again at {name}, or delete them in Vapi and run: trunkline repoint"
+        told_of.append(problem(subject, text, mend))
+    return told_of or [ok(subject, f"in service: {found.in_service}, all held and led to Vapi")]
 
 
 def listed(words: list[str]) -> str:
