@@ -16,6 +16,7 @@ from pydantic import SecretStr, TypeAdapter
 from starlette.routing import Route
 from typer.core import TyperGroup
 
+from tests.support.house import picture
 from trunkline import metrics
 from trunkline.api.app import create_app
 from trunkline.cli.app import app as cli
@@ -145,6 +146,18 @@ def test_the_operators_page_tells_every_metric() -> None:
     text = (ROOT / "docs/operations.md").read_text()
     told = set(re.findall(r"^\| `(trunkline_\w+)`", text, re.MULTILINE))
     assert {name.removesuffix("_total") for name in told} == measured()
+
+
+def test_the_picture_of_the_house_is_that_of_the_import_contract() -> None:
+    assert picture() in (ROOT / "docs/architecture.md").read_text()
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_the_files_that_a_contributor_is_sent_to_exist(page: str) -> None:
+    named = re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:\.py|/))`", (ROOT / page).read_text())
+    roots = (ROOT, ROOT / "src/trunkline")
+    assert named
+    assert [name for name in named if not any((root / name).exists() for root in roots)] == []
 
 
 def test_every_step_of_an_assignment_is_a_node_of_the_readmes_chart() -> None:
