@@ -8,6 +8,7 @@ import pytest
 
 from tests.carriers.vonage_account import (
     BUY,
+    FAILED,
     LIST,
     MARK,
     NUMBER,
@@ -199,5 +200,7 @@ async def test_what_is_due_at_once_counts_where_credit_runs_out(sandbox: Sandbox
         await vonage.buy(offer, MARK)
     assert caught.value.account_wide
     account(sandbox, balance="20.00", extra={"auto_reload": True})
+    fault(sandbox, BUY, kind="status", status=420, body=FAILED, times=1)
     with pytest.raises(OfferGone):
         await vonage.buy(offer, MARK)
+    assert (await vonage.buy(offer, MARK)).number == NUMBER

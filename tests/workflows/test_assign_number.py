@@ -289,12 +289,6 @@ async def test_a_number_dearer_than_the_limit_is_not_bought(open_desk: Opener) -
         assert desk.sandbox.held("twilio") == []
 
 
-async def test_a_trial_buys_without_a_balance(desk: Desk) -> None:
-    path = f"/accounts/twilio/{desk.services.settings.twilio_account_sid}"
-    desk.sandbox.control.put(path, json={"trial": True, "balance": "0"}).raise_for_status()
-    assert (await desk.assign()).source == "purchased"
-
-
 async def test_a_carrier_that_is_down_is_retried_then_named(desk: Desk) -> None:
     fault = desk.sandbox.fault(provider="twilio", operation="incoming_numbers.list", status=503)
     assignment = await desk.assign()

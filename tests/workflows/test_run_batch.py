@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,27 @@ async def test_every_restaurant_gets_its_number_and_lists_are_read_once(desk: De
     held = {h["number"] for h in desk.sandbox.held("twilio")}
     assert held == {m.number for m in await desk.mappings()}
     assert len(held) == 12
+
+
+@pytest.mark.parametrize(
+    ("carrier", "account"),
+    [
+        ("twilio", {"trial": True, "balance": "0"}),
+        ("vonage", {"balance": "0.50", "extra": {"auto_reload": True}}),
+    ],
+)
+async def test_a_trial_and_an_account_that_refills_itself_are_not_called_poor(
+    open_desk: Opener, carrier: str, account: dict[str, Any]
+) -> None:
+    async with open_desk(carriers=[carrier]) as desk:
+        settings = desk.services.settings
+        name = {"twilio": settings.twilio_account_sid, "vonage": settings.vonage_api_key}[carrier]
+        desk.sandbox.control.put(f"/accounts/{carrier}/{name}", json=account).raise_for_status()
+        desk.sandbox.control.delete("/numbers", params={"carrier": carrier})
+        row = {"carrier": carrier, "number": "+14155550123", "price": "1.00", "upfront": "0"}
+        desk.sandbox.control.post("/numbers", json=row).raise_for_status()
+        await restaurants(desk, 1)
+        assert await end_of(desk, await start_batch(desk.services, BatchRequest(Wish()))) == {"assigned": 1}
 
 
 async def test_the_plan_says_what_would_be_reused_and_bought_at_what_price(desk: Desk) -> None:

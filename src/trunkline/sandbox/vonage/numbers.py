@@ -165,7 +165,7 @@ async def buy(request: Request, world: World) -> Response:
     if number.address != "none" or number.bundle:
         raise Failed(420, ONLY_BY_HAND)
     price = number.price + setup_price(number)
-    if number.account is not None or payer.balance < price:
+    if number.account is not None or (payer.balance < price and not payer.extra.get("auto_reload")):
         raise Failed()
     payer.balance -= price
     number.account, number.wire = account.id, {}
