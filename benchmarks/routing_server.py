@@ -9,8 +9,7 @@ from typing import Any
 import uvicorn
 
 from benchmarks.routing_world import ASSISTANT, SECRET
-from trunkline.api.app import create_app
-from trunkline.cli.servers import Server, listen
+from trunkline.cli.servers import api_server, listen
 from trunkline.logs import configure_logs
 from trunkline.routing.messages import decode
 from trunkline.settings import load_settings
@@ -48,7 +47,7 @@ def main(kind: str, core: int, database_url: str = "", sandbox_url: str = "", pa
     if kind == "trunkline":
         settings = load_settings(**trunkline_settings(database_url, sandbox_url, float(pace)))
         configure_logs("error", "json")
-        Server(create_app(settings), sock, announce=lambda: print(told, flush=True)).run()
+        api_server(settings, sock, announce=lambda: print(told, flush=True)).run()
         return
     app = {"hello": hello, "parse": parse}[kind]
     config = uvicorn.Config(

@@ -78,3 +78,10 @@ async def test_an_answer_for_all_is_asked_for_in_nobody_s_name() -> None:
     name.set("the first asker")
     await Memo[int]().get("US", ask)
     assert seen == ["nobody"]
+
+
+async def test_what_is_over_is_not_kept_in_memory() -> None:
+    source, memo = Source(), Memo[int](lambda value: 0.0)
+    for key in range(5):
+        await memo.get(key, source.ask)
+    assert len(memo._asked) == 1

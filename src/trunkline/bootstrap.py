@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 
 from trunkline.carriers.registry import build_carriers
@@ -79,8 +79,11 @@ async def idle_services(settings: Settings) -> AsyncIterator[Services]:
 
 
 @asynccontextmanager
-async def running_services(settings: Settings) -> AsyncIterator[Services]:
-    """Everything, started; unfinished runs are resumed. At the end running work may finish for a while."""
+async def running_services(
+    settings: Settings, last_seconds: Callable[[], float] | None = None
+) -> AsyncIterator[Services]:
+    """Everything, started; unfinished runs are resumed. At the end running work may finish for as long as
+    `last_seconds` says then, or else for SHUTDOWN_SECONDS."""
     refuse_unusable(settings)
     file = database_file(settings.database_url)
     with SingleProcess(file) if file else nullcontext():
@@ -97,4 +100,4 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
             finally:
                 greeting.cancel()
                 worker.cancel()
-                await services.engine.close(settings.shutdown_seconds)
+                await services.engine.close(last_seconds() if last_seconds else settings.shutdown_seconds)

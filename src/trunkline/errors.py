@@ -47,13 +47,25 @@ class PayloadTooLarge(TrunklineError):
     status = 413
 
 
+class RequestTimeout(TrunklineError):
+    """The request was begun and not finished in time."""
+
+    code = "request_timeout"
+    status = 408
+
+
+class HeadersTooLarge(TrunklineError):
+    code = "headers_too_large"
+    status = 431
+
+
 class MethodNotAllowed(TrunklineError):
     code = "method_not_allowed"
     status = 405
 
 
 class NotReady(TrunklineError):
-    """The database cannot be reached, or is not at this version's schema."""
+    """The database cannot be reached, or is not at this version's schema, or the server stops."""
 
     code = "not_ready"
     status = 503

@@ -7,7 +7,7 @@ import logging
 import re
 import sys
 from base64 import b64encode
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
 import structlog
@@ -74,6 +74,17 @@ def _indented(text: str) -> str:
     return "\n".join(f"    {_shown(line)}" for line in text.splitlines())
 
 
+class ToStandardError(logging.StreamHandler[TextIO]):
+    """Whatever standard error is when a line is written: it may have been replaced, and the one before closed."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
 def configure_logs(level: str = "info", form: str = "auto") -> None:
     """Send our lines and those of the libraries through one redacted pipeline to standard error.
 
@@ -97,7 +108,7 @@ def configure_logs(level: str = "info", form: str = "auto") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = ToStandardError()
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
     logging.root.handlers = [handler]
     logging.root.setLevel(level.upper())

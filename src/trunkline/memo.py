@@ -21,8 +21,10 @@ class Memo(Generic[V]):
         self._asked: dict[Hashable, tuple[asyncio.Task[V], float]] = {}
 
     async def get(self, key: Hashable, ask: Callable[[], Coroutine[Any, Any, V]]) -> V:
+        now = time.monotonic()
         task, until = self._asked.get(key, (None, 0.0))
-        if task is None or until <= time.monotonic():
+        if task is None or until <= now:
+            self._asked = {other: kept for other, kept in self._asked.items() if kept[1] > now}
             # An answer for all is asked for in nobody's name: what surrounds the first asker concerns it alone.
             task = asyncio.create_task(ask(), context=Context())
             self._asked[key] = (task, math.inf)

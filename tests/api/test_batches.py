@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import event
 
 from tests.api.conftest import Api, Json, until
 from trunkline.domain.ids import new_id
@@ -49,6 +53,20 @@ def watch(api: Api, batch_id: str, **headers: str) -> list[tuple[str, str | None
     with api.client.stream("GET", f"/api/batches/{batch_id}/events", headers=names) as answer:
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         return list(events(answer))
+
+
+@contextmanager
+def counted(api: Api) -> Iterator[list[str]]:
+    """Every statement that the server sends to the database meanwhile."""
+    statements: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    engine = api.services.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
 
 
 def ended(api: Api, batch_id: str) -> Json:
@@ -200,6 +218,18 @@ def test_a_batch_that_cannot_be_is_refused_and_nothing_is_started(api: Api, body
     answer = api.post("/api/batches", body)
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_input", field)
     assert api.get("/api/batches")["items"] == before
+
+
+def test_many_who_watch_a_batch_ask_the_database_as_one(api: Api) -> None:
+    """Five looks a second by a hundred watchers would keep a process busy with nothing else."""
+    slow(api, 1.5)
+    batch = Crowd(api, 2).start(force_twilio=True)
+    with counted(api) as statements, ThreadPoolExecutor(40) as pool:
+        seen = list(pool.map(lambda _: watch(api, batch["id"]), range(40)))
+    assert {told[-1][0] for told in seen} == {"end"}
+    assert {tuple(name for name, _, _ in told).count("item") for told in seen} == {2}
+    looks = [statement for statement in statements if "count(" in statement and "GROUP BY batch_items" in statement]
+    assert 0 < len(looks) < 40
 
 
 @pytest.mark.parametrize("path", ["", "/items", "/events"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 
@@ -116,6 +117,31 @@ def test_who_prefers_not_to_wait_is_answered_at_once(api: Api) -> None:
     assert made["api_key"].startswith("tlr_")
     ended = api.ended(made["assignment"]["id"])
     assert api.get(f"/api/restaurants/{made['id']}")["phone_number"] == ended["phone_number"] is not None
+
+
+@pytest.mark.parametrize(("country", "prefers"), [("SE", "respond-async"), ("NO", "")])
+def test_a_carrier_that_hangs_keeps_nobody_from_creating(
+    api: Api, setting: Callable[..., None], country: str, prefers: str
+) -> None:
+    """Which types it sells is asked before anything is created, so that the field at fault is named."""
+    setting(assign_wait_seconds=0.2)
+    api.sandbox.fault(provider="twilio", operation="*", kind="hold")
+    began = time.monotonic()
+    wish = {"name": "Unhurried", "country": country, "number_type": "toll_free", "force_twilio": True}
+    answer = api.post("/api/restaurants", wish, Prefer=prefers)
+    again = api.post(f"/api/assignments/{answer.json()['assignment']['id']}/retry", Prefer=prefers)
+    assert time.monotonic() - began < 2
+    assert (answer.status_code, answer.json()["assignment"]["status"]) == (202 if prefers else 201, "running")
+    assert again.json()["code"] == "assignment_running"
+    api.sandbox.control.delete("/faults")
+    api.ended(answer.json()["assignment"]["id"])
+
+
+def test_what_is_known_of_a_carrier_is_said_to_who_does_not_wait(api: Api) -> None:
+    wish = {"name": "Known", "country": "US", "number_type": "mobile", "carrier": "twilio"}
+    assert api.post("/api/restaurants", wish).status_code == 422
+    answer = api.post("/api/restaurants", wish, Prefer="respond-async")
+    assert (answer.status_code, answer.json()["field"]) == (422, "number_type")
 
 
 def test_an_assignment_that_another_process_runs_is_waited_for_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

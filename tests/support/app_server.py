@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
+from contextlib import ExitStack
 from typing import Any
 
 import httpx2
-import uvicorn
 
 from tests.support.sandbox_server import SandboxServer
-from trunkline.api.app import create_app
+from trunkline.cli.servers import api_server, in_background, listen
 from trunkline.sandbox.server import environment
 from trunkline.settings import Settings, load_settings
 
@@ -40,31 +37,20 @@ class AppServer:
     `anonymous` sends nothing."""
 
     def __init__(self, settings: Settings) -> None:
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._server = api_server(settings, listen("127.0.0.1", 0))
+        self._running = ExitStack()
+        self.app = self._server.app
+        self.url = self._server.url
         assert settings.vapi_secret_key
         secret = {"X-Vapi-Secret": settings.vapi_secret_key.get_secret_value()}
         self.client = httpx2.Client(base_url=self.url, headers=secret, timeout=30)
         self.anonymous = httpx2.Client(base_url=self.url, timeout=30)
-        self.app = create_app(settings)
-        self._server = uvicorn.Server(
-            uvicorn.Config(self.app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-        )
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
     def __enter__(self) -> AppServer:
-        self._thread.start()
-        deadline = time.monotonic() + 20
-        while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise RuntimeError("the application did not start")
-            time.sleep(0.005)
+        self._running.enter_context(in_background(self._server))
         return self
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
         self.anonymous.close()
-        self._server.should_exit = True
-        self._thread.join(15)
-        assert not self._thread.is_alive()
+        self._running.close()

@@ -28,6 +28,8 @@ from trunkline.api import (
 )
 from trunkline.api.middleware import Edge
 from trunkline.api.problems import Problem, documented, install
+from trunkline.api.stopping import Stopping
+from trunkline.api.watching import Watching
 from trunkline.api.webhook import Webhook, WebhookFirst
 from trunkline.bootstrap import running_services
 from trunkline.errors import TrunklineError
@@ -68,10 +70,13 @@ TAGS = [
 def create_app(settings: Settings) -> FastAPI:
     """The application; its services start and end with it."""
 
+    stopping = Stopping(settings.shutdown_seconds)
+
     @asynccontextmanager
     async def lifespan(app: WebhookFirst) -> AsyncIterator[None]:
-        async with running_services(settings) as services, running_router(services) as router:
+        async with running_services(settings, lambda: stopping.left) as services, running_router(services) as router:
             app.state.services = services
+            app.state.watching = Watching(services)
             app.webhook = Webhook(settings, router)
             yield
 
@@ -84,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         responses=documented(TrunklineError("an error of ours", hint="the log has it under request_id")),
     )
+    app.state.stopping = stopping
     app.add_middleware(Edge)
     install(app)
     for router in ROUTERS:

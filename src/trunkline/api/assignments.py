@@ -7,14 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from trunkline.api import answers, examples
-from trunkline.api.dependencies import Caller, Reader, RespondAsync, ServicesDep, after, not_allowed, operator
+from trunkline.api.dependencies import Caller, PatienceDep, Reader, ServicesDep, after, not_allowed, operator
 from trunkline.api.problems import documented
 from trunkline.api.schemas import Assignment, AssignmentPage, AssignmentQuery
 from trunkline.db import assignments
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.errors import NotFound
 from trunkline.workflows.manage_restaurant import retry_assignment
-from trunkline.workflows.wait_for import end_of
 
 router = APIRouter(prefix="/api/assignments", tags=["assignments"])
 AssignmentId = Annotated[str, Path(description="the assignment's id", examples=[examples.ASSIGNMENT_ID])]
@@ -95,12 +94,12 @@ async def read(services: ServicesDep, caller: Reader, assignment_id: AssignmentI
     },
 )
 async def retry(
-    services: ServicesDep, assignment_id: AssignmentId, respond_async: RespondAsync, response: Response
+    services: ServicesDep, assignment_id: AssignmentId, patience: PatienceDep, response: Response
 ) -> Assignment:
-    again = await retry_assignment(services, assignment_id)
-    row = await end_of(services, ASSIGNMENTS, again, 0 if respond_async else services.settings.assign_wait_seconds)
+    again = await retry_assignment(services, assignment_id, patience.left)
+    row = await patience.end_of(again)
     response.headers["Location"] = f"/api/assignments/{again}"
-    if respond_async and row.status == "running":
+    if patience.respond_async and row.status == "running":
         response.headers["Preference-Applied"] = "respond-async"
         response.status_code = 202
     async with services.database.read() as session:

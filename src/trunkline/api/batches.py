@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from trunkline.api import answers, batch_answers, examples
 from trunkline.api import batch_schemas as schemas
 from trunkline.api.batch_schemas import Batch, BatchItemPage, BatchPage, ItemQuery, NewBatch, Plan
-from trunkline.api.dependencies import ServicesDep, after, operator
+from trunkline.api.dependencies import ServicesDep, StoppingDep, after, operator
 from trunkline.api.problems import documented
 from trunkline.api.schemas import Listing
+from trunkline.api.watching import LOOK_SECONDS, Watching
 from trunkline.db import batches
 from trunkline.db.runs import BATCHES
-from trunkline.domain.states import RunStatus
 from trunkline.errors import InvalidInput
 from trunkline.workflows.run_batch import cancel_batch, plan_batch, resume_batch, start_batch
 from trunkline.workflows.services import Services
 
 router = APIRouter(prefix="/api/batches", tags=["batches"], dependencies=[Depends(operator)])
-LOOK_SECONDS = 0.5
-LATE = timedelta(seconds=5)  # an item's time is noted before it is committed, and seen after
 
 
 async def known_batch(
@@ -36,7 +33,13 @@ async def known_batch(
         return (await BATCHES.get(session, batch_id)).id
 
 
+async def watching(request: Request) -> Watching:
+    of_all: Watching = request.app.state.watching
+    return of_all
+
+
 BatchId = Annotated[str, Depends(known_batch)]
+WatchingDep = Annotated[Watching, Depends(watching)]
 
 
 @router.post(
@@ -175,29 +178,25 @@ async def resume(services: ServicesDep, batch_id: BatchId) -> Batch:
     },
 )
 async def events(
-    services: ServicesDep,
+    watching: WatchingDep,
+    stopping: StoppingDep,
     batch_id: BatchId,
     last_event_id: Annotated[str | None, Header(description="the id of the last event that was received")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     since, sent, shown = _moment(last_event_id), set[tuple[str, datetime]](), None
-    while True:
-        # Read first, so that no item can end unseen between the last look at the items and the end of the batch.
-        batch = await _shown(services, batch_id)
-        async with services.database.read() as session:
-            found = await batches.ended_since(session, batch_id, since and since - LATE)
-            fresh = [restaurant_id for restaurant_id, at in found if (restaurant_id, at) not in sent]
-            items = await batch_answers.items_of(session, await batches.items_of(session, batch_id, fresh))
-        for item in items:
-            sent.add((item.restaurant_id, item.updated_at))
-            since = max(since or item.updated_at, item.updated_at)
-            yield ServerSentEvent(event="item", id=since.isoformat(), data=item)
-        over = batch.status != RunStatus.RUNNING.value and not batch.counts.running
-        if over or batch != shown:
-            yield ServerSentEvent(event="end" if over else "progress", data=batch)
-        if over:
+    while not stopping.begun:
+        look = await watching.look(batch_id, since)
+        for item in look.ended:
+            if (item.restaurant_id, item.at) not in sent:
+                sent.add((item.restaurant_id, item.at))
+                since = max(since or item.at, item.at)
+                yield ServerSentEvent(event="item", id=since.isoformat(), raw_data=item.json)
+        if look.over or look.batch != shown:
+            yield ServerSentEvent(event="end" if look.over else "progress", raw_data=look.json)
+        if look.over:
             return
-        shown = batch
-        await asyncio.sleep(LOOK_SECONDS)
+        shown = look.batch
+        await stopping.sleep(LOOK_SECONDS)
 
 
 async def _shown(services: Services, batch_id: str) -> Batch:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import time
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
+from trunkline.api.stopping import Stopping
 from trunkline.db import restaurants
+from trunkline.db.models import Assignment
+from trunkline.db.runs import ASSIGNMENTS
 from trunkline.errors import Forbidden, InvalidInput, Unauthorized
 from trunkline.workflows.manage_restaurant import hash_key
 from trunkline.workflows.services import Services
+from trunkline.workflows.wait_for import end_of
 
 SECRET_HEADER = "X-Vapi-Secret"  # noqa: S105
 SECRET_SCHEME = APIKeyHeader(
@@ -42,7 +47,13 @@ async def services(request: Request) -> Services:
     return found
 
 
+async def stopping(request: Request) -> Stopping:
+    found: Stopping = request.app.state.stopping
+    return found
+
+
 ServicesDep = Annotated[Services, Depends(services)]
+StoppingDep = Annotated[Stopping, Depends(stopping)]
 
 
 @dataclass(frozen=True)
@@ -102,14 +113,38 @@ async def reader(
 Reader = Annotated[Caller, Depends(reader)]
 
 
-async def respond_async(
+class Patience:
+    """How long a caller waits for what it starts, counted from the request's beginning."""
+
+    def __init__(self, services: Services, stopping: Stopping, respond_async: bool) -> None:
+        self.respond_async = respond_async
+        self._services = services
+        self._stopping = stopping
+        self._until = time.monotonic() + (0 if respond_async else services.settings.assign_wait_seconds)
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self._until - time.monotonic())
+
+    async def end_of(self, assignment_id: str) -> Assignment:
+        """The assignment once it has ended, or as it stands when the patience or the server ends."""
+        return await self._stopping.unless_late(
+            end_of(self._services, ASSIGNMENTS, assignment_id, self.left),
+            end_of(self._services, ASSIGNMENTS, assignment_id, 0),
+        )
+
+
+async def patience(
+    services: ServicesDep,
+    stopping: StoppingDep,
     prefer: Annotated[
         str | None,
         Header(description="`respond-async`: answer 202 at once instead of waiting for the assignment"),
     ] = None,
-) -> bool:
-    """Whether the caller prefers not to wait (RFC 7240)."""
-    return any(part.strip().lower() == "respond-async" for part in (prefer or "").split(","))
+) -> Patience:
+    """None for a caller that prefers not to wait (RFC 7240), else that of the settings."""
+    respond_async = any(part.strip().lower() == "respond-async" for part in (prefer or "").split(","))
+    return Patience(services, stopping, respond_async)
 
 
 async def idempotency_key(
@@ -129,7 +164,7 @@ async def idempotency_key(
     return key
 
 
-RespondAsync = Annotated[bool, Depends(respond_async)]
+PatienceDep = Annotated[Patience, Depends(patience)]
 IdempotencyKeyDep = Annotated[str | None, Depends(idempotency_key)]
 
 

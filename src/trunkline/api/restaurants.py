@@ -10,8 +10,9 @@ from trunkline.api import answers, examples
 from trunkline.api.dependencies import (
     Caller,
     IdempotencyKeyDep,
+    Patience,
+    PatienceDep,
     Reader,
-    RespondAsync,
     ServicesDep,
     after,
     operator,
@@ -27,7 +28,6 @@ from trunkline.api.schemas import (
     WishBody,
 )
 from trunkline.db import idempotency, models, restaurants
-from trunkline.db.runs import ASSIGNMENTS
 from trunkline.workflows.manage_restaurant import (
     Created,
     activate_phone,
@@ -39,7 +39,6 @@ from trunkline.workflows.manage_restaurant import (
     request_number_once,
 )
 from trunkline.workflows.services import Services
-from trunkline.workflows.wait_for import end_of
 
 router = APIRouter(prefix="/api/restaurants", tags=["restaurants"])
 RestaurantId = Annotated[str, Path(description="the restaurant's id", examples=["rst_0dm2p8v1xk4t9r3q"])]
@@ -77,14 +76,16 @@ WAITING += "`Location` says where to look. With `Prefer: respond-async` it answe
 async def create(
     services: ServicesDep,
     key: IdempotencyKeyDep,
-    respond_async: RespondAsync,
+    patience: PatienceDep,
     body: Annotated[NewRestaurant, Body(openapi_examples=examples.NEW_RESTAURANT)],
     response: Response,
 ) -> CreatedRestaurant:
     secret = services.settings.vapi_secret_key
     assert secret is not None  # the server does not start without
-    created = await create_restaurant(services, body.name, body.wish(), secret, key, assign=body.assign_phone)
-    answer, row = await _answer(services, created, key, respond_async, response)
+    created = await create_restaurant(
+        services, body.name, body.wish(), secret, key, assign=body.assign_phone, patience=patience.left
+    )
+    answer, row = await _answer(services, created, key, patience, response)
     api_key = api_key_of(secret, row.id)
     return CreatedRestaurant(**(answer | {"api_key": api_key if hash_key(api_key) == row.api_key_hash else None}))
 
@@ -179,16 +180,16 @@ async def assign_phone(
     services: ServicesDep,
     restaurant_id: RestaurantId,
     key: IdempotencyKeyDep,
-    respond_async: RespondAsync,
+    patience: PatienceDep,
     response: Response,
     body: Annotated[WishBody | None, Body(openapi_examples=examples.WISHES)] = None,
 ) -> Restaurant:
     wish = (body or WishBody()).wish()
     if key:
-        created = await request_number_once(services, restaurant_id, wish, key)
+        created = await request_number_once(services, restaurant_id, wish, key, patience.left)
     else:
-        created = Created(restaurant_id, await request_number(services, restaurant_id, wish))
-    answer, _ = await _answer(services, created, key, respond_async, response)
+        created = Created(restaurant_id, await request_number(services, restaurant_id, wish, patience.left))
+    answer, _ = await _answer(services, created, key, patience, response)
     return Restaurant(**answer)
 
 
@@ -210,14 +211,13 @@ async def activate(services: ServicesDep, restaurant_id: RestaurantId) -> Restau
 
 
 async def _answer(
-    services: Services, created: Created, key: str | None, respond_async: bool, response: Response
+    services: Services, created: Created, key: str | None, patience: Patience, response: Response
 ) -> tuple[dict[str, Any], models.Restaurant]:
     """What a creation or an assignment is answered with, and its headers. The same key gets the same answer: the first
     one after the end of the assignment is kept."""
     assignment = None
     if created.assignment_id is not None:
-        seconds = 0 if respond_async else services.settings.assign_wait_seconds
-        assignment = await end_of(services, ASSIGNMENTS, created.assignment_id, seconds)
+        assignment = await patience.end_of(created.assignment_id)
     running = assignment is not None and assignment.status == "running"
     async with services.database.read() as session:
         row = await restaurants.kept(session, created.restaurant_id)
@@ -229,7 +229,7 @@ async def _answer(
             answer = await idempotency.answer(session, key) or answer
     if created.replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    if running and respond_async:
+    if running and patience.respond_async:
         response.headers["Preference-Applied"] = "respond-async"
         response.status_code = 202
     where = f"/api/assignments/{created.assignment_id}" if running else f"/api/restaurants/{row.id}"

@@ -96,14 +96,13 @@ class Stage:
         """The real server on a free port, with our settings but for these."""
         import httpx2
 
-        from trunkline.api.app import create_app
-        from trunkline.cli.servers import Server, in_background, listen
+        from trunkline.cli.servers import api_server, in_background, listen
 
         settings = self.settings.model_copy(update=changes)
         assert settings.vapi_secret_key is not None
         headers = {"X-Vapi-Secret": settings.vapi_secret_key.get_secret_value()}
         with (
-            in_background(Server(create_app(settings), listen("127.0.0.1", 0))) as server,
+            in_background(api_server(settings, listen("127.0.0.1", 0))) as server,
             httpx2.Client(base_url=server.url, headers=headers, timeout=60) as self.api,
         ):
             self.reached = settings.model_copy(update={"public_backend_url": server.url})

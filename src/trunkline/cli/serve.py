@@ -42,9 +42,8 @@ def serve(
 
     On a sandbox the database is a temporary one: both forget everything at the end.
     """
-    from trunkline.api.app import create_app
     from trunkline.bootstrap import refuse_unusable
-    from trunkline.cli.servers import Server, listen, url_of
+    from trunkline.cli.servers import api_server, listen, url_of
     from trunkline.logs import configure_logs
     from trunkline.settings import load_settings
 
@@ -60,7 +59,7 @@ def serve(
             secret = secret if own_secret else _shown(settings)
         refuse_unusable(settings)
         guide = TRY_IT.format(url=url_of(sock), secret=secret)
-        Server(create_app(settings), sock, grace=settings.shutdown_seconds, announce=lambda: typer.echo(guide)).run()
+        api_server(settings, sock, announce=lambda: typer.echo(guide)).run()
 
 
 def has_provider_keys(settings: Settings) -> bool:

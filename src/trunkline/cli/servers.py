@@ -8,12 +8,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from trunkline.errors import TrunklineError
+
+if TYPE_CHECKING:
+    from trunkline.settings import Settings
 
 # How long a call may wait for a thread of the engine that computes. With the 5 ms that are usual in Python, one call
 # in a thousand was answered 8 ms late.
@@ -44,7 +47,8 @@ class Server(uvicorn.Server):
     """One application on one socket, in this process.
 
     It starts and stops the application itself: an error at the start reaches the caller as it is, and SIGTERM or Ctrl-C
-    is an orderly end, after which the caller goes on. `grace`: seconds that open requests may take at the end.
+    is an orderly end, after which the caller goes on. `grace`: seconds that open requests may take at the end, of whose
+    beginning `stopping` tells the application.
     """
 
     def __init__(
@@ -52,9 +56,10 @@ class Server(uvicorn.Server):
         app: Starlette,
         sock: socket.socket,
         *,
+        http: Any,
         grace: float = 1.0,
-        http: Any = "httptools",
         announce: Callable[[], None] = lambda: None,
+        stopping: Callable[[], None] = lambda: None,
     ) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         super().__init__(
@@ -70,9 +75,10 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=max(1, round(grace)),
             )
         )
-        self._app = app
+        self.app = app
         self._sock = sock
         self._announce = announce
+        self._stopping = stopping
         self._running = AsyncExitStack()
         self.url = url_of(sock)
         self.ready = threading.Event()
@@ -82,13 +88,14 @@ class Server(uvicorn.Server):
         super().run(sockets or [self._sock])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        state = await self._running.enter_async_context(self._app.router.lifespan_context(self._app))
+        state = await self._running.enter_async_context(self.app.router.lifespan_context(self.app))
         self.lifespan.state.update(state or {})
         await super().startup(sockets)
         self._announce()
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping()
         await super().shutdown(sockets)
         await self._running.aclose()
 
@@ -97,6 +104,16 @@ class Server(uvicorn.Server):
         with super().capture_signals():
             yield
             self._captured_signals.clear()  # else the signal would be raised again and end the process at once
+
+
+def api_server(settings: Settings, sock: socket.socket, announce: Callable[[], None] = lambda: None) -> Server:
+    """Trunkline itself, as these settings have it."""
+    from trunkline.api.app import create_app
+    from trunkline.api.protocol import BoundedProtocol
+
+    app = create_app(settings)
+    grace, stopping = settings.shutdown_seconds, app.state.stopping.begin
+    return Server(app, sock, http=BoundedProtocol, grace=grace, announce=announce, stopping=stopping)
 
 
 @contextmanager

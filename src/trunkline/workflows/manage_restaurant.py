@@ -3,6 +3,7 @@ delete it. Each holds the restaurant's row while it decides, so that of two at o
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -14,12 +15,13 @@ from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline.carriers.base import Carrier
 from trunkline.db import assignments, callers, idempotency, mappings, restaurants
 from trunkline.db.models import Assignment, IdempotencyKey, Restaurant
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.callers import current_form
 from trunkline.domain.ids import new_id
-from trunkline.domain.numbers import parse_number
+from trunkline.domain.numbers import NumberType, parse_number
 from trunkline.domain.wishes import Wish
 from trunkline.errors import (
     AlreadyAssigned,
@@ -33,6 +35,7 @@ from trunkline.workflows.assign_number import AssignNumber
 from trunkline.workflows.services import Services
 
 MAX_NAME = 200
+OFFERED_SECONDS = 2.0  # for which a request waits to hear what a carrier sells, where it waits at all
 JUST_STARTED = "an assignment of this restaurant has just been started"
 
 
@@ -64,15 +67,16 @@ async def create_restaurant(
     idempotency_key: str | None = None,
     *,
     assign: bool = True,
+    patience: float = OFFERED_SECONDS,
 ) -> Created:
     """Create it and, where it is to have a number now (`assign`), start its assignment; once per idempotency key.
     InvalidInput names the field at fault and nothing is created; IdempotencyMismatch if the key was used with another
-    body."""
+    body. `patience`: seconds that the caller waits."""
     name = name.strip()
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidInput(f"a name has 1 to {MAX_NAME} characters", field="name", hint="shorten it or give one")
     if assign:
-        await check_offered(services, wish)
+        await check_offered(services, wish, patience)
     fingerprint = _fingerprint(name=name, assign_phone=assign, **_plain(wish))
     if idempotency_key and (before := await _replay(services, idempotency_key, fingerprint)):
         return before
@@ -100,13 +104,14 @@ async def request_number(
     services: Services,
     restaurant_id: str,
     wish: Wish,
+    patience: float = OFFERED_SECONDS,
     once: IdempotencyKey | None = None,
 ) -> str:
     """Start an assignment for a restaurant that has no number of its own; its id.
 
     AssignmentRunning while one has not ended, AlreadyAssigned where it has its own number. A restaurant that shares a
     trial account's number may ask for its own. `once` is the caller's key, kept together with the assignment."""
-    await check_offered(services, wish)
+    await check_offered(services, wish, patience)
     try:
         async with services.database.write() as session:
             restaurant = await restaurants.get_soon(session, restaurant_id)
@@ -137,25 +142,28 @@ async def add_assignment(session: AsyncSession, restaurant_id: str, wish: Wish, 
         raise AssignmentRunning(JUST_STARTED) from None
 
 
-async def request_number_once(services: Services, restaurant_id: str, wish: Wish, key: str) -> Created:
+async def request_number_once(
+    services: Services, restaurant_id: str, wish: Wish, key: str, patience: float = OFFERED_SECONDS
+) -> Created:
     """The same, once per idempotency key; IdempotencyMismatch if the key was used with another request."""
     fingerprint = _fingerprint(restaurant_id=restaurant_id, **_plain(wish))
     if before := await _replay(services, key, fingerprint):
         return before
     once = IdempotencyKey(key=key, fingerprint=fingerprint, restaurant_id=restaurant_id)
     try:
-        return Created(restaurant_id, await request_number(services, restaurant_id, wish, once=once))
+        return Created(restaurant_id, await request_number(services, restaurant_id, wish, patience, once))
     except Conflict:
         if before := await _replay(services, key, fingerprint):  # the same request came at the same time
             return before
         raise
 
 
-async def retry_assignment(services: Services, assignment_id: str) -> str:
+async def retry_assignment(services: Services, assignment_id: str, patience: float = OFFERED_SECONDS) -> str:
     """Ask again for what an assignment asked for; the id of the new one. Raises as `request_number` does."""
     async with services.database.read() as session:
         before = await ASSIGNMENTS.get(session, assignment_id)
-    return await request_number(services, before.restaurant_id, Wish.stored(before.criteria, before.force_twilio))
+    wish = Wish.stored(before.criteria, before.force_twilio)
+    return await request_number(services, before.restaurant_id, wish, patience)
 
 
 async def delete_restaurant(services: Services, restaurant_id: str) -> str | None:
@@ -205,30 +213,38 @@ async def register_callers(services: Services, restaurant_id: str, wanted: Seque
         return await callers.of_restaurant(session, restaurant_id)
 
 
-async def check_offered(services: Services, wish: Wish) -> None:
+async def check_offered(services: Services, wish: Wish, patience: float = OFFERED_SECONDS) -> None:
     """InvalidInput if the number type asked for is not sold in the country by any carrier that could serve. A carrier
-    that cannot be asked now says nothing."""
+    that cannot be asked now, or does not answer in time, says nothing; without patience only what is in memory counts.
+    """
     want = wish.criteria
     if want.number_type is None:
         return
     country = want.country_for(services.settings.default_country)
     asked = [c for name, c in services.carriers.items() if want.carrier in (None, name)]
-    offered: set[str] = set()
-    for carrier in asked:
-        try:
-            types = await carrier.offered_types(country)
-        except ProviderError:
-            return
-        if types is None or want.number_type in types:
-            return
-        offered |= types
-    if asked:
-        known = ", ".join(sorted(offered)) or "none"
+    try:
+        async with asyncio.timeout(min(patience, OFFERED_SECONDS)):
+            instead = await _sold_instead(asked, country, want.number_type)
+    except (ProviderError, TimeoutError):
+        return
+    if instead is not None:
+        known = ", ".join(sorted(instead)) or "none"
         raise InvalidInput(
             f"{want.number_type.value} numbers are not sold in {country}",
             field="number_type",
             hint=f"types offered there: {known}",
         )
+
+
+async def _sold_instead(carriers: Sequence[Carrier], country: str, wanted: NumberType) -> set[NumberType] | None:
+    """What they sell in the country where none of them sells this type there; else None, also where one cannot say."""
+    sold: set[NumberType] = set()
+    for carrier in carriers:
+        types = await carrier.offered_types(country)
+        if types is None or wanted in types:
+            return None
+        sold |= types
+    return sold if carriers else None
 
 
 async def refuse_running(session: AsyncSession, restaurant_id: str) -> None:

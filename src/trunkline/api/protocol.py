@@ -1,0 +1,175 @@
+"""HTTP on the wire: bounds to what a request may take before the application sees it, in bytes and in time."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import structlog
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from trunkline.api.problems import respond
+from trunkline.errors import (
+    HeadersTooLarge,
+    MalformedRequest,
+    NotReady,
+    PayloadTooLarge,
+    RequestTimeout,
+    TrunklineError,
+)
+
+log = structlog.get_logger()
+KB = 1024
+SLICE = 16 * KB  # the parser is given no more at once, so that nothing grows far beyond its bound
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, for callers who have not shown who they are. A request is refused whose head is too long,
+    that is longer than any we take, or whose body is not here in time; a connection is closed on which no request
+    comes, or whose answer is not read."""
+
+    max_head = 64 * KB
+    max_request = 2 * KB * KB  # more than the largest body that an endpoint takes
+    request_seconds = 30.0  # from the first byte of a request, or from the connection, to the last byte of its body
+    stalled_seconds = 60.0  # for which nothing of an answer could be sent
+    linger_seconds = 2.0  # for which a refused caller may still read why; what it sends meanwhile is not read
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app = partial(interruptible, self.app)
+        self._refused = False
+        self._stalled: asyncio.TimerHandle | None = None
+        self._expect_request()
+        self._timer: asyncio.TimerHandle | None = self.loop.call_later(self.request_seconds, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        if self._stalled is not None:
+            self._stalled.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if len(data) <= SLICE:
+            self._take(data)
+            return
+        for start in range(0, len(data), SLICE):
+            self._take(data[start : start + SLICE])
+
+    def _take(self, data: bytes) -> None:
+        if self._refused or self.transport.is_closing():
+            return
+        self._size += len(data)
+        super().data_received(data)
+        if self._in_head and self._size > self.max_head:
+            self._refuse(
+                HeadersTooLarge(f"the request's head has more than {self.max_head // KB} KB", hint="send less")
+            )
+        elif self._size > self.max_request:
+            self._refuse(PayloadTooLarge(f"the request has more than {self.max_request // KB} KB", hint="send less"))
+        elif self._size and self._timer is None:
+            self._timer = self.loop.call_later(self.request_seconds, self._too_slow)
+
+    def on_headers_complete(self) -> None:
+        if self._refused:
+            return
+        self._in_head = False
+        head = len(self.url) + sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+        if head > self.max_head:
+            self._refuse(
+                HeadersTooLarge(f"the request's head has more than {self.max_head // KB} KB", hint="send less")
+            )
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._stop_timer()
+        self._expect_request()
+        if not self._refused:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(MalformedRequest("this is not HTTP/1.1 as this server reads it", hint="check what sends it"))
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self.stalled_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def shutdown(self) -> None:
+        """The server stops: a request that is not complete is not waited for."""
+        super().shutdown()
+        if self.cycle and self.cycle.more_body and not self.cycle.response_started:
+            self._refuse(stops())
+
+    def _expect_request(self) -> None:
+        self._in_head, self._size = True, 0
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self._answering():  # the request before this one is not answered yet, and that is no fault of the caller's
+            self._timer = self.loop.call_later(self.request_seconds, self._too_slow)
+        elif self._in_head:  # there is no request yet that could be answered
+            self.transport.close()
+        else:
+            self._refuse(RequestTimeout("the request was not complete in time", hint="send it in one go"))
+
+    def _answering(self) -> bool:
+        return bool(self.cycle and not self.cycle.response_complete and not self.cycle.more_body)
+
+    def _refuse(self, error: TrunklineError) -> None:
+        """Answer unless an answer has begun, and hang up."""
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        self._stop_timer()
+        log.info("request refused", code=error.code, client=self.client[0] if self.client else None)
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete or not (cycle.response_started or self._answering()):
+            self.transport.write(_raw(error))
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.flow.pause_reading()
+        self.loop.call_later(self.linger_seconds, self.transport.close)
+
+
+def stops() -> NotReady:
+    return NotReady("the server stops", hint="look whether it was done, then ask again in a moment")
+
+
+async def interruptible(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    """What takes longer than a server that stops can wait is answered, and is no error of the application."""
+    begun = False
+
+    async def noting(message: Message) -> None:
+        nonlocal begun
+        begun = True
+        await send(message)
+
+    try:
+        await app(scope, receive, noting)
+    except asyncio.CancelledError:
+        if not begun:
+            await respond(stops(), headers={"Connection": "close"})(scope, receive, send)
+
+
+def _raw(error: TrunklineError) -> bytes:
+    answer = respond(error, headers={"Connection": "close"})
+    head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
+    return STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body)
