@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
+import httpx2
 import pytest
 
 from tests.cli.conftest import Start
@@ -49,6 +50,23 @@ def test_a_name_with_markup_is_shown_as_it_is(operator: Operator) -> None:
     operator.run("restaurants", "create", name, "--no-phone")
     assert name in operator.run("restaurants", "list", "--search", "rosso")
     assert f"{name}  " in operator.run("batch", "start", "--search", "Rosso", "--yes")
+
+
+def test_keys_are_renewed_one_by_one_or_all_at_once(operator: Operator) -> None:
+    roma, napoli = (operator.restaurant(name, assign_phone=False) for name in ("Keys of Roma", "Keys of Napoli"))
+    renewed = operator.json("restaurants", "rotate-key", roma.id, "--yes")
+    assert (renewed["id"], renewed["api_key"] != roma.api_key) == (roma.id, True)
+    said = operator.run("restaurants", "rotate-key", "--all", "--yes")
+    assert renewed["api_key"] not in said
+    for restaurant in (roma, napoli):
+        (key,) = [line.split()[0] for line in said.splitlines() if restaurant.id in line]
+        path = f"{operator.client.url}/api/restaurants/{restaurant.id}"
+        assert httpx2.get(path, headers={"Authorization": f"Bearer {key}"}).json()["name"] == restaurant.name
+
+
+@pytest.mark.parametrize("which", [(), ("rst_0000000000000000", "--all")])
+def test_whose_key_is_renewed_must_be_said(operator: Operator, which: tuple[str, ...]) -> None:
+    assert "name a restaurant, or give --all" in operator.refused("restaurants", "rotate-key", *which, "--yes", code=2)
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from trunkline.api.stopping import Stopping
 from trunkline.db import restaurants
 from trunkline.db.models import Assignment
 from trunkline.db.runs import ASSIGNMENTS
+from trunkline.domain.keys import hash_key
 from trunkline.errors import Forbidden, InvalidInput, Unauthorized
-from trunkline.workflows.manage_restaurant import hash_key
 from trunkline.workflows.services import Services
 from trunkline.workflows.wait_for import end_of
 

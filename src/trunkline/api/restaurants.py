@@ -25,18 +25,19 @@ from trunkline.api.schemas import (
     Restaurant,
     RestaurantPage,
     RestaurantQuery,
+    RotatedKey,
     WishBody,
 )
 from trunkline.db import idempotency, models, restaurants
 from trunkline.workflows.manage_restaurant import (
     Created,
     activate_phone,
-    api_key_of,
     create_restaurant,
     delete_restaurant,
-    hash_key,
+    key_as_created,
     request_number,
     request_number_once,
+    rotate_key,
 )
 from trunkline.workflows.services import Services
 
@@ -86,8 +87,9 @@ async def create(
         services, body.name, body.wish(), secret, key, assign=body.assign_phone, patience=patience.left
     )
     answer, row = await _answer(services, created, key, patience, response)
-    api_key = api_key_of(secret, row.id)
-    return CreatedRestaurant(**(answer | {"api_key": api_key if hash_key(api_key) == row.api_key_hash else None}))
+    async with services.database.read() as session:
+        api_key = await key_as_created(session, secret, row)
+    return CreatedRestaurant(**(answer | {"api_key": api_key}))
 
 
 @router.get(
@@ -208,6 +210,21 @@ async def activate(services: ServicesDep, restaurant_id: RestaurantId) -> Restau
     await activate_phone(services, restaurant_id)
     async with services.database.read() as session:
         return await answers.restaurant(session, await restaurants.get(session, restaurant_id), Caller())
+
+
+@router.post(
+    "/{restaurant_id}/rotate-key",
+    operation_id="rotateKey",
+    summary="Renew a restaurant's key",
+    description="The key that it had opens nothing from now on; the new one is shown only here.",
+    dependencies=OPERATOR,
+    responses={
+        200: examples.answered("Renewed.", one=("The new key", examples.ROTATED)),
+        **documented(*examples.REFUSED, examples.NO_RESTAURANT),
+    },
+)
+async def renew_key(services: ServicesDep, restaurant_id: RestaurantId) -> RotatedKey:
+    return RotatedKey(id=restaurant_id, api_key=await rotate_key(services, restaurant_id))
 
 
 async def _answer(

@@ -192,8 +192,13 @@ class Restaurant(RestaurantSummary):
 class CreatedRestaurant(Restaurant):
     api_key: str | None = Field(
         description="reads this restaurant's data, as `Authorization: Bearer`; shown only here. "
-        "Null in a repeated answer if VAPI_SECRET_KEY was changed since"
+        "Null in a repeated answer if it was renewed, or VAPI_SECRET_KEY changed, since"
     )
+
+
+class RotatedKey(Answer):
+    id: str
+    api_key: str = Field(description="reads this restaurant's data, as `Authorization: Bearer`; shown only here")
 
 
 class DeletedRestaurant(Answer):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trunkline.cli import following, show
-from trunkline.cli.asking import DONE, PARTLY, agreed, asking
+from trunkline.cli.asking import DONE, PARTLY, USAGE, agreed, asking
 from trunkline.cli.options import AreaCode, Carrier, Contains, Country, ForceTwilio, Json, Type, Yes, criteria
+from trunkline.cli.output import complain
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
@@ -114,6 +115,37 @@ def delete(restaurant: RestaurantId, yes: Yes = False, json: Json = False) -> No
     else:
         freed = f"; {deleted.freed_number} cools down" if deleted.freed_number else ""
         typer.echo(f"deleted {found.name}{freed}")
+
+
+@app.command("rotate-key")
+def rotate_key(
+    restaurant: Annotated[str | None, typer.Argument(metavar="[RESTAURANT]", help="The restaurant's id.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every restaurant.")] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Renew a restaurant's API key, or all of them. The keys until now open nothing from then on; the new ones are
+    shown this once.
+
+    \b
+    Examples:
+      trunkline restaurants rotate-key rst_0dm2p8v1xk4t9r3q
+      trunkline restaurants rotate-key --all --yes --json
+    """
+    if every == (restaurant is not None):
+        complain("name a restaurant, or give --all", "one of the two")
+        raise typer.Exit(USAGE)
+    with asking() as client:
+        named = [client.restaurant(restaurant)] if restaurant is not None else list(client.restaurants())
+        if not agreed(f"Renew {show.times(len(named), 'key')}? Those until now stop working at once.", yes):
+            return
+        # Each is shown as soon as it is made: what a broken connection leaves undone is done by the next run.
+        for one in named:
+            renewed = client.rotate_key(one.id)
+            if json:
+                show.as_json_line(renewed)
+            else:
+                typer.echo(f"{renewed.api_key}  {one.id}  {one.name}")
 
 
 def assign(

@@ -70,6 +70,11 @@ class CreatedRestaurant(Restaurant, frozen=True):
     api_key: str | None
 
 
+class RotatedKey(Answer, frozen=True):
+    id: str
+    api_key: str
+
+
 class DeletedRestaurant(Answer, frozen=True):
     id: str
     freed_number: str | None

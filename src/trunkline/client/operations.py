@@ -84,6 +84,11 @@ def activate_phone(restaurant_id: str) -> Call[models.Restaurant]:
     return Call("POST", f"/api/restaurants/{_part(restaurant_id)}/activate-phone", models.Restaurant)
 
 
+def rotate_key(restaurant_id: str) -> Call[models.RotatedKey]:
+    """Renew its key: the one that it had opens nothing any more."""
+    return Call("POST", f"/api/restaurants/{_part(restaurant_id)}/rotate-key", models.RotatedKey)
+
+
 # --- assignments -----------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""The installation's name, made once, that our owner marks carry."""
+"""The installation: its name, made once, that our owner marks carry, and the salt of its keys."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ async def name(session: AsyncSession) -> str:
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     row = {"id": 1, "name": secrets.token_hex(4), "key_salt": secrets.token_hex(32), "created_at": utcnow()}
     await session.execute(insert(Installation).values(**row).on_conflict_do_nothing(index_elements=["id"]))
-    found = await session.get(Installation, 1)
-    assert found is not None
-    return found.name
+    return (await session.get_one(Installation, 1)).name
 
 
 async def known(session: AsyncSession) -> str | None:
@@ -28,6 +26,9 @@ async def known(session: AsyncSession) -> str | None:
 
 async def rename(session: AsyncSession, name: str) -> None:
     """Marks of this name are ours from now on, and those of the former one are not."""
-    row = await session.get(Installation, 1)
-    assert row is not None
-    row.name = name
+    (await session.get_one(Installation, 1)).name = name
+
+
+async def key_salt(session: AsyncSession) -> str:
+    """What restaurants' keys are made of besides the operator's secret; only the database has it."""
+    return (await session.get_one(Installation, 1)).key_salt

@@ -21,6 +21,11 @@ async def add(session: AsyncSession, restaurant: Restaurant) -> None:
     await session.flush()
 
 
+def keep_key(restaurant: Restaurant, key_hash: str) -> None:
+    """Its key is another one from now on."""
+    restaurant.api_key_hash = key_hash
+
+
 def keep_wish(restaurant: Restaurant, wish: Wish) -> None:
     """What it asked for last, for whoever finds it another number."""
     restaurant.wish = wish.plain()
@@ -72,6 +77,12 @@ async def by_key_hash(session: AsyncSession, key_hash: str) -> Restaurant | None
         select(Restaurant).where(Restaurant.api_key_hash == key_hash, Restaurant.deleted_at.is_(None))
     )
     return found.scalar_one_or_none()
+
+
+async def key_hashes(session: AsyncSession) -> Sequence[tuple[str, str]]:
+    """(id, hash of its key) of every restaurant."""
+    query = select(Restaurant.id, Restaurant.api_key_hash).where(Restaurant.deleted_at.is_(None))
+    return [(row.id, row.api_key_hash) for row in await session.execute(query)]
 
 
 async def page(

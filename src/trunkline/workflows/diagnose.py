@@ -8,9 +8,12 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from trunkline.carriers.base import AccountState, Carrier
-from trunkline.db import migrate
+from trunkline.db import migrate, restaurants
 from trunkline.db.lock import database_file
+from trunkline.domain.keys import follows_from
 from trunkline.errors import ActionRequired, Intercepted, TrunklineError
 from trunkline.providers.account import Account, Limits
 from trunkline.providers.http import ProviderClient, Reply
@@ -33,6 +36,8 @@ async def diagnose(services: Services) -> AsyncIterator[Finding]:
     """One finding after the other, as they come. `services` need not be started, and a server may run meanwhile."""
     database, readable = await check_database(services)
     yield database
+    if readable and (secret := services.settings.vapi_secret_key):
+        yield await check_keys(services, secret)
     yield await check_server(services)
     async for finding in check_address(services):
         yield finding
@@ -64,6 +69,17 @@ async def check_database(services: Services) -> tuple[Finding, bool]:
     if behind:
         return problem("database", f"{where} is at schema {found or 'none'}", "run: trunkline db upgrade"), False
     return ok("database", f"{where} answers, at schema {found}"), True
+
+
+async def check_keys(services: Services, secret: SecretStr) -> Finding:
+    """Keys of restaurants that were created before keys had a salt, while VAPI_SECRET_KEY was what it is now."""
+    async with services.database.read() as session:
+        hashes = await restaurants.key_hashes(session)
+    weak = sum(follows_from(secret, restaurant_id, key_hash) for restaurant_id, key_hash in hashes)
+    if weak:
+        text = f"keys of restaurants that follow from VAPI_SECRET_KEY alone: {weak} of {len(hashes)}"
+        return warning("keys", text, "trunkline restaurants rotate-key --all")
+    return ok("keys", "no restaurant's key follows from VAPI_SECRET_KEY alone")
 
 
 async def check_server(services: Services) -> Finding:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import assignments, callers, idempotency, mappings, restaurants
+from trunkline.db.installation import key_salt
 from trunkline.db.models import Assignment, IdempotencyKey, Restaurant
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.callers import current_form
 from trunkline.domain.ids import new_id
+from trunkline.domain.keys import api_key_of, hash_key, new_api_key
 from trunkline.domain.numbers import NumberType, parse_number
 from trunkline.domain.wishes import Wish
 from trunkline.errors import (
@@ -48,17 +49,6 @@ class Created:
     replayed: bool = False
 
 
-def api_key_of(secret: SecretStr, restaurant_id: str) -> str:
-    """The restaurant's own key. It is derived, so that a repeated request can be given the same answer although only
-    its hash is stored."""
-    digest = hmac.new(secret.get_secret_value().encode(), f"api-key:{restaurant_id}".encode(), hashlib.sha256)
-    return f"tlr_{digest.hexdigest()[:48]}"
-
-
-def hash_key(api_key: str) -> str:
-    return hashlib.sha256(api_key.encode()).hexdigest()
-
-
 async def create_restaurant(
     services: Services,
     name: str,
@@ -83,7 +73,7 @@ async def create_restaurant(
     try:
         async with services.database.write() as session:
             restaurant_id = new_id("rst")
-            key_hash = hash_key(api_key_of(secret, restaurant_id))
+            key_hash = hash_key(api_key_of(secret, await key_salt(session), restaurant_id))
             restaurant = Restaurant(id=restaurant_id, name=name, wish=wish.plain(), api_key_hash=key_hash)
             await restaurants.add(session, restaurant)
             assignment = await _write_assignment(session, restaurant.id, wish) if assign else None
@@ -180,6 +170,20 @@ async def delete_restaurant(services: Services, restaurant_id: str) -> str | Non
             freed = await mappings.end(session, current, "restaurant_deleted", hours)
         restaurants.delete(restaurant)
     return freed
+
+
+async def key_as_created(session: AsyncSession, secret: SecretStr, restaurant: Restaurant) -> str | None:
+    """The key that the restaurant was created with; None where it has another one by now, or the secret was changed."""
+    api_key = api_key_of(secret, await key_salt(session), restaurant.id)
+    return api_key if hash_key(api_key) == restaurant.api_key_hash else None
+
+
+async def rotate_key(services: Services, restaurant_id: str) -> str:
+    """Give the restaurant a new key; the one that it had opens nothing any more."""
+    api_key = new_api_key()
+    async with services.database.write() as session:
+        restaurants.keep_key(await restaurants.get(session, restaurant_id, lock=True), hash_key(api_key))
+    return api_key
 
 
 async def activate_phone(services: Services, restaurant_id: str) -> str:
