@@ -12,6 +12,11 @@ UNSEEN = re.compile(
     r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     r"\U000e0000-\U000e007f]"
 )
+# White space, and characters that are drawn as nothing: joiners, fillers, selectors of variants.
+BLANK = re.compile(
+    r"[\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3164\ufe00-\ufe0f"
+    r"\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 HALVES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -23,6 +28,11 @@ def one_line(text: str) -> str:
 def lines(text: str) -> str:
     """The same, but line ends (as \\n) and tabs stay: for a text of several lines."""
     return text if text.isprintable() else _shown(LINE_ENDS.sub("\n", text))
+
+
+def shows_something(text: str) -> bool:
+    """Whether a reader sees anything of it."""
+    return BLANK.sub("", text) != ""
 
 
 def cleaned(value: Any) -> Any:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
 
 from tests.api.conftest import Api, until
+from trunkline.db.models import Debt
+from trunkline.db.session import driver_url
 
 
 def test_a_number_bought_and_not_imported_is_owed_until_it_is_in_service(
@@ -28,6 +33,23 @@ def test_a_number_bought_and_not_imported_is_owed_until_it_is_in_service(
     later = api.post(f"/api/restaurants/{made['id']}/phone", {}).json()
     assert later["phone_number"] == debt["subject"]
     assert api.owes(debt["subject"]) == []
+
+
+def test_every_kind_of_debt_is_shown_in_words(api: Api) -> None:
+    kinds = api.get("/openapi.json")["components"]["schemas"]["DebtKind"]["enum"]
+    later = datetime.now(UTC) + timedelta(hours=1)
+    rows = [{"id": f"dbt_{kind}", "kind": kind, "subject": kind, "next_try_at": later} for kind in kinds]
+    engine = sa.create_engine(driver_url(api.services.settings.database_url, asynchronous=False))
+    with engine.begin() as connection:
+        connection.execute(sa.insert(Debt), rows)
+    try:
+        shown = {debt["kind"]: debt["owed"] for debt in api.get("/api/debts", limit=200)["items"]}
+    finally:
+        with engine.begin() as connection:
+            connection.execute(sa.delete(Debt).where(Debt.subject.in_(kinds)))
+        engine.dispose()
+    assert set(shown) >= set(kinds)
+    assert all(" " in owed for owed in shown.values())
 
 
 def test_debts_are_paged(api: Api, setting: Callable[..., None]) -> None:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api import schemas
-from trunkline.api.dependencies import Caller, next_cursor
+from trunkline.api.dependencies import Caller
 from trunkline.db import assignments, mappings, restaurants, runs
 from trunkline.db import models as rows
 from trunkline.domain.choosing import Offer
 from trunkline.domain.numbers import NumberState, international_form, national_form
 from trunkline.domain.states import OWED, DebtKind
 
-Row = TypeVar("Row")
 CENT = Decimal("0.01")
-
-
-def page(found: Sequence[Row], limit: int, key: Callable[[Row], str]) -> tuple[Sequence[Row], str | None]:
-    """`found` has one row more than the page where there is a next one."""
-    shown = found[:limit]
-    return shown, next_cursor(key(shown[-1])) if len(found) > limit else None
 
 
 def price(amount: Decimal | None) -> Decimal | None:

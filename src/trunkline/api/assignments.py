@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from trunkline.api import answers, examples
-from trunkline.api.dependencies import Caller, PatienceDep, Reader, ServicesDep, after, not_allowed, operator
+from trunkline.api.dependencies import Caller, PatienceDep, Reader, ServicesDep, not_allowed, operator
+from trunkline.api.paging import after_id, cut
 from trunkline.api.problems import documented
 from trunkline.api.schemas import Assignment, AssignmentPage, AssignmentQuery
 from trunkline.db import assignments
@@ -35,12 +36,12 @@ async def list_all(services: ServicesDep, caller: Reader, query: Annotated[Assig
     async with services.database.read() as session:
         found = await assignments.page(
             session,
-            before=after(query.cursor),
+            before=after_id(query.cursor),
             limit=query.limit + 1,
             restaurant_id=wanted,
             status=query.status,
         )
-    shown, cursor = answers.page(found, query.limit, lambda row: row.id)
+    shown, cursor = cut(found, query.limit, lambda row: row.id)
     return AssignmentPage(items=[answers.assignment_summary(row) for row in shown], next_cursor=cursor)
 
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from trunkline.api.examples import ASSIGNMENT_ID, BEGAN, CURSOR, ENDED, NUMBER, OTHER_ID, RESTAURANT_ID
-from trunkline.api.schemas import Answer, Listing, Price, Text, WishBody
+from trunkline.api.paging import Listing
+from trunkline.api.schemas import Answer, Price, Text, WishBody
 from trunkline.domain.outcomes import Source
 from trunkline.errors import Conflict, InvalidInput, NotFound
 from trunkline.workflows.batch_bounds import Bounds

@@ -9,16 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from trunkline.api import answers, batch_answers, examples
+from trunkline.api import batch_answers, examples
 from trunkline.api import batch_schemas as schemas
 from trunkline.api.batch_schemas import Batch, BatchItemPage, BatchPage, ItemQuery, NewBatch, Plan
-from trunkline.api.dependencies import ServicesDep, StoppingDep, after, operator
+from trunkline.api.dependencies import ServicesDep, StoppingDep, operator
+from trunkline.api.paging import Listing, after_id, after_place, cut
 from trunkline.api.problems import documented
-from trunkline.api.schemas import Listing
 from trunkline.api.watching import LOOK_SECONDS, Watching
 from trunkline.db import batches
 from trunkline.db.runs import BATCHES
-from trunkline.errors import InvalidInput
 from trunkline.workflows.run_batch import cancel_batch, plan_batch, resume_batch, start_batch
 from trunkline.workflows.services import Services
 
@@ -92,8 +91,8 @@ async def start(
 )
 async def list_all(services: ServicesDep, query: Annotated[Listing, Query()]) -> BatchPage:
     async with services.database.read() as session:
-        found = await batches.page(session, before=after(query.cursor), limit=query.limit + 1)
-        shown, cursor = answers.page(found, query.limit, lambda row: row.id)
+        found = await batches.page(session, before=after_id(query.cursor), limit=query.limit + 1)
+        shown, cursor = cut(found, query.limit, lambda row: row.id)
         return BatchPage(items=await batch_answers.batches_of(session, shown), next_cursor=cursor)
 
 
@@ -126,9 +125,9 @@ async def read(services: ServicesDep, batch_id: BatchId) -> Batch:
 async def list_items(services: ServicesDep, batch_id: BatchId, query: Annotated[ItemQuery, Query()]) -> BatchItemPage:
     async with services.database.read() as session:
         found = await batches.items(
-            session, batch_id, after=_place(query.cursor), limit=query.limit + 1, status=query.status
+            session, batch_id, after=after_place(query.cursor), limit=query.limit + 1, status=query.status
         )
-        shown, cursor = answers.page(found, query.limit, lambda row: str(row[0].seq))
+        shown, cursor = cut(found, query.limit, lambda row: str(row[0].seq))
         return BatchItemPage(items=await batch_answers.items_of(session, shown), next_cursor=cursor)
 
 
@@ -204,17 +203,10 @@ async def _shown(services: Services, batch_id: str) -> Batch:
         return (await batch_answers.batches_of(session, [await BATCHES.get(session, batch_id)]))[0]
 
 
-def _place(cursor: str | None) -> int:
-    place = after(cursor) or "-1"
-    if not place.removeprefix("-").isdecimal():
-        raise InvalidInput(examples.BAD_CURSOR.detail, field="cursor", hint=examples.BAD_CURSOR.hint)
-    return int(place)
-
-
 def _moment(event_id: str | None) -> datetime | None:
     """The time that an event's id says; None, which is the beginning, for an id that is not one of ours."""
     try:
         moment = datetime.fromisoformat(event_id or "")
     except ValueError:
         return None
-    return moment if moment.tzinfo else None
+    return moment if moment.tzinfo and 2000 < moment.year < 9000 else None

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 
-from trunkline.api import answers, examples
-from trunkline.api.dependencies import Reader, ServicesDep, after, operator
+from trunkline.api import examples
+from trunkline.api.dependencies import Reader, ServicesDep, operator
+from trunkline.api.paging import Listing, after_moment, cut, moment
 from trunkline.api.problems import documented
-from trunkline.api.schemas import Answer, Listing
+from trunkline.api.schemas import Answer
 from trunkline.db import calls, restaurants
 from trunkline.db import models as rows
-from trunkline.errors import InvalidInput, NotFound
+from trunkline.errors import NotFound
 from trunkline.workflows.services import Services
 
 router = APIRouter(tags=["calls"])
 RestaurantId = Annotated[str, Path(description="the restaurant's id", examples=[examples.RESTAURANT_ID])]
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 EXAMPLE = {
     "id": "0195d1c4-8c1f-7aa2-9f6e-3f0a8f1c2b7d",
     "restaurant_id": examples.RESTAURANT_ID,
@@ -102,26 +101,12 @@ async def list_of_restaurant(
 
 
 async def _page(services: Services, query: Listing, restaurant_id: str | None) -> CallPage:
-    before = position(after(query.cursor))
+    before = after_moment(query.cursor)
     async with services.database.read() as session:
         found = await calls.page(session, before=before, limit=query.limit + 1, restaurant_id=restaurant_id)
     shown: Sequence[rows.Call]
-    shown, cursor = answers.page(found, query.limit, cursor_of)
+    shown, cursor = cut(found, query.limit, lambda row: moment(row.first_seen_at, row.id))
     return CallPage(items=[call(row) for row in shown], next_cursor=cursor)
-
-
-def cursor_of(row: rows.Call) -> str:
-    return f"{(row.first_seen_at - EPOCH) // MICROSECOND} {row.id}"
-
-
-def position(cursor: str | None) -> tuple[datetime, str] | None:
-    """InvalidInput for a cursor of another list."""
-    if cursor is None:
-        return None
-    passed, _, call_id = cursor.partition(" ")
-    if not (passed.isdecimal() and len(passed) <= 16 and call_id):
-        raise InvalidInput("this cursor is not one of ours", field="cursor", hint="use next_cursor of the page before")
-    return EPOCH + int(passed) * MICROSECOND, call_id
 
 
 def call(row: rows.Call) -> Call:

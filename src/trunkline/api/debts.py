@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from trunkline.api import answers, examples
-from trunkline.api.dependencies import ServicesDep, after, operator
+from trunkline.api.dependencies import ServicesDep, operator
+from trunkline.api.paging import Listing, after_id, cut
 from trunkline.api.problems import documented
-from trunkline.api.schemas import DebtPage, Listing
+from trunkline.api.schemas import DebtPage
 from trunkline.db import debts
 
 router = APIRouter(prefix="/api/debts", tags=["debts"])
@@ -28,6 +29,6 @@ router = APIRouter(prefix="/api/debts", tags=["debts"])
 )
 async def list_all(services: ServicesDep, query: Annotated[Listing, Query()]) -> DebtPage:
     async with services.database.read() as session:
-        found = await debts.open_debts(session, after=after(query.cursor), limit=query.limit + 1)
-    shown, cursor = answers.page(found, query.limit, lambda row: row.id)
+        found = await debts.open_debts(session, after=after_id(query.cursor), limit=query.limit + 1)
+    shown, cursor = cut(found, query.limit, lambda row: row.id)
     return DebtPage(items=[answers.debt(row) for row in shown], next_cursor=cursor)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 import time
 from dataclasses import dataclass
@@ -166,22 +164,3 @@ async def idempotency_key(
 
 PatienceDep = Annotated[Patience, Depends(patience)]
 IdempotencyKeyDep = Annotated[str | None, Depends(idempotency_key)]
-
-
-def after(cursor: str | None) -> str | None:
-    """The row after which a page begins; InvalidInput for a cursor that we did not give."""
-    if cursor is None:
-        return None
-    try:
-        text = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode(
-            "ascii"
-        )
-    except (binascii.Error, UnicodeError):
-        text = ""
-    if not text or not text.isprintable():
-        raise InvalidInput("this cursor is not one of ours", field="cursor", hint="use next_cursor of the page before")
-    return text
-
-
-def next_cursor(last: str | None) -> str | None:
-    return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=") if last else None

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
 
 from trunkline.api import answers, examples
-from trunkline.api.dependencies import ServicesDep, after, operator
+from trunkline.api.dependencies import ServicesDep, operator
+from trunkline.api.paging import after_id, cut
 from trunkline.api.problems import documented
 from trunkline.api.schemas import (
     NumberDetail,
@@ -45,9 +46,9 @@ NumberPath = Annotated[
 async def list_all(services: ServicesDep, query: Annotated[NumberQuery, Query()]) -> NumberPage:
     async with services.database.read() as session:
         found = await numbers.page(
-            session, after=after(query.cursor), limit=query.limit + 1, state=query.state, carrier=query.carrier
+            session, after=after_id(query.cursor), limit=query.limit + 1, state=query.state, carrier=query.carrier
         )
-        shown, cursor = answers.page(found, query.limit, lambda row: row.number)
+        shown, cursor = cut(found, query.limit, lambda row: row.number)
         return NumberPage(items=await answers.numbers(session, shown), next_cursor=cursor)
 
 

@@ -112,6 +112,11 @@ WORDS: dict[str, tuple[str, str | None]] = {
     "bool_type": ("must be true or false", None),
     "bool_parsing": ("must be true or false", None),
     "int_parsing": ("must be a whole number", None),
+    "unseen": (
+        "has characters that cannot be seen",
+        "leave out line breaks and control characters",
+    ),
+    "shows_nothing": ("shows nothing", "write something that can be read"),
 }
 OF_THE_BODY: tuple[str, str | None] = ("must be a JSON object", "send an object, with Content-Type: application/json")
 

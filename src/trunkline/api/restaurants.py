@@ -14,9 +14,9 @@ from trunkline.api.dependencies import (
     PatienceDep,
     Reader,
     ServicesDep,
-    after,
     operator,
 )
+from trunkline.api.paging import after_id, cut
 from trunkline.api.problems import documented
 from trunkline.api.schemas import (
     CreatedRestaurant,
@@ -107,12 +107,12 @@ async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Quer
     async with services.database.read() as session:
         found = await restaurants.page(
             session,
-            after=after(query.cursor),
+            after=after_id(query.cursor),
             limit=query.limit + 1,
             has_number=query.has_number,
             search=query.search,
         )
-        shown, cursor = answers.page(found, query.limit, lambda row: row.id)
+        shown, cursor = cut(found, query.limit, lambda row: row.id)
         return RestaurantPage(items=await answers.restaurant_summaries(session, shown, Caller()), next_cursor=cursor)
 
 

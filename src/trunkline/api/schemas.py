@@ -5,30 +5,38 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
-from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from trunkline.api.paging import Listing
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import Reason, Source, Status
 from trunkline.domain.states import DebtKind
 from trunkline.domain.wishes import Wish
 from trunkline.errors import InvalidInput
+from trunkline.texts import one_line, shows_something
 from trunkline.workflows.manage_restaurant import MAX_NAME
 
 CarrierName = Literal["twilio", "telnyx", "vonage", "vapi", "byo"]
 TypeName = Literal["local", "mobile", "toll_free", "national"]
 
 
-def _no_control(text: str) -> str:
-    if any(category(character) in ("Cc", "Cs") for character in text):
-        raise PydanticCustomError("control_characters", "has control characters")
+def _seen(text: str) -> str:
+    if text != one_line(text):
+        raise PydanticCustomError("unseen", "has characters that cannot be seen")
     return text
 
 
-Text = Annotated[str, AfterValidator(_no_control)]
+def _shown(text: str) -> str:
+    if text and not shows_something(text):
+        raise PydanticCustomError("shows_nothing", "shows nothing")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_seen)]
+Name = Annotated[Text, AfterValidator(_shown)]
 Short = Annotated[Text, Field(max_length=40)]
 Price = Annotated[Decimal | None, Field(description="a month; null where the carrier does not say", examples=["1.15"])]
 Shown = Annotated[str | None, Field(examples=["(415) 555-0123"])]
@@ -81,7 +89,7 @@ class WishBody(Body, NumberSearch):
 
 
 class NewRestaurant(WishBody):
-    name: Text = Field(min_length=1, max_length=MAX_NAME, description="shown to people")
+    name: Name = Field(min_length=1, max_length=MAX_NAME, description="shown to people")
     assign_phone: bool = Field(default=True, description="get it a number now")
 
 
@@ -91,14 +99,6 @@ class ReleaseBody(Body):
         description="end the number at the carrier, and its price; else it stays in the carrier's account",
     )
     force: bool = Field(default=False, description="release it although it serves a restaurant")
-
-
-class Listing(BaseModel):
-    """A page of a list. An unknown parameter is refused."""
-
-    model_config = ConfigDict(extra="forbid")
-    cursor: Text | None = Field(default=None, max_length=100, description="`next_cursor` of the page before")
-    limit: int = Field(default=50, ge=1, le=200, description="how many at most")
 
 
 class RestaurantQuery(Listing):

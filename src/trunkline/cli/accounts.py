@@ -9,6 +9,7 @@ import typer
 from trunkline.cli import show
 from trunkline.cli.asking import FAILED, agreed, asking
 from trunkline.cli.options import Json, Yes
+from trunkline.cli.output import say
 
 app = typer.Typer(help="The accounts at carriers and Vapi that are worked with.", no_args_is_help=True)
 
@@ -49,7 +50,7 @@ def accept(
     if json:
         show.as_json(accepted)
     else:
-        typer.echo(f"{accepted.provider}: account {accepted.now} is worked with")
+        say(f"{accepted.provider}: account {accepted.now} is worked with")
 
 
 @app.command("take-over")
@@ -73,4 +74,4 @@ def take_over(
     if json:
         show.as_json(taken)
     else:
-        typer.echo(f"this is installation {taken.name} now")
+        say(f"this is installation {taken.name} now")

@@ -25,7 +25,7 @@ from trunkline.cli import (
     setup_vapi,
 )
 from trunkline.cli.asking import FAILED, USAGE
-from trunkline.cli.output import complain
+from trunkline.cli.output import complain, say
 from trunkline.errors import InvalidInput, SettingsError, TrunklineError
 
 app = typer.Typer(
@@ -57,7 +57,7 @@ sandbox.app.command("call")(calls.call)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"trunkline {__version__}")
+        say(f"trunkline {__version__}")
         raise typer.Exit
 
 
@@ -75,5 +75,6 @@ def run() -> None:
     try:
         app(prog_name="trunkline")
     except TrunklineError as error:
-        complain(error.detail, error.hint)
+        for problem in error.detail.splitlines() if isinstance(error, SettingsError) else [error.detail]:
+            complain(problem, error.hint)
         sys.exit(USAGE if isinstance(error, SettingsError | InvalidInput) else FAILED)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from trunkline.cli.output import complain
+from trunkline.texts import one_line
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
@@ -44,4 +45,4 @@ def agreed(question: str, yes: bool) -> bool:
     if not sys.stdin.isatty():
         complain("nobody is there to be asked", "give --yes")
         raise typer.Exit(USAGE)
-    return typer.confirm(question, err=True)
+    return typer.confirm(one_line(question), err=True)

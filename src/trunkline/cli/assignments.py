@@ -9,6 +9,7 @@ import typer
 from trunkline.cli import following, show
 from trunkline.cli.asking import asking
 from trunkline.cli.options import Json
+from trunkline.cli.output import say
 
 app = typer.Typer(help="The durable runs in which restaurants get their numbers.", no_args_is_help=True)
 AssignmentId = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="The assignment's id.")]
@@ -69,7 +70,7 @@ def watch(assignment: AssignmentId, json: Json = False) -> None:
     if json:
         show.as_json(found)
     else:
-        typer.echo(f"{found.status}: {found.message or ''}" + (f" ({found.hint})" if found.hint else ""))
+        say(f"{found.status}: {found.message or ''}" + (f" ({found.hint})" if found.hint else ""))
     raise typer.Exit(following.exit_code(found))
 
 

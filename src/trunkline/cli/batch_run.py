@@ -9,6 +9,8 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import DONE, FAILED, PARTLY, agreed, asking
+from trunkline.cli.output import say
+from trunkline.texts import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -31,7 +33,7 @@ def perform(selection: dict[str, Any], *, dry_run: bool, yes: bool, detach: bool
             if json:
                 show.as_json([])
             else:
-                typer.echo("nothing to do: every restaurant has a number")
+                say("nothing to do: every restaurant has a number")
             return
         if json and dry_run:
             show.as_json(plan)
@@ -68,7 +70,7 @@ def tell(plan: Plan) -> None:
         f"  {plan.short} would find no number",
         *(f"  {note}" for note in plan.notes),
     ]
-    typer.echo("\n".join(line for line in lines if not line.startswith("  0 ")))
+    say(*(line for line in lines if not line.startswith("  0 ")))
 
 
 def wishes(criteria: dict[str, str]) -> str:
@@ -88,7 +90,7 @@ def begun(client: Trunkline, batch: Batch, detach: bool, json: bool) -> None:
     elif json:
         show.as_json(batch)
     else:
-        typer.echo(f"{batch.id} runs in the server; watch it with: trunkline batch watch {batch.id}")
+        say(f"{batch.id} runs in the server; watch it with: trunkline batch watch {batch.id}")
 
 
 def follow(client: Trunkline, batch: Batch, json: bool) -> None:
@@ -114,7 +116,7 @@ def follow(client: Trunkline, batch: Batch, json: bool) -> None:
                 if progress and bar is not None:
                     progress.update(bar, completed=len(items), total=batch.total, pace=pace(batch))
         except KeyboardInterrupt:
-            typer.echo(f"\n{batch.id} goes on in the server; trunkline batch cancel {batch.id} stops it", err=True)
+            say("", f"{batch.id} goes on in the server; trunkline batch cancel {batch.id} stops it", err=True)
             raise typer.Exit(130) from None
     if json:
         show.as_json_line({"batch": batch})
@@ -145,23 +147,22 @@ def line(item: BatchItem) -> str:
     parts = [item.source, f"{bought} a month" if bought else None] if item.phone_number else [item.reason, item.message]
     from rich.markup import escape
 
-    return f"[{colour}]{told:<14}[/] {escape(item.restaurant_name)}  {escape(', '.join(p for p in parts if p))}"
+    text = one_line(f"{item.restaurant_name}  {', '.join(p for p in parts if p)}")
+    return f"[{colour}]{told:<14}[/] {escape(text)}"
 
 
 def sum_up(batch: Batch) -> None:
     came = vars_of(batch.sources)
-    typer.echo(f"{batch.id} is {batch.status}: {counted(batch)}")
+    say(f"{batch.id} is {batch.status}: {counted(batch)}")
     if batch.message:
-        typer.echo(f"{batch.message}{f' ({batch.hint})' if batch.hint else ''}")
+        say(f"{batch.message}{f' ({batch.hint})' if batch.hint else ''}")
     if came:
-        typer.echo("numbers: " + ", ".join(f"{count} {source}" for source, count in came.items()))
+        say("numbers: " + ", ".join(f"{count} {source}" for source, count in came.items()))
     if bought := cost(batch):
-        typer.echo(f"bought for {bought} a month")
+        say(f"bought for {bought} a month")
     lacking = batch.counts.queued + batch.counts.unassigned + batch.counts.failed + batch.counts.cancelled
     if lacking:
-        typer.echo(
-            f"{show.times(lacking, 'restaurant')} without a number; go on with: trunkline batch resume {batch.id}"
-        )
+        say(f"{show.times(lacking, 'restaurant')} without a number; go on with: trunkline batch resume {batch.id}")
 
 
 def counted(batch: Batch) -> str:

@@ -10,6 +10,7 @@ from trunkline.cli import batch_run, show
 from trunkline.cli.asking import asking
 from trunkline.cli.batch_run import Detach, DryRun, IgnoreWishes, IncludeShared, Limit
 from trunkline.cli.options import AreaCode, Carrier, Contains, Country, ForceTwilio, Json, Type, Yes, criteria
+from trunkline.cli.output import say
 
 app = typer.Typer(help="Numbers for many restaurants at once.", no_args_is_help=True)
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.")]
@@ -86,9 +87,7 @@ def cancel(batch: BatchId, json: Json = False) -> None:
     if json:
         show.as_json(found)
     else:
-        typer.echo(
-            f"{found.id} is cancelled: {batch_run.counted(found)}; go on with: trunkline batch resume {found.id}"
-        )
+        say(f"{found.id} is cancelled: {batch_run.counted(found)}; go on with: trunkline batch resume {found.id}")
 
 
 @app.command()

@@ -9,6 +9,7 @@ import typer
 from trunkline.cli import show
 from trunkline.cli.asking import DONE, FAILED, asking
 from trunkline.cli.options import Json
+from trunkline.cli.output import say
 from trunkline.cli.played import SANDBOX_URL, PlayedCall
 from trunkline.errors import InvalidInput, TrunklineError
 
@@ -83,7 +84,7 @@ def call_test(
         show.as_json({"expected": wanted.id, "right": right, "played": msgspec.to_builtins(played)})
     else:
         describe(played)
-        typer.echo(f"{'right' if right else 'wrong'}: {wanted.name} ({wanted.id}) was called")
+        say(f"{'right' if right else 'wrong'}: {wanted.name} ({wanted.id}) was called")
     raise typer.Exit(DONE if right else FAILED)
 
 
@@ -129,7 +130,7 @@ def sandbox_url() -> str:
 
 
 def describe(played: PlayedCall) -> None:
-    typer.echo(f"{played.caller} calls {played.to}")
+    say(f"{played.caller} calls {played.to}")
     who = f"{played.restaurant_name} ({played.restaurant_id})" if played.restaurant_id else "no restaurant"
     show.facts(
         [("outcome", played.outcome), ("caller hears", played.heard), ("ended", played.why), ("answered by", who)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from trunkline.cli.output import say
+
 app = typer.Typer(help="The database that DATABASE_URL names.", no_args_is_help=True)
 
 
@@ -20,7 +22,7 @@ def upgrade() -> None:
     before = migrate.current(url)
     migrate.upgrade(url)
     after = migrate.current(url)
-    typer.echo(f"schema {after}, as before" if after == before else f"upgraded from {before or 'nothing'} to {after}")
+    say(f"schema {after}, as before" if after == before else f"upgraded from {before or 'nothing'} to {after}")
 
 
 @app.command()
@@ -32,4 +34,4 @@ def current() -> None:
     url = load_settings().database_url
     revision = migrate.current(url)
     behind = migrate.pending(url)
-    typer.echo(f"{revision or 'no tables'}{' (run: trunkline db upgrade)' if behind else ''}")
+    say(f"{revision or 'no tables'}{' (run: trunkline db upgrade)' if behind else ''}")

@@ -9,6 +9,7 @@ import typer
 from trunkline.cli import show
 from trunkline.cli.asking import DONE, FAILED
 from trunkline.cli.options import Json
+from trunkline.cli.output import say
 
 if TYPE_CHECKING:
     from trunkline.settings import Settings
@@ -54,4 +55,4 @@ def describe(findings: list[Finding]) -> None:
     show.table(["", "what", "found", "mend"], rows, "")
     worse = {level: sum(f.level == level for f in findings) for level in ("problem", "warning")}
     told = [show.times(count, level) for level, count in worse.items() if count]
-    typer.echo(", ".join(told) if told else "all is right")
+    say(", ".join(told) if told else "all is right")

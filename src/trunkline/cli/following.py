@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import typer
-
 from trunkline.cli.asking import DONE, FAILED
+from trunkline.cli.output import say
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
@@ -25,7 +24,7 @@ def end_of(client: Trunkline, assignment_id: str, told: bool = False) -> Assignm
             for place, step in enumerate(found.steps):
                 if step.status != "running" and (place, step.status) not in shown:
                     shown.add((place, step.status))
-                    typer.echo(f"{step.status:<12}{step.name:<20}{step.detail or ''}")
+                    say(f"{step.status:<12}{step.name:<20}{step.detail or ''}")
         if found.status != "running":
             return found
         time.sleep(LOOK_SECONDS)

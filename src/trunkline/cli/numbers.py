@@ -9,6 +9,7 @@ import typer
 from trunkline.cli import show
 from trunkline.cli.asking import agreed, asking
 from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Json, Type, Yes, criteria
+from trunkline.cli.output import say
 from trunkline.cli.releasing import Force, Numbers, release_all
 
 if TYPE_CHECKING:
@@ -82,9 +83,7 @@ def search(
         headings = ["number", "carrier", "country", "type", "a month", "at once", "needs"]
         show.table(headings, rows, "nothing is for sale")
         for refusal in found.refusals:
-            typer.echo(
-                f"{refusal.carrier}: {refusal.detail}" + (f" ({refusal.hint})" if refusal.hint else ""), err=True
-            )
+            say(f"{refusal.carrier}: {refusal.detail}" + (f" ({refusal.hint})" if refusal.hint else ""), err=True)
     raise typer.Exit(3 if found.refusals else 0)
 
 
@@ -110,7 +109,7 @@ def buy(number: One, carrier: Carrier = None, yes: Yes = False, json: Json = Fal
     if json:
         show.as_json(found)
     else:
-        typer.echo(f"bought {found.number} at {found.carrier} for {price}; it is {found.state}")
+        say(f"bought {found.number} at {found.carrier} for {price}; it is {found.state}")
 
 
 @app.command("import")
@@ -128,7 +127,7 @@ def take_over(number: One, carrier: Carrier = None, json: Json = False) -> None:
     if json:
         show.as_json(found)
     else:
-        typer.echo(f"{found.number} of {found.carrier} is in Vapi as {found.voice_id}; it is {found.state}")
+        say(f"{found.number} of {found.carrier} is in Vapi as {found.voice_id}; it is {found.state}")
 
 
 @app.command("show")
@@ -192,4 +191,4 @@ def describe(found: NumberDetail) -> None:
         ]
         show.table(["served", "restaurant", "came by", "since", "until", "why it ended"], rows, "")
     for given_up in found.releases:
-        typer.echo(f"release {given_up.id}: {given_up.status}, {given_up.message or 'under way'}")
+        say(f"release {given_up.id}: {given_up.status}, {given_up.message or 'under way'}")

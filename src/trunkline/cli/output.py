@@ -1,11 +1,24 @@
-"""How a command speaks: errors are one line on standard error."""
+"""How a command speaks: what it says is lines of text, in which nothing of others steers the terminal."""
 
 from __future__ import annotations
 
+import json
+
 import typer
+
+from trunkline.texts import one_line
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """Each is one line, whatever is in it; on standard output, or on standard error."""
+    typer.echo("\n".join(map(one_line, lines)), err=err)
+
+
+def say_json(text: str) -> None:
+    """A document of JSON, in which what a terminal would act on is written out: it stays the same document."""
+    typer.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def complain(problem: str, hint: str | None = None) -> None:
-    """A line for each thing that is wrong, and what to do."""
-    for line in problem.splitlines():
-        typer.echo(f"Error: {line}" + (f" ({hint})" if hint else ""), err=True)
+    """One line that says what is wrong and what to do."""
+    say(f"Error: {problem}" + (f" ({hint})" if hint else ""), err=True)

@@ -10,7 +10,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import DONE, FAILED, PARTLY, agreed
-from trunkline.cli.output import complain
+from trunkline.cli.output import complain, say
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
@@ -80,7 +80,7 @@ def end_of(client: Trunkline, release: Release, told: bool) -> Release:
         time.sleep(LOOK_SECONDS)
         release = client.release(release.id)
     if told and release.status == "done":
-        typer.echo(release.message or f"{release.number} is released")
+        say(release.message or f"{release.number} is released")
     elif told:
-        typer.echo(f"{release.number} is still owed its release: {release.message}; it is tried again by itself")
+        say(f"{release.number} is still owed its release: {release.message}; it is tried again by itself")
     return release

@@ -11,6 +11,7 @@ from trunkline.cli import show
 from trunkline.cli.asking import DONE, FAILED, PARTLY, agreed, asking
 from trunkline.cli.following import LOOK_SECONDS
 from trunkline.cli.options import Json, Yes
+from trunkline.cli.output import say
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
@@ -48,17 +49,17 @@ def repoint(
     if json:
         show.as_json(run)
     else:
-        typer.echo(f"{run.status}: {run.moved} moved, {run.left_alone} left alone, {run.failed} failed")
+        say(f"{run.status}: {run.moved} moved, {run.left_alone} left alone, {run.failed} failed")
         if run.message:
-            typer.echo(run.message)
+            say(run.message)
     raise typer.Exit(FAILED if run.status == "failed" else PARTLY if run.failed or run.left_alone else DONE)
 
 
 def describe(drift: Drift) -> None:
     who = "the shared assistant" if drift.routing == "assistant" else "this server"
-    typer.echo(f"{show.times(drift.in_service, 'number')} in service; {drift.right} answered by {who}")
+    say(f"{show.times(drift.in_service, 'number')} in service; {drift.right} answered by {who}")
     again = f"; to be imported again: {drift.missing}" if drift.missing else ""
-    typer.echo(f"to be pointed right: {drift.wrong}{again}; left alone: {show.cell(drift.left_alone_numbers)}")
+    say(f"to be pointed right: {drift.wrong}{again}; left alone: {show.cell(drift.left_alone_numbers)}")
 
 
 def end_of(client: Trunkline, run: Repoint) -> Repoint:

@@ -9,7 +9,7 @@ import typer
 from trunkline.cli import following, show
 from trunkline.cli.asking import DONE, PARTLY, USAGE, agreed, asking
 from trunkline.cli.options import AreaCode, Carrier, Contains, Country, ForceTwilio, Json, Type, Yes, criteria
-from trunkline.cli.output import complain
+from trunkline.cli.output import complain, say
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
@@ -114,7 +114,7 @@ def delete(restaurant: RestaurantId, yes: Yes = False, json: Json = False) -> No
         show.as_json(deleted)
     else:
         freed = f"; {deleted.freed_number} cools down" if deleted.freed_number else ""
-        typer.echo(f"deleted {found.name}{freed}")
+        say(f"deleted {found.name}{freed}")
 
 
 @app.command("rotate-key")
@@ -145,7 +145,7 @@ def rotate_key(
             if json:
                 show.as_json_line(renewed)
             else:
-                typer.echo(f"{renewed.api_key}  {one.id}  {one.name}")
+                say(f"{renewed.api_key}  {one.id}  {one.name}")
 
 
 def assign(

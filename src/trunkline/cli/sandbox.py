@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from trunkline.cli.output import say
+
 app = typer.Typer(help="Local Twilio, Vapi, Telnyx and Vonage, which forget everything when they stop.")
 
 
@@ -32,8 +34,8 @@ def serve(
     url = url_of(sock)
 
     def announce() -> None:
-        typer.echo(f"# the sandbox listens on {url}; put this into .env to use it:")
+        say(f"# the sandbox listens on {url}; put this into .env to use it:")
         for name, value in environment(url).items():
-            typer.echo(f"{name}={value}")
+            say(f"{name}={value}")
 
     Server(sandbox_app(), sock, http=DroppingProtocol, announce=announce).run()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trunkline.cli.output import say
 from trunkline.errors import TrunklineError
 
 if TYPE_CHECKING:
@@ -53,13 +54,13 @@ def serve(
         sock = stack.enter_context(listen(host, port))
         if sandbox or (sandbox_without_keys and not has_provider_keys(settings)):
             if not sandbox:
-                typer.echo("# no provider's key is set, in the environment or in .env")
+                say("# no provider's key is set, in the environment or in .env")
             own_secret = settings.vapi_secret_key is not None
             settings = on_sandbox(stack, url_of(sock))
             secret = secret if own_secret else _shown(settings)
         refuse_unusable(settings)
-        guide = TRY_IT.format(url=url_of(sock), secret=secret)
-        api_server(settings, sock, announce=lambda: typer.echo(guide)).run()
+        guide = TRY_IT.format(url=url_of(sock), secret=secret).splitlines()
+        api_server(settings, sock, announce=lambda: say(*guide)).run()
 
 
 def has_provider_keys(settings: Settings) -> bool:
@@ -77,9 +78,9 @@ def on_sandbox(stack: ExitStack, url: str) -> Settings:
 
     sandbox = started_sandbox(stack, SANDBOX_PORT)
     folder = stack.enter_context(TemporaryDirectory(prefix="trunkline-"))
-    typer.echo("# this runs on a sandbox: no real account is used, nothing is bought, all is forgotten at the end")
-    typer.echo(f"# the sandbox's accounts, stock and faults: {sandbox.url}/sandbox/state")
-    typer.echo(f"# a call without a phone: trunkline call-test RESTAURANT --sandbox {sandbox.url}")
+    say("# this runs on a sandbox: no real account is used, nothing is bought, all is forgotten at the end")
+    say(f"# the sandbox's accounts, stock and faults: {sandbox.url}/sandbox/state")
+    say(f"# a call without a phone: trunkline call-test RESTAURANT --sandbox {sandbox.url}")
     settings = sandbox_settings(
         sandbox.url, database_url=f"sqlite:///{folder}/trunkline.sqlite", public_backend_url=url
     )

@@ -9,6 +9,7 @@ import typer
 from trunkline.cli import show
 from trunkline.cli.asking import agreed
 from trunkline.cli.options import Json, Yes
+from trunkline.cli.output import say
 
 if TYPE_CHECKING:
     from trunkline.settings import Settings
@@ -42,7 +43,7 @@ def setup_vapi(yes: Yes = False, json: Json = False) -> None:
     if setup.changes and agreed(f"{'Make' if setup.creates else 'Change'} the assistant?", yes):
         assistant, applied = asyncio.run(done(settings, setup)).id, True
         if not json:
-            typer.echo(f"{'made' if setup.creates else 'changed'} the assistant {assistant}")
+            say(f"{'made' if setup.creates else 'changed'} the assistant {assistant}")
     if json:
         show.as_json({"assistant": assistant, "created": setup.creates, "changes": setup.changes, "applied": applied})
     raise typer.Exit(0 if applied or not setup.changes else 1)
@@ -73,6 +74,6 @@ def set_up(settings: Settings) -> None:
 
 def describe(setup: Setup) -> None:
     what = "is to be made" if setup.creates else f"({setup.wish.id}) is to be changed" if setup.changes else "is right"
-    typer.echo(f"the assistant {setup.wish.name!r} {what}")
+    say(f"the assistant {setup.wish.name!r} {what}")
     if setup.changes:
         show.table(["field", "now", "then"], [(c.field, c.before, c.after) for c in setup.changes], "")

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from trunkline.cli.output import say, say_json
+from trunkline.texts import one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -34,14 +37,14 @@ def as_json(value: Any) -> None:
     """One document, for programs."""
     import msgspec
 
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    say_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def as_json_line(value: Any) -> None:
     """One of several documents, a line each."""
     import msgspec
 
-    typer.echo(msgspec.json.encode(value).decode())
+    say_json(msgspec.json.encode(value).decode())
     sys.stdout.flush()
 
 
@@ -64,13 +67,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> 
     for row in rows:
         drawn.add_row(*(Text(text := cell(value), COLOURS.get(text, "")) for value in row))
     if not drawn.row_count:
-        typer.echo(empty)
+        say(empty)
         return
     out = console()
     with out.capture() as printed:
         out.print(drawn)
     for line in printed.get().splitlines():
-        typer.echo(line.rstrip())
+        typer.echo(line.rstrip())  # what is in the cells is cleaned, the colours are ours
 
 
 def facts(pairs: Sequence[tuple[str, Any]]) -> None:
@@ -93,7 +96,7 @@ def cell(value: Any) -> str:
         return value.strftime("%Y-%m-%d %H:%M:%SZ")
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value)) or "-"
-    return str(value)
+    return one_line(str(value))
 
 
 def price(amount: Decimal | None, currency: str | None) -> str | None:

@@ -12,7 +12,7 @@ from trunkline.cli import batch_run
 from trunkline.cli.asking import DONE, FAILED, USAGE, asking
 from trunkline.cli.batch_run import DryRun, IncludeShared, Limit
 from trunkline.cli.options import AreaCode, Country, Json, Yes
-from trunkline.cli.output import complain
+from trunkline.cli.output import complain, say
 from trunkline.cli.releasing import Force, release_all
 from trunkline.errors import TrunklineError
 
@@ -85,7 +85,7 @@ def delete(
     with asking() as client:
         chosen = named(client, numbers) if numbers else known(client, unassigned, release)
         if not chosen:
-            typer.echo("nothing to do: there is no such number", err=json)
+            say("nothing to do: there is no such number", err=json)
             raise typer.Exit(DONE)
         release_all(client, chosen, release, force, yes, json)
 

@@ -32,6 +32,7 @@ from trunkline.errors import (
     InvalidInput,
     ProviderError,
 )
+from trunkline.texts import one_line, shows_something
 from trunkline.workflows.assign_number import AssignNumber
 from trunkline.workflows.services import Services
 
@@ -63,8 +64,9 @@ async def create_restaurant(
     InvalidInput names the field at fault and nothing is created; IdempotencyMismatch if the key was used with another
     body. `patience`: seconds that the caller waits."""
     name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME:
-        raise InvalidInput(f"a name has 1 to {MAX_NAME} characters", field="name", hint="shorten it or give one")
+    if not shows_something(name) or name != one_line(name) or len(name) > MAX_NAME:
+        detail = f"a name has 1 to {MAX_NAME} characters, which can be seen"
+        raise InvalidInput(detail, field="name", hint="shorten it or give one")
     if assign:
         await check_offered(services, wish, patience)
     fingerprint = _fingerprint(name=name, assign_phone=assign, **_plain(wish))

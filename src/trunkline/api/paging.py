@@ -1,0 +1,76 @@
+"""Pages of lists: a cursor tells the last row of a page by what the list is in the order of."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from trunkline.errors import InvalidInput
+
+Row = TypeVar("Row")
+LONGEST = 500  # of a cursor: the longest id of a call is in it
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Listing(BaseModel):
+    """A page of a list. An unknown parameter is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+    cursor: str | None = Field(default=None, max_length=LONGEST, description="`next_cursor` of the page before")
+    limit: int = Field(default=50, ge=1, le=200, description="how many at most")
+
+
+def not_ours() -> InvalidInput:
+    return InvalidInput("this cursor is not one of ours", field="cursor", hint="use next_cursor of the page before")
+
+
+def cut(found: Sequence[Row], limit: int, place: Callable[[Row], str]) -> tuple[Sequence[Row], str | None]:
+    """A page, and the cursor of the next one. `found` has one row more than the page where there is a next one."""
+    shown = found[:limit]
+    return shown, _written(place(shown[-1])) if len(found) > limit else None
+
+
+def after_id(cursor: str | None) -> str | None:
+    """Of a list in the order of ids, or of numbers."""
+    return None if cursor is None else _read(cursor, r"[a-z]+_\w{1,60}|\+[1-9]\d{1,14}")[0]
+
+
+def after_place(cursor: str | None) -> int:
+    """Of a list in the order of places that are counted from 0."""
+    return -1 if cursor is None else int(_read(cursor, r"\d{1,9}")[0])
+
+
+def after_moment(cursor: str | None) -> tuple[datetime, str] | None:
+    """Of a list in the order of times, and of ids where the time is the same."""
+    if cursor is None:
+        return None
+    found = _read(cursor, r"(\d{1,16}) ([^\0]+)")
+    return EPOCH + int(found[1]) * MICROSECOND, found[2]
+
+
+def moment(at: datetime, row_id: str) -> str:
+    """The place of a row in such a list."""
+    return f"{(at - EPOCH) // MICROSECOND} {row_id}"
+
+
+def _written(place: str) -> str:
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def _read(cursor: str, form: str) -> re.Match[str]:
+    """InvalidInput for a cursor that we did not give, or gave for another list."""
+    try:
+        text = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError):
+        raise not_ours() from None
+    found = re.fullmatch(form, text, re.ASCII | re.DOTALL)
+    if found is None:
+        raise not_ours()
+    return found
