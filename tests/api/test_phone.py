@@ -62,7 +62,7 @@ FAILURES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str, str]] = {
         {},
         "unassigned",
         "no_numbers_found",
-        "try again",
+        "leave out contains, area_code or number_type",
     ),
     "every number gone": (
         {"operation": "incoming_numbers.create", "status": 400, "body": GONE},
