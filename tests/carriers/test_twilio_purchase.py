@@ -73,26 +73,47 @@ async def test_a_missing_address_names_the_setting(sandbox: SandboxServer, twili
     assert sandbox.held("twilio") == []
 
 
-def address(sandbox: SandboxServer, city: str) -> str:
+def address(sandbox: SandboxServer, city: str, region: str = "England") -> str:
     """An address of the account in Great Britain; its SID."""
-    where = {"Street": "1", "PostalCode": "1", "Region": "England", "IsoCountry": "GB"}
+    where = {"Street": "1", "PostalCode": "1", "Region": region, "IsoCountry": "GB"}
     url = f"{sandbox.url}/2010-04-01/Accounts/{wire.DEFAULT_ACCOUNT}/Addresses.json"
     login = (wire.DEFAULT_ACCOUNT, wire.DEFAULT_SECRET)
     made = httpx2.post(url, data={"CustomerName": "Roma", "City": city, **where}, auth=login).raise_for_status()
     return str(made.json()["sid"])
 
 
-async def test_an_address_that_does_not_fit_a_town_is_tried_on_numbers_of_others(
-    sandbox: SandboxServer, build_twilio: Build
-) -> None:
+TOWNS = {"Leeds": "+441132000001", "York": "+441904000001", "Swansea": "+441792000001"}
+
+
+@pytest.fixture
+def in_towns(sandbox: SandboxServer) -> None:
+    """Numbers of three towns, one of them in Wales, that want an address near by."""
     sandbox.reset(stock=False)
-    in_town = {"carrier": "twilio", "country": "GB", "address": "local", "region": "England"}
-    towns = {"Leeds": "+441132000001", "York": "+441904000001", "London": "+442079460001"}
-    stock = [in_town | {"number": number, "locality": town} for town, number in towns.items()]
+    row = {"carrier": "twilio", "country": "GB", "address": "local"}
+    regions = {"Leeds": "England", "York": "England", "Swansea": "Wales"}
+    stock = [row | {"number": number, "locality": town, "region": regions[town]} for town, number in TOWNS.items()]
     sandbox.control.post("/numbers", json=stock).raise_for_status()
-    twilio = build_twilio(twilio_address_sid=f"GB={address(sandbox, 'London')}")
+
+
+async def test_numbers_of_the_town_of_the_address_are_offered_first(
+    sandbox: SandboxServer, build_twilio: Build, in_towns: None
+) -> None:
+    twilio = build_twilio(twilio_address_sid=f"GB={address(sandbox, 'york')}")
+    for _ in range(2):
+        assert [offer.number for offer in await twilio.search(Criteria(), "GB", 5)] == [TOWNS["York"]]
+    assert len(asked(sandbox, "addresses.fetch")) == 1
+    sandbox.fault(provider="twilio", operation="addresses.fetch", kind="status", status=503)
+    unread = build_twilio(twilio_address_sid=f"GB={address(sandbox, 'York')}")
+    assert len(await unread.search(Criteria(), "GB", 5)) == 3
+
+
+async def test_an_address_that_does_not_fit_a_town_is_tried_on_numbers_of_others(
+    sandbox: SandboxServer, build_twilio: Build, in_towns: None
+) -> None:
+    switch(sandbox, twilio_local_address="region")
+    twilio = build_twilio(twilio_address_sid=f"GB={address(sandbox, 'Cardiff', 'Wales')}")
     for town in ("Leeds", "York"):
-        offer = next(o for o in await twilio.search(Criteria(), "GB", 5) if o.number == towns[town])
+        offer = next(o for o in await twilio.search(Criteria(), "GB", 5) if o.number == TOWNS[town])
         with pytest.raises(AddressDoesNotFit) as caught:
             await twilio.buy(offer, MARK)
         assert isinstance(caught.value, Rejected)
@@ -100,7 +121,7 @@ async def test_an_address_that_does_not_fit_a_town_is_tried_on_numbers_of_others
         assert (caught.value.vendor_code, caught.value.operation) == ("21615", "buy")
     assert "an address in Leeds, York: set TWILIO_ADDRESS_SID=GB=AD..." in str(caught.value.hint)
     (offer,) = await twilio.search(Criteria(), "GB", 1)
-    assert (await twilio.buy(offer, MARK)).number == towns["London"]
+    assert (await twilio.buy(offer, MARK)).number == TOWNS["Swansea"]
 
 
 async def test_an_address_of_another_account_is_named(sandbox: SandboxServer, build_twilio: Build) -> None:

@@ -121,9 +121,11 @@ async def test_a_country_that_wants_papers_says_which_and_takes_them(open_desk: 
         assert (await desk.number(again.number)).country == country
 
 
-@pytest.mark.parametrize(("town", "fits"), [("York", True), ("Cardiff", False)])
+@pytest.mark.parametrize(
+    ("town", "near", "fits"), [("York", "city", True), ("Rye", "region", True), ("Rye", "city", False)]
+)
 async def test_an_address_that_fits_no_town_needs_a_person_and_one_that_fits_some_is_enough(
-    open_desk: Opener, town: str, fits: bool
+    open_desk: Opener, town: str, near: str, fits: bool
 ) -> None:
     async with open_desk() as desk:
         desk.sandbox.reset(stock=False)
@@ -131,13 +133,19 @@ async def test_an_address_that_fits_no_town_needs_a_person_and_one_that_fits_som
             client.post("/assistant", json={"name": "Restaurant Voice Assistant"}).raise_for_status()
         towns = {"Leeds": "+4411320000", "London": "+4420794600", "York": "+4419040000"}
         in_town = {"carrier": "twilio", "country": "GB", "address": "local"}
-        stock = [in_town | {"number": f"{a}{n:02}", "locality": t} for t, a in towns.items() for n in range(3)]
+        regions = {"Leeds": "Yorkshire", "London": "Greater London", "York": "Sussex"}
+        stock = [
+            in_town | {"number": f"{area}{n:02}", "locality": name, "region": regions[name]}
+            for name, area in towns.items()
+            for n in range(3)
+        ]
+        desk.sandbox.control.put("/switches", json={"twilio_local_address": near}).raise_for_status()
         desk.sandbox.control.post("/numbers", json=stock).raise_for_status()
         sid = address(desk, town)
     async with open_desk(twilio_address_sid=f"GB={sid}") as desk:
         assignment = await desk.assign(country="GB")
         if fits:
-            assert (assignment.number or "").startswith(towns[town])
+            assert (assignment.number or "").startswith(towns["York"])
         else:
             assert (assignment.status, assignment.reason) == ("unassigned", "carrier_action_required")
             assert "an address in Leeds, London, York" in (assignment.hint or "")
@@ -149,7 +157,14 @@ def address(desk: Desk, town: str) -> str:
     settings = desk.services.settings
     assert settings.twilio_account_sid is not None
     assert settings.twilio_auth_token is not None
-    form = {"CustomerName": "Roma", "Street": "1", "City": town, "Region": "-", "PostalCode": "1", "IsoCountry": "GB"}
+    form = {
+        "CustomerName": "Roma",
+        "Street": "1",
+        "City": town,
+        "Region": "Sussex",
+        "PostalCode": "1",
+        "IsoCountry": "GB",
+    }
     url = f"{desk.sandbox.url}/2010-04-01/Accounts/{settings.twilio_account_sid}/Addresses.json"
     login = (settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
     return str(httpx2.post(url, data=form, auth=login).raise_for_status().json()["sid"])

@@ -57,7 +57,7 @@ from trunkline.settings import Settings
 ROOT = "/2010-04-01/Accounts"
 KINDS: dict[str, Literal["trial", "full"]] = {"Trial": "trial", "Full": "full"}
 DAY = 86_400.0
-PRICES_LAST = 300.0
+MINUTES = 300.0
 PRICES_TIMEOUT = 5.0
 MANY = 200  # offers to look through for those whose papers fit
 
@@ -84,10 +84,11 @@ class TwilioCarrier:
         # A price that decides about a purchase is that of the moment; else it is only told.
         self._price_decides = settings.max_monthly_price is not None
         self._prices: Memo[dict[str, tuple[Decimal, str]]] = Memo(
-            lambda prices: 0.0 if self._price_decides else PRICES_LAST
+            lambda prices: 0.0 if self._price_decides else MINUTES
         )
         self._types: Memo[frozenset[NumberType]] = Memo(lambda types: DAY)
         self._papers = Papers(settings)
+        self._towns: Memo[str] = Memo(lambda town: DAY if town else MINUTES)
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
@@ -109,6 +110,8 @@ class TwilioCarrier:
                 raise self._rejected("search", f"Twilio sells {what} in {country}") from None
             kind = instead
             found = await self._available(want, country, kind, limit)
+        if any(item.get("address_requirements") == "local" for item in found):
+            found = await self._near_the_address(want, country, kind, limit) or found
         price, currency = (await self._price_list(country)).get(kind, (None, None)) if found else (None, None)
         offers = [
             Offer(number, country, kind, price, currency, self._papers.needs(item, country, kind), item.get("locality"))
@@ -223,9 +226,28 @@ class TwilioCarrier:
     def _rejected(operation: str, detail: str) -> Rejected:
         return Rejected(detail, provider="twilio", operation=operation)
 
-    async def _available(self, want: Criteria, country: str, kind: NumberType, limit: int) -> list[dict[str, Any]]:
+    async def _near_the_address(
+        self, want: Criteria, country: str, kind: NumberType, limit: int
+    ) -> list[dict[str, Any]]:
+        """What is for sale in the town of the address that is set for the country: a number may want one of its own
+        town. [] where no address is set, it cannot be read, or its town was refused."""
+        sid = self._papers.form(country).get("AddressSid")
+        town = await self._towns.get(sid, lambda: self._ask_town(sid)) if sid else ""
+        if not town or self._papers.is_unfit(country, town):
+            return []
+        return await self._available(want, country, kind, limit, town)
+
+    async def _ask_town(self, sid: str) -> str:
+        try:
+            return str((await self._read("address", f"{self._base}/Addresses/{sid}.json")).get("city") or "")
+        except ProviderError:
+            return ""
+
+    async def _available(
+        self, want: Criteria, country: str, kind: NumberType, limit: int, town: str = ""
+    ) -> list[dict[str, Any]]:
         most = max(limit, MANY) if self._papers.is_choosy(country) else limit
-        query = {"VoiceEnabled": "true", "PageSize": str(most)}
+        query = {"VoiceEnabled": "true", "PageSize": str(most)} | ({"InLocality": town} if town else {})
         if want.area_code:
             query["AreaCode"] = want.area_code
         if want.contains:

@@ -40,6 +40,9 @@ class Papers:
         """Whether the address of this country was refused for some town."""
         return bool(self._unfit_towns[country])
 
+    def is_unfit(self, country: str, town: str) -> bool:
+        return town.casefold() in map(str.casefold, self._unfit_towns[country])
+
     def fitting(self, offers: list[Offer]) -> list[Offer]:
         """Without those of towns that the address was refused for; all of them where none is left."""
         return [offer for offer in offers if (offer.token or "") not in self._unfit_towns[offer.country]] or offers

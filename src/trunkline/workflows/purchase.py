@@ -17,6 +17,7 @@ from trunkline.domain.numbers import E164
 from trunkline.domain.states import IntentStatus, StepStatus
 from trunkline.errors import (
     ActionRequired,
+    AddressDoesNotFit,
     Cancelled,
     Conflict,
     OfferGone,
@@ -100,6 +101,8 @@ async def purchase(run: Buyer[Any], carrier: Carrier, offers: list[Offer]) -> Nu
             except Rejected as error:
                 tried.append(offer.number)
                 refused = error
+                if isinstance(error, AddressDoesNotFit):
+                    break  # others of that area are among these offers; another search leaves them out
         if refused is not None and len(tried) >= OFFERS_TO_TRY:
             raise refused
         step.end(StepStatus.DONE, refused.detail if refused else "other purchases have chosen every offered number")
