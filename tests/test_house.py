@@ -177,7 +177,7 @@ def test_the_libraries_whose_private_names_are_used_are_bounded_to_what_was_trie
 
 
 def test_the_private_names_that_we_use_of_libraries_are_what_they_were() -> None:
-    """`db/session.py` runs statements in place of the driver's thread, `cli/servers.py` swallows the signal that ended
+    """`db/sqlite.py` runs statements in place of the driver's thread, `cli/servers.py` swallows the signal that ended
     the server, `workflows/engine.py` takes over the work of a dead process."""
     connection = aiosqlite.Connection(lambda: sqlite3.connect(":memory:"), 64)
     assert isinstance(connection._thread, Thread)

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tests.support.desk import Opener
 from tests.support.postgres import PostgresServer
 from trunkline.db.models import Restaurant
+from trunkline.db.postgresql import ReadOnly
 from trunkline.db.readiness import refuse_unready
-from trunkline.db.session import MOST_GIVEN_UP, Database, ReadOnly
+from trunkline.db.session import MOST_GIVEN_UP, Database
 from trunkline.errors import NotReady
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]

@@ -149,7 +149,7 @@ class SlowDisk(sqlite3.Connection):
 async def test_a_commit_is_waited_for_without_the_loop_and_not_given_up_halfway(
     database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch, cancels: int
 ) -> None:
-    monkeypatch.setattr("trunkline.db.session.sqlite3.connect", partial(sqlite3.connect, factory=SlowDisk))
+    monkeypatch.setattr("trunkline.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=SlowDisk))
     SlowDisk.waits.clear()
     slow = Database(database_url)
     task = asyncio.create_task(owe(slow))
@@ -200,7 +200,7 @@ async def test_a_lock_that_stays_is_not_waited_for_for_ever(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await owe(database)
-    monkeypatch.setattr("trunkline.db.session.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("trunkline.db.sqlite.BUSY_SECONDS", 0.1)
     with locked_by_another_program(database_url), pytest.raises(OperationalError, match="locked"):
         await count_up(database, 1)
     await count_up(database, 1)
@@ -225,7 +225,7 @@ async def test_what_a_frozen_process_has_locked_is_free_after_a_while(
     database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await owe(database)
-    monkeypatch.setattr("trunkline.db.session.FROZEN_SECONDS", 1)
+    monkeypatch.setattr("trunkline.db.postgresql.FROZEN_SECONDS", 1)
     frozen = Database(database_url)
 
     async def stop_halfway() -> None:

@@ -68,7 +68,7 @@ async def test_the_same_statements_go_to_other_server_processes_without_harm(poo
 async def test_a_frozen_process_loses_its_locks_behind_a_pooler_too(
     pool: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trunkline.db.session.FROZEN_SECONDS", 7)
+    monkeypatch.setattr("trunkline.db.postgresql.FROZEN_SECONDS", 7)
     for _ in range(4):
         async with pool.write() as session:
             assert await session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "7s"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.support.desk import Desk
 from trunkline.workflows.assign_number import AssignNumber
+from trunkline.workflows.engine import _engine
 from trunkline.workflows.kinds import start_stray_runs
 
 pytestmark = pytest.mark.anyio
@@ -35,3 +39,13 @@ async def test_a_run_that_is_found_before_it_is_started_is_worked_on_once(desk: 
 async def look_for_strays(desk: Desk) -> None:
     for _ in range(20):
         await start_stray_runs(desk.services)
+
+
+def test_an_old_sqlite_knows_the_time_in_the_way_the_engine_asks_for_it_on_a_new_python(tmp_path: Path) -> None:
+    engine = _engine(f"sqlite:///{tmp_path / 'trunkline.sqlite'}")
+    with engine.connect() as connection:
+        connection.execute(sa.text("CREATE TABLE told (at INTEGER DEFAULT (unixepoch('subsec') * 1000), n INTEGER)"))
+        connection.execute(sa.text("INSERT INTO told (n) VALUES (1)"))
+        at = connection.execute(sa.text("SELECT at FROM told")).scalar_one()
+    engine.dispose()
+    assert abs(at / 1000 - time.time()) < 5

@@ -11,11 +11,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from trunkline.db.session import DATABASE_AWAY
 from trunkline.errors import (
     InvalidInput,
     MalformedRequest,
@@ -96,7 +95,7 @@ def respond(
 
 def unexpected(error: Exception) -> JSONResponse:
     """An error of ours, or a database that is away: the log has it, the caller gets the id of its lines."""
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+    if isinstance(error, DATABASE_AWAY):
         log.error("the database does not answer", error=type(error).__name__)
         return respond(NotReady("the database does not answer", hint="try again in a moment"))
     log.exception("a request stopped by an error of ours")

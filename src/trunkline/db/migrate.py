@@ -15,7 +15,8 @@ from sqlalchemy.pool import NullPool
 
 from trunkline.db.addresses import driver_url
 from trunkline.db.lock import database_file
-from trunkline.db.session import begin_sqlite, listen_to_postgresql, prepare_sqlite
+from trunkline.db.postgresql import listen_to_postgresql
+from trunkline.db.sqlite import begin_sqlite, prepare_sqlite
 from trunkline.errors import SettingsError
 
 UPGRADE_LOCK = 0x7472756E6B  # "trunk": PostgreSQL's advisory lock of whoever changes the schema

@@ -1,41 +1,31 @@
-"""Opens the database: SQLite (WAL, foreign keys, full sync, one writer) or PostgreSQL, by its URL alone."""
+"""Opens the database, SQLite (with one writer) or PostgreSQL, by its URL alone."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import aiosqlite
 import structlog
-from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from trunkline.db import changes
-from trunkline.db.addresses import driver_url as driver_url
+from trunkline.db.addresses import driver_url
+from trunkline.db.postgresql import listen_to_postgresql
+from trunkline.db.sqlite import begin_sqlite, connect_directly, set_pragmas
 
 log = structlog.get_logger()
 T = TypeVar("T")
 # What says that the database is away (gone, read-only, full, busy, no connection free) and not that we asked for
 # something wrong: the work goes on when it is back.
 DATABASE_AWAY = (OperationalError, InternalError, InterfaceError, NoConnection)
-BUSY_SECONDS = 30.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
-LOCKED_BY_ANOTHER = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY}
-LOCK_SECONDS = 8
-FROZEN_SECONDS = 5  # no transaction waits for anything but the database
 MOST_GIVEN_UP = 5  # of the pool's connections
-READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction
-
-
-class ReadOnly(OperationalError):
-    """The session is at a server that takes no writes: a standby, or one that was told so. Its pool is made anew."""
 
 
 class Database:
@@ -52,7 +42,7 @@ class Database:
         self.embedded = url.startswith("sqlite")
         file = make_url(url).database or ""
         options: dict[str, Any] = (
-            {"async_creator": lambda: _connect_sqlite(file)} if self.embedded else {"pool_pre_ping": True}
+            {"async_creator": lambda: connect_directly(file)} if self.embedded else {"pool_pre_ping": True}
         )
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url), pool_size=pool_size, max_overflow=0, pool_timeout=60, **options
@@ -140,111 +130,3 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
-
-
-class DirectConnection(aiosqlite.Connection):
-    """Runs its statements at once, on the loop's thread. The driver hands each over to a thread of its own, four times
-    a statement, which costs more than the statement: an assignment took 20 ms more of CPU. There is one process and
-    one writer, so that nothing waits for a lock, unless another program has one (a backup, a shell): then the loop goes
-    on meanwhile. Only a commit waits, for the disk, and is left to the thread."""
-
-    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if fn.__name__ != "execute":
-            return fn(*args, **kwargs)
-        await asyncio.sleep(0)  # a call that rings meanwhile waits for one statement, not for a row of them
-        pause, patience = FIRST_PAUSE, BUSY_SECONDS
-        while True:
-            try:
-                return fn(*args, **kwargs)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode not in LOCKED_BY_ANOTHER or patience <= 0:
-                    raise
-            await asyncio.sleep(pause)
-            patience -= pause
-            pause = min(pause * 2, LONGEST_PAUSE)
-
-    async def commit(self) -> None:
-        """Not given up halfway: a connection may not be used by two threads at once, and who is cancelled rolls back
-        on the loop's thread."""
-        commit = asyncio.ensure_future(super()._execute(self._conn.commit))  # type: ignore[no-untyped-call]
-        cancelled: asyncio.CancelledError | None = None
-        while not commit.done():
-            try:
-                await asyncio.wait([commit])
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            raise cancelled
-        commit.result()
-
-
-def _connect_sqlite(file: str) -> DirectConnection:
-    connection = DirectConnection(
-        lambda: sqlite3.connect(file, timeout=0, check_same_thread=False),  # it waits by itself
-        iter_chunk_size=64,
-    )
-    connection._thread.daemon = True  # as SQLAlchemy does with connections that it makes itself
-    return connection
-
-
-def prepare_sqlite(connection: Any, record: Any) -> None:
-    """A connection that waits for locks by itself, in a thread."""
-    connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
-    set_pragmas(connection, record)
-
-
-def set_pragmas(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not the driver's
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def listen_to_postgresql(engine: Engine) -> None:
-    """What every engine on PostgreSQL of ours does with its connections, transactions and errors."""
-    event.listen(engine, "connect", prepare_postgresql)
-    event.listen(engine, "begin", begin_postgresql)
-    event.listen(engine, "handle_error", discard_read_only)
-
-
-def prepare_postgresql(connection: Any, record: Any) -> None:
-    """A process that is frozen within a transaction keeps what it locked from those who take its work over, until the
-    server ends it. Whoever waits for a lock longer than that gives up, and may try again."""
-    driver = record.driver_connection
-    cursor = connection.cursor()
-    cursor.execute("SELECT pg_backend_pid()")
-    (at_work,) = cursor.fetchone()
-    if at_work != driver.info.backend_pid:  # who let us in is not who works for us
-        record.info["pooled"] = True
-        driver.prepare_threshold = None
-    else:
-        cursor.execute(end_frozen(""))
-    cursor.close()
-    connection.commit()
-
-
-def end_frozen(scope: str) -> str:
-    return (
-        f"SET {scope} idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'; "
-        f"SET {scope} lock_timeout = '{LOCK_SECONDS}s'"
-    )
-
-
-def begin_postgresql(connection: Connection) -> None:
-    if "pooled" in connection.info:
-        connection.exec_driver_sql(end_frozen("LOCAL"))
-
-
-def discard_read_only(context: ExceptionContext) -> None:
-    """After a failover a session may be at the old primary, or one that was opened in between at a standby: with it go
-    all that were opened before."""
-    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
-        context.is_disconnect = True
-        raise ReadOnly(context.statement, None, context.original_exception) from None
-
-
-def begin_sqlite(connection: Any) -> None:
-    """A writer takes the lock at once: one that upgrades from reading later would fail instead of waiting."""
-    immediate = connection.get_execution_options().get("begin_immediate")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -7,12 +7,11 @@ from datetime import timedelta
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from trunkline.db import calls
 from trunkline.db.calls import Heard
-from trunkline.db.session import Database
+from trunkline.db.session import DATABASE_AWAY, Database
 from trunkline.domain.calls import CallReport
 from trunkline.metrics import CALL_REPORTS, CALL_REPORTS_WAITING, CALLS_CONNECTED
 from trunkline.routing.directory import Answer, Former, read_values
@@ -22,7 +21,7 @@ log = structlog.get_logger()
 MOST_WAITING = 20_000
 AT_ONCE = 200
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-AWAY = (OperationalError, InterfaceError, PoolTimeout, OSError)
+AWAY = (*DATABASE_AWAY, OSError)
 
 
 class Item(NamedTuple):

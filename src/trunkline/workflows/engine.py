@@ -7,6 +7,8 @@ import logging
 import os
 import secrets
 import socket
+import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,12 +20,16 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy.engine import make_url
 
 from trunkline.db import processes
-from trunkline.db.session import Database, driver_url, prepare_postgresql, prepare_sqlite
+from trunkline.db.addresses import driver_url
+from trunkline.db.postgresql import listen_to_postgresql
+from trunkline.db.session import Database
+from trunkline.db.sqlite import prepare_sqlite
 from trunkline.errors import Superseded
 
 log = structlog.get_logger()
 Work = Callable[[str], Awaitable[None]]
 THREADS = 8
+SUBSECONDS_SINCE = (3, 42)  # SQLite
 PENDING = "PENDING"
 ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 
@@ -66,12 +72,12 @@ class Engine:
             await self._beat()  # before launch: nobody may see our work without our heartbeat
         config: DBOSConfig = {
             "name": "trunkline",
-            "system_database_url": _engine_url(self._url),
             "system_database_engine": _engine(self._url),
             "executor_id": self.process_id,
             "application_version": "1",
             "max_executor_threads": THREADS,
             "serializer": DBOSPortableJSONSerializer(),
+            "use_listen_notify": not self._database.behind_pooler,
             "notification_listener_polling_interval_sec": 1.0,
             "log_level": "WARNING",
         }
@@ -234,7 +240,7 @@ def _engine(url: str) -> sa.Engine:
     target = driver_url(_engine_url(url), asynchronous=False)
     if not url.startswith("sqlite"):
         engine = sa.create_engine(target, pool_size=THREADS + 2, max_overflow=0, pool_pre_ping=True)
-        sa.event.listen(engine, "connect", prepare_postgresql)
+        listen_to_postgresql(engine)
         return engine
     engine = sa.create_engine(target, pool_size=THREADS + 2, max_overflow=0)
 
@@ -242,5 +248,13 @@ def _engine(url: str) -> sa.Engine:
     def prepare(connection: Any, record: Any) -> None:
         prepare_sqlite(connection, record)
         connection.isolation_level = "IMMEDIATE"  # as DBOS sets it on engines that it makes itself
+        if sqlite3.sqlite_version_info < SUBSECONDS_SINCE:
+            connection.create_function("unixepoch", 1, _seconds_now)
 
     return engine
+
+
+def _seconds_now(_: str) -> float:
+    """What `unixepoch('subsec')` is, which DBOS asks for from Python 3.12 on, whatever SQLite that Python has: an
+    older one answers NULL."""
+    return time.time()
