@@ -118,6 +118,16 @@ def test_pending_until_upgraded(empty_url: str) -> None:
     assert not pending(empty_url)
 
 
+@only_postgresql
+def test_a_postgresql_that_takes_no_writes_is_refused_in_one_line(empty_url: str, postgres: PostgresServer) -> None:
+    with postgres.read_only(empty_url), pytest.raises(SettingsError, match="takes no writes"):
+        upgrade(empty_url)
+    upgrade(empty_url)
+    with postgres.read_only(empty_url), pytest.raises(SettingsError, match="takes no writes"):
+        ensure_current(empty_url)
+    ensure_current(empty_url)
+
+
 def test_asking_makes_no_sqlite_file(tmp_path: Path) -> None:
     assert pending(f"sqlite:///{tmp_path / 'absent.sqlite'}")
     assert list(tmp_path.iterdir()) == []

@@ -47,6 +47,7 @@ def ensure_current(url: str) -> None:
     """Let the server start only on the present schema: SQLite is upgraded here, PostgreSQL by its operator."""
     found = current(url)
     if not _is_behind(found):
+        _refuse_read_only(url)
         return
     if database_file(url):
         upgrade(url)
@@ -68,9 +69,21 @@ def transaction(url: str) -> Iterator[Connection]:
                 raise SettingsError(
                     "the schema that DATABASE_URL names is not there", hint="create it, or leave ?schema= out"
                 )
+            _refuse_read_only(url)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
             yield connection
         connection.commit()
+
+
+def _refuse_read_only(url: str) -> None:
+    """SettingsError where a PostgreSQL takes no writes: a standby, or one that was told so."""
+    if database_file(url):
+        return
+    with _connected(url) as connection:
+        if connection.scalar(text("SHOW transaction_read_only")) == "on":
+            raise SettingsError(
+                "the database takes no writes now", hint="wait for the failover, or let DATABASE_URL name the primary"
+            )
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
