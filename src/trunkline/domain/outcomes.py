@@ -109,7 +109,8 @@ def from_error(error: TrunklineError) -> Outcome:
     if isinstance(error, TrialLimit):
         return unassigned(Reason.TRIAL_LIMIT, error.detail, f"upgrade the account; then {TRY_AGAIN}")
     if isinstance(error, OfferGone):
-        return unassigned(Reason.NO_NUMBERS_FOUND, error.detail, error.hint or TRY_AGAIN)
+        hint = f"{error.hint}; then {TRY_AGAIN}" if error.hint else TRY_AGAIN
+        return unassigned(Reason.NO_NUMBERS_FOUND, error.detail, hint)
     if isinstance(error, ProviderError):
         return unassigned(
             Reason.VOICE_PLATFORM_REJECTED if voice else Reason.CARRIER_REJECTED, error.detail, error.hint or TRY_AGAIN
