@@ -11,11 +11,13 @@ from trunkline.api import examples
 from trunkline.api.dependencies import ServicesDep, operator
 from trunkline.api.problems import documented
 from trunkline.api.schemas import Health, Ready
+from trunkline.db.files import FileGone
 from trunkline.db.readiness import refuse_unready
 from trunkline.errors import NotReady
 
 router = APIRouter(tags=["health"])
 DATABASE_SECONDS = 2.0
+PUT_BACK = "stop the server, put the file back, start again: what was written meanwhile is not in it"
 
 
 @router.get(
@@ -41,9 +43,12 @@ async def health() -> Health:
 )
 async def readiness(services: ServicesDep) -> Ready:
     try:
+        services.database.refuse_gone()
         await services.database.look(refuse_unready, DATABASE_SECONDS)
     except TimeoutError:
         raise NotReady("the database does not answer in time", hint="try again in a moment") from None
+    except FileGone:
+        raise NotReady("the database's file is gone or was replaced", hint=PUT_BACK) from None
     return Ready(status="ready")
 
 

@@ -26,7 +26,7 @@ class SingleProcess:
     def __init__(self, path: Path) -> None:
         target = path.resolve()  # every name of one file shares one lock
         try:
-            self._file = os.open(f"{target}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            self._file = os.open(f"{target}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise SettingsError(
                 f"cannot lock the database {path}: {error.strerror}",

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from trunkline.db import files
 from trunkline.db.addresses import driver_url
 from trunkline.db.lock import database_file
 from trunkline.db.postgresql import listen_to_postgresql
@@ -24,9 +25,19 @@ UPGRADE_LOCK = 0x7472756E6B  # "trunk": PostgreSQL's advisory lock of whoever ch
 
 def upgrade(url: str) -> None:
     """Bring the database to this version's schema, all or nothing; nothing happens where it is already there."""
+    if file := database_file(url):
+        files.prepare(file)
     with transaction(url) as connection:
-        _is_behind(_revision(connection))
-        command.upgrade(alembic_config(connection), "head")
+        found = _revision(connection)
+        _is_behind(found)
+        try:
+            command.upgrade(alembic_config(connection), "head")
+        except DatabaseError as error:
+            raise SettingsError(
+                f"the database says that it is at schema {found or 'none'}, and its tables are others: "
+                f"{str(error.orig).splitlines()[0]}",
+                hint="put back a backup, from before or after the upgrade that was broken off",
+            ) from None
 
 
 def current(url: str) -> str | None:
@@ -45,11 +56,13 @@ def pending(url: str) -> bool:
 
 def ensure_current(url: str) -> None:
     """Let the server start only on the present schema: SQLite is upgraded here, PostgreSQL by its operator."""
+    if file := database_file(url):
+        files.prepare(file)
     found = current(url)
     if not _is_behind(found):
         _refuse_read_only(url)
         return
-    if database_file(url):
+    if file:
         upgrade(url)
         return
     state = f"at schema {found}, this version needs {_scripts().get_current_head()}" if found else "without tables"

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from trunkline.db import changes
 from trunkline.db.addresses import driver_url
+from trunkline.db.files import HeldFile
 from trunkline.db.postgresql import listen_to_postgresql
 from trunkline.db.sqlite import begin_sqlite, connect_directly, set_pragmas
 
@@ -41,6 +42,7 @@ class Database:
     def __init__(self, url: str, pool_size: int = 10) -> None:
         self.embedded = url.startswith("sqlite")
         file = make_url(url).database or ""
+        self._file = HeldFile(file)
         options: dict[str, Any] = (
             {"async_creator": lambda: connect_directly(file)} if self.embedded else {"pool_pre_ping": True}
         )
@@ -50,6 +52,7 @@ class Database:
         self.behind_pooler = False
         if self.embedded:
             event.listen(self.engine.sync_engine, "connect", set_pragmas)
+            event.listen(self.engine.sync_engine, "connect", lambda *_: self._file.opened())
             event.listen(self.engine.sync_engine, "begin", begin_sqlite)
         else:
             listen_to_postgresql(self.engine.sync_engine)
@@ -111,6 +114,12 @@ class Database:
             await session.connection(execution_options={"begin_immediate": True})
             yield session
             await session.commit()
+            self.refuse_gone()  # what was committed to a file that is gone is no more
+
+    def refuse_gone(self) -> None:
+        """FileGone where an SQLite file is not in its place any more."""
+        if self.embedded:
+            self._file.refuse_gone()
 
     def _note_pooler(self, _: Any, record: Any) -> None:
         self.behind_pooler = "pooled" in record.info
