@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from trunkline.carriers.base import Carrier
-from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
+from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, in_order
 from trunkline.domain.numbers import E164
 from trunkline.errors import ProviderError
 from trunkline.voice.base import VoiceNumber, VoicePlatform
@@ -129,7 +129,7 @@ class BatchInventory:
             owned.pop(number, None)
 
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]:
-        """One offer that no other item was given; the pool is filled again when it is empty."""
+        """The cheapest offer that no other item was given; the pool is filled again when it is empty."""
         async with self._reading:
             asked = (carrier.name, want, country)
             pool = self._offers.setdefault(asked, deque())
@@ -141,7 +141,7 @@ class BatchInventory:
                 offers = await self._read(
                     f"{carrier.name} offers", lambda: ask(lambda: carrier.search(want, country, POOL))
                 )
-                pool.extend(o for o in offers if o.number is None or o.number not in self._handed_out)
+                pool.extend(in_order([o for o in offers if o.number is None or o.number not in self._handed_out]))
                 self._handed_out.update(o.number for o in pool if o.number is not None)
             return [pool.popleft()] if pool else []
 
