@@ -221,6 +221,7 @@ async def give_up(run: AssignmentRun, held: Held, error: ProviderError) -> None:
         row = (await numbers.lock(session, held.number))[held.number]
         if isinstance(error, Foreign):
             numbers.foreign(row)
+            numbers.put_aside(row, error.detail)  # our mark may stand on it all the same
         elif isinstance(error, Missing) and error.provider == row.carrier:
             numbers.gone(row, error.detail)
         elif isinstance(error, Missing):

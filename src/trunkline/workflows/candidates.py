@@ -108,8 +108,9 @@ class Candidates:
                 if self._suits_in_voice(v, shared, rows.get(v.number or "")) and v.name not in under_way
             }
             busy = await numbers.busy_among(session, fitting, self._restaurant_id, marked=True)
+        idle = [v for number, v in fitting.items() if number not in busy and not self._inventory.was_used(number)]
         self._leave_out(busy)
-        return Existing([v for number, v in fitting.items() if number not in busy], len(listing), self._others(listing))
+        return Existing(idle, len(listing), self._others(listing))
 
     async def owned(self, ask: Ask, carrier: Carrier) -> tuple[list[OwnedNumber], int]:
         """The carrier account's numbers that are ours to use and that nobody uses, and how many the account owns."""
@@ -120,9 +121,9 @@ class Candidates:
             marked = {n for n, o in usable.items() if parse_mark(o.mark_text)}
             busy = await numbers.busy_among(session, marked, self._restaurant_id, marked=True)
             busy |= await numbers.busy_among(session, set(usable) - marked, self._restaurant_id)
+        free = [o for number, o in usable.items() if number not in busy and not self._inventory.was_used(number)]
         self._leave_out(busy)
-        idle = [o for number, o in usable.items() if number not in busy and o.mark_text not in under_way]
-        return idle, len(listing)
+        return [o for o in free if o.mark_text not in under_way], len(listing)
 
     async def offers(self, ask: Ask, carrier: Carrier) -> list[Offer]:
         """What the carrier sells now and may be bought at its price, in the order in which it is tried. Rejected where
@@ -131,6 +132,11 @@ class Candidates:
         settings = self._services.settings
         limits = PriceLimits.of(settings.max_monthly_price, settings.max_upfront_price)
         within = [offer for offer in listing if objection(offer, limits) is None]
+        while self._inventory.hands_out and listing and not within:  # one at a time: the next one may be within
+            more = await self._inventory.offers(ask, carrier, self.wish.criteria, self.country)
+            within = [offer for offer in more if objection(offer, limits) is None]
+            if not more:
+                break
         if listing and not within:
             raise Rejected(
                 f"no number of {carrier.name} may be bought at its price: {objection(in_order(listing)[0], limits)}",

@@ -25,6 +25,8 @@ class Inventory(Protocol):
     """The flow asks this instead of the providers themselves, so that a batch can read each list once. `ask` is how
     the step at hand asks a provider (visible, retried); an inventory that knows the answer does not use it."""
 
+    hands_out: bool  # offers are given one at a time, each to one asker only
+
     async def voice_numbers(self, ask: Ask) -> list[VoiceNumber]: ...
 
     @property
@@ -33,7 +35,9 @@ class Inventory(Protocol):
         is changed."""
 
     def used(self, number: str) -> None:
-        """This number is not free (any more): a list that was read before need not offer it again."""
+        """This number is not free (any more), or was tried: it is not offered again."""
+
+    def was_used(self, number: str) -> bool: ...
 
     async def owned(self, ask: Ask, carrier: Carrier) -> list[OwnedNumber]: ...
 
@@ -46,10 +50,13 @@ class Inventory(Protocol):
 class LiveInventory:
     """Asks the providers every time: what a single assignment uses."""
 
+    hands_out = False
+
     def __init__(self, voice: VoicePlatform, offers: int = OFFERS) -> None:
         self._voice, self._offers = voice, offers
         self._asked_at = -math.inf
         self._held: dict[str, tuple[float, set[E164]]] = {}
+        self._used: set[str] = set()
 
     async def voice_numbers(self, ask: Ask) -> list[VoiceNumber]:
         self._asked_at = time.monotonic()
@@ -61,7 +68,10 @@ class LiveInventory:
         return time.monotonic() - self._asked_at
 
     def used(self, number: str) -> None:
-        return None
+        self._used.add(number)
+
+    def was_used(self, number: str) -> bool:
+        return number in self._used
 
     async def owned(self, ask: Ask, carrier: Carrier) -> list[OwnedNumber]:
         async def read_all() -> list[OwnedNumber]:
@@ -90,6 +100,8 @@ class BatchInventory:
     """Each list is read once for all items of a batch, and offers are handed out one to an item: the claims in the
     database stay the judge, this only saves requests. What could not be read is not asked again by every item in turn:
     the error stands for a while."""
+
+    hands_out = True
 
     def __init__(self, live: LiveInventory) -> None:
         self._live = live
@@ -122,7 +134,11 @@ class BatchInventory:
     def has_seen_unheld(self, carrier: str, number: str) -> bool:
         return self._live.has_seen_unheld(carrier, number)
 
+    def was_used(self, number: str) -> bool:
+        return self._live.was_used(number)
+
     def used(self, number: str) -> None:
+        self._live.used(number)
         if self._voice is not None:
             self._voice.pop(number, None)
         for owned in self._owned.values():

@@ -1,0 +1,158 @@
+"""What is refused, gone, or somebody else's: it is put aside or left alone, told, and never stops the others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import httpx2
+import pytest
+
+from tests.crash.scenarios import import_number, vapi_client
+from tests.support.desk import SECRET, Desk, Opener
+from tests.workflows.test_assign_number import own
+from trunkline.db import debts
+from trunkline.db.models import Batch, Debt, utcnow
+from trunkline.domain.states import DebtKind
+from trunkline.domain.wishes import Wish
+from trunkline.errors import ActionRequired
+from trunkline.sandbox import twilio
+from trunkline.workflows.accounts import VOICE, accept, keys_of, refuse_changed, take_over
+from trunkline.workflows.manage_restaurant import create_restaurant, delete_restaurant
+from trunkline.workflows.release_number import request_release
+from trunkline.workflows.run_batch import BatchRequest, start_batch
+from trunkline.workflows.settle_debts import work_off
+
+pytestmark = pytest.mark.anyio
+REFUSED = {"message": "This number is not supported.", "error": "Bad Request", "statusCode": 400}
+UNPAID = {"message": "A payment method is required.", "error": "Payment Required", "statusCode": 402}
+
+
+def imports_are_refused(desk: Desk, status: int, body: object, **rule: object) -> int:
+    return desk.sandbox.fault(
+        provider="vapi", operation="phone_numbers.create", kind="status", status=status, body=body, **rule
+    )
+
+
+async def restaurants(desk: Desk, count: int) -> None:
+    for n in range(count):
+        await create_restaurant(desk.services, f"Restaurant {n}", Wish(), SECRET, assign=False)
+
+
+async def test_a_number_whose_import_is_refused_is_put_aside_and_the_next_one_is_taken(desk: Desk) -> None:
+    own(desk.sandbox, "+14155550171")
+    own(desk.sandbox, "+14155550172")
+    imports_are_refused(desk, 400, REFUSED, times=1)
+    first = await desk.assign("Roma")
+    assert (first.status, first.source) == ("assigned", "owned")
+    (aside,) = {"+14155550171", "+14155550172"} - {first.number}
+    row = await desk.number(aside)
+    assert "not supported" in str(row.put_aside_reason)
+    assert row.put_aside_until is not None
+    assert row.put_aside_until > utcnow()
+    second = await desk.assign("Napoli")
+    assert second.source == "purchased"
+
+
+@pytest.mark.parametrize("number", ["+9991234567", "+12345678"])
+async def test_what_is_no_number_in_use_stops_nobody_and_is_given_to_nobody(desk: Desk, number: str) -> None:
+    with vapi_client(desk.sandbox) as client:
+        trunk = {"provider": "byo-sip-trunk", "gateways": [{"ip": "203.0.113.5"}], "name": "pbx"}
+        credential = client.post("/credential", json=trunk).json()["id"]
+        odd = {"provider": "byo-phone-number", "number": number, "numberE164CheckEnabled": False}
+        client.post("/phone-number", json=odd | {"credentialId": credential}).raise_for_status()
+    assignment = await desk.assign()
+    assert (assignment.status, assignment.source) == ("assigned", "purchased")
+
+
+async def test_while_no_import_can_work_nothing_more_is_bought_and_the_batch_waits(open_desk: Opener) -> None:
+    async with open_desk() as desk:
+        await restaurants(desk, 8)
+        fault = imports_are_refused(desk, 402, UNPAID)
+        batch = await start_batch(desk.services, BatchRequest(Wish()))
+        await desk.services.engine.wait(batch, 30)
+        (row,) = await desk.rows(Batch, Batch.id == batch)
+        assert (row.status, len(desk.sandbox.held("twilio"))) == ("paused", 1)
+        assert "payment" in str(row.message)
+        again = await desk.assign("Later")
+        assert (again.status, again.reason) == ("unassigned", "carrier_action_required")
+        assert len(desk.sandbox.held("twilio")) == 1
+        assert fault
+
+
+async def test_a_number_that_came_by_itself_is_given_back_by_its_reference(desk: Desk) -> None:
+    own(desk.sandbox, "+14155550177")
+    import_number(desk.sandbox, "+14155550177")
+    assert (await desk.assign()).source == "existing"
+    assert (await desk.number("+14155550177")).account == twilio.DEFAULT_ACCOUNT
+    release = await request_release(desk.services, "+14155550177", give_back=True, force=True)
+    await desk.services.engine.wait(release, 10)
+    assert desk.sandbox.held("twilio") == []
+    assert (await desk.number("+14155550177")).state == "released"
+
+
+async def test_a_number_that_was_given_up_by_hand_is_not_given_out(desk: Desk) -> None:
+    own(desk.sandbox, "+14155550177")
+    import_number(desk.sandbox, "+14155550177")
+    (held,) = desk.sandbox.held("twilio")
+    account = f"{desk.sandbox.url}/2010-04-01/Accounts/{twilio.DEFAULT_ACCOUNT}"
+    login = (twilio.DEFAULT_ACCOUNT, twilio.DEFAULT_SECRET)
+    httpx2.delete(f"{account}/IncomingPhoneNumbers/{held['wire']['sid']}.json", auth=login).raise_for_status()
+    assignment = await desk.assign()
+    assert (assignment.source, assignment.number != "+14155550177") == ("purchased", True)
+    assert (await desk.number("+14155550177")).state == "released"
+
+
+async def test_a_cooling_number_goes_back_to_the_restaurant_that_had_it_last(open_desk: Opener) -> None:
+    async with open_desk(number_cooldown_hours=168) as desk:
+        first = await desk.assign("Roma")
+        release = await request_release(desk.services, str(first.number), give_back=False, force=True)
+        await desk.services.engine.wait(release, 10)
+        other = await desk.assign("Napoli")
+        again = await desk.again(first.restaurant_id)
+        assert (other.number != first.number, again.number) == (True, first.number)
+
+
+async def test_numbers_of_another_installation_are_left_alone_and_may_be_taken_over(open_desk: Opener) -> None:
+    async with open_desk() as desk:
+        number = str((await desk.assign("Roma")).number)
+        with vapi_client(desk.sandbox) as client:
+            (record,) = [r for r in client.get("/phone-number").json() if r.get("number") == number]
+            client.patch(f"/phone-number/{record['id']}", json={"name": "trunkline-0ther000-asg_1"}).raise_for_status()
+        await delete_restaurant(desk.services, (await desk.mappings())[0].restaurant_id)
+        await work_off(desk.services)
+        assignment = await desk.assign("Napoli")
+        assert assignment.number != number
+        assert "0ther000" in str((await desk.details(assignment))["find_existing"])
+        with pytest.raises(Exception, match="knows numbers already"):
+            await take_over(desk.services, "0ther000")
+
+
+async def test_with_keys_of_another_account_nothing_is_bought_until_it_is_accepted(open_desk: Opener) -> None:
+    async with open_desk() as desk:
+        await desk.assign("Roma")
+        desk.sandbox.control.put("/accounts/vapi/other-org", json={"secret": "another-key-0001"}).raise_for_status()
+        headers = {"Authorization": "Bearer another-key-0001"}
+        made = httpx2.post(
+            f"{desk.sandbox.url}/assistant", headers=headers, json={"name": "Restaurant Voice Assistant"}
+        )
+        made.raise_for_status()
+    async with open_desk(vapi_api_key="another-key-0001") as desk:
+        held = len(desk.sandbox.held("twilio"))
+        refused = await desk.assign("Napoli")
+        assert (refused.status, refused.reason) == ("unassigned", "carrier_action_required")
+        assert "accounts accept voice" in str(refused.hint)
+        assert len(desk.sandbox.held("twilio")) == held
+        with pytest.raises(ActionRequired):
+            await refuse_changed(desk.services, VOICE)
+        await accept(desk.services, VOICE)
+        assert not (await keys_of(desk.services, VOICE)).changed
+        assert (await desk.assign("Milano")).status == "assigned"
+
+
+async def test_a_debt_that_a_clock_put_far_off_is_due(desk: Desk) -> None:
+    async with desk.services.database.write() as session:
+        await debts.owe(session, DebtKind.DETACH_OWED, "+14155550100", provider="vapi", wait=3 * 86_400)
+    async with desk.services.database.read() as session:
+        assert list(await debts.providers_due(session)) == ["vapi"]
+    (row,) = await desk.rows(Debt)
+    assert row.next_try_at > utcnow() + timedelta(days=2)
