@@ -77,9 +77,13 @@ class AssignmentRun(Buyer[Assignment]):
     def has_seen_unheld(self, carrier: Carrier, number: E164) -> bool:
         return self.inventory.has_seen_unheld(carrier.name, number)
 
+    @property
+    def is_one_of_many(self) -> bool:
+        return self.batch_id is not None
+
     async def refuse_poor(self, carrier: Carrier, offer: Offer) -> None:
         """For one number the carrier's own refusal costs nothing; a batch is not sent from one to the next."""
-        if self.batch_id is not None:
+        if self.is_one_of_many:
             await accounts.refuse_poor(self.services, carrier, offer)
 
     async def refuse_beyond(self, session: AsyncSession, offer: Offer) -> None:

@@ -57,6 +57,11 @@ class Buyer(Run[R]):
     patient = True
 
     @property
+    def is_one_of_many(self) -> bool:
+        """Whether others like it come after it: what refuses them all stops them."""
+        return False
+
+    @property
     def mark(self) -> OwnerMark:
         return OwnerMark(self.services.installation, self.id)
 
@@ -123,7 +128,7 @@ async def buy(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) ->
             accounts.spent(run.services, carrier.name, offer)
         return row
     except ProviderError as error:
-        if error.account_wide and not isinstance(error, accounts.Blocked):
+        if run.is_one_of_many and error.account_wide and not isinstance(error, accounts.Blocked):
             await accounts.block(run.services, carrier, error)
         raise
     finally:
