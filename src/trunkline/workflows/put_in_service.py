@@ -138,7 +138,7 @@ async def look_at_carrier(run: AssignmentRun, step: RunStep, held: Held, carrier
     refuse_marked(run, carrier, owned)
     if owned.application is not None:
         owned = await know_answerer(run, step, held, owned)
-    if owned.used_by is not None and not owned.by_vapi:
+    if owned.used_by is not None and not owned.by_vapi and carrier.capabilities.imported:  # else it is in Vapi's record
         raise Foreign(f"{held.number} is answered by {owned.used_by} at {carrier.name}", provider=carrier.name)
     held.owned, held.seen_at = owned, time.monotonic()
 
