@@ -171,6 +171,19 @@ def test_the_webhooks_own_path_is_not_a_part_of_the_public_address(refusal: Call
     assert "leave /api/vapi/server out" in refusal("public_backend_url", "https://x.example.com/tl/api/vapi/server/")
 
 
+def test_the_prefix_of_a_proxy_is_that_of_the_public_address_unless_it_is_named(brought: Brought) -> None:
+    public: dict[str, Any] = {"_env_file": None, "public_backend_url": "https://x.example/tl/"}
+    assert load_settings(_env_file=None).prefix == ""
+    assert load_settings(**public).prefix == "/tl"
+    assert load_settings(**public, root_path="other/").prefix == "/other"
+    assert brought("root_path", "/a/b-c/") == "/a/b-c"
+
+
+@pytest.mark.parametrize("written", ["/a b", "https://x.example/tl", "/api", "/docs/x", "/metrics/"])
+def test_a_prefix_that_cannot_be_is_refused(written: str, refusal: Callable[[str, str], str]) -> None:
+    refusal("root_path", written)
+
+
 # --- the database ----------------------------------------------------------------------------------------------------
 
 

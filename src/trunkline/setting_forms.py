@@ -31,6 +31,7 @@ OTHER_OPTIONS = {
 }
 OF_OTHERS = {"pgbouncer", "schema"}  # and taken here too; see db/addresses.py
 STANDARD_PREFIX = "whsec_"  # Standard Webhooks, and Svix, write it before a secret in base64
+OUR_PATHS = re.compile(r"/(api|docs|metrics|healthz|readyz|openapi\.json)(/|$)")
 A_FILE = "an SQLite database is a file: write sqlite:///trunkline.sqlite"
 
 
@@ -140,7 +141,22 @@ def public_address(text: str) -> str:
     own = re.search(r"/(api/vapi/server|api|docs|healthz)$", address)
     if own:
         raise ValueError(f"ends with {own[0]}, which is added to it; leave {own[0]} out")
+    not_ours(urlsplit(address).path)
     return address
+
+
+def path_prefix(text: str) -> str:
+    """A path that a proxy puts before ours: with a slash at its beginning and none at its end."""
+    path = f"/{text.strip('/')}"
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+        raise ValueError("is no path; write it like /trunkline")
+    return not_ours(path)
+
+
+def not_ours(path: str) -> str:
+    if OUR_PATHS.match(path):
+        raise ValueError("begins like one of our own paths; choose another")
+    return path
 
 
 def full_address(text: str) -> str:
@@ -284,6 +300,7 @@ Country = Annotated[str, AfterValidator(country)]
 ByCountry = Annotated[dict[str, str], NoDecode, BeforeValidator(by_country)]
 BaseUrl = Annotated[str, AfterValidator(base_address)]
 PublicUrl = Annotated[str, AfterValidator(public_address)]
+Prefix = Annotated[str, AfterValidator(path_prefix)]
 FullUrl = Annotated[str, AfterValidator(full_address)]
 DatabaseUrl = Annotated[str, AfterValidator(database_address)]
 Number = Annotated[str, AfterValidator(e164)]

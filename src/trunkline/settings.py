@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
@@ -22,6 +23,7 @@ from trunkline.setting_forms import (
     Id,
     Names,
     Number,
+    Prefix,
     Price,
     PublicUrl,
     Seconds,
@@ -79,6 +81,9 @@ class Settings(BaseSettings):
     vapi_routing: Routing = Field(Routing.ASSISTANT, description="assistant, or server: each call asks us")
     vapi_webhook_credential_id: Id | None = Field(None, description="the webhook's credential in Vapi, if made by hand")
     public_backend_url: PublicUrl | None = Field(None, description="https address at which Vapi reaches this server")
+    root_path: Prefix | None = Field(
+        None, description="path before all paths, of a proxy; else that of public_backend_url"
+    )
     vapi_webhook_hmac_secret: Secret | None = Field(
         None, description="the secret of an HMAC credential in Vapi, where webhooks come signed instead"
     )
@@ -174,6 +179,16 @@ class Settings(BaseSettings):
     def secrets(self) -> list[str]:
         """The value of every secret, for the redaction of logs only."""
         return [v.get_secret_value() for v in dict(self).values() if isinstance(v, SecretStr)]
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether Vapi, and so everything, is a sandbox: its keys are no keys of Vapi's."""
+        return self.vapi_api_key is not None and self.vapi_api_key.get_secret_value().startswith("sandbox-")
+
+    @property
+    def prefix(self) -> str:
+        """Of the paths at which a proxy serves us."""
+        return self.root_path or urlsplit(self.public_backend_url or "").path
 
     @property
     def embedded(self) -> bool:

@@ -33,7 +33,6 @@ def operations(api: Api) -> Iterator[tuple[str, str, str]]:
         {"X-Vapi-Secret": SECRET[:-1]},
         {"Authorization": "Bearer tlr_" + "0" * 48},
         {"Authorization": "Bearer"},
-        {"Authorization": f"Bearer {SECRET}"},
         {"Authorization": "Basic dHJ1bms6bGluZQ=="},
     ],
 )
@@ -46,6 +45,24 @@ def test_without_the_right_secret_only_health_answers(api: Api, headers: dict[st
             assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), name
             assert answer.headers["WWW-Authenticate"].startswith("Bearer")
             assert SECRET not in answer.text
+
+
+def test_the_secret_is_a_bearer_token_for_who_can_send_nothing_else(api: Api) -> None:
+    token = {"Authorization": f"Bearer {SECRET}"}
+    for name, method, path in operations(api):
+        if name not in OPEN:
+            answer = api.anonymous.request(method, path, headers=token)
+            assert answer.status_code == (200 if name == "metrics" else 401), name
+    key = {"Authorization": f"Bearer {api.create(assign_phone=False)['api_key']}"}
+    assert api.anonymous.get("/metrics", headers=key).status_code == 403
+
+
+@pytest.mark.parametrize("body", [b"{", b"[" * 30_000, b'{"name": "\xff"}', b"x" * 70_000, b'{"colour": 1}'])
+def test_who_has_not_shown_a_secret_is_told_nothing_else(api: Api, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    for path in ("/api/restaurants", "/api/batches", "/api/no-such-path"):
+        answer = api.anonymous.post(path, content=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), path
 
 
 def test_a_restaurants_key_opens_its_own_data_and_nothing_else(api: Api) -> None:

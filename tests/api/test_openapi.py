@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import jsonschema
@@ -44,6 +46,20 @@ def codes() -> set[str]:
 def contents(parts: Json) -> Iterator[tuple[str, Json]]:
     for part in parts.values():
         yield from part.get("content", {}).items()
+
+
+def test_the_document_is_valid() -> None:
+    """By the schema of OpenAPI 3.1 (spec.openapis.org/oas/3.1/schema/2022-10-07, Apache License 2.0)."""
+    schema = json.loads((Path(__file__).parent.parent / "support/openapi-3.1.json").read_text())
+    wrong = jsonschema.Draft202012Validator(schema).iter_errors(DOCUMENT)
+    assert [(list(error.absolute_path), error.message) for error in wrong] == []
+
+
+def test_what_takes_input_says_how_it_is_refused() -> None:
+    for name, operation in OPERATIONS.items():
+        places = {parameter["in"] for parameter in operation.get("parameters", [])}
+        if name != "vapiWebhook" and ("requestBody" in operation or "query" in places):
+            assert "422" in operation["responses"], name
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api import schemas
-from trunkline.api.dependencies import Caller
+from trunkline.api.identity import Caller
 from trunkline.db import assignments, mappings, restaurants, runs
 from trunkline.db import models as rows
 from trunkline.domain.choosing import Offer

@@ -21,15 +21,18 @@ from trunkline.api import (
     health,
     numbers,
     phone_mappings,
+    reference,
     repoints,
     restaurants,
     stock,
     webhook,
 )
 from trunkline.api.middleware import Edge
+from trunkline.api.placement import place
 from trunkline.api.problems import Problem, documented, install
 from trunkline.api.stopping import Stopping
 from trunkline.api.watching import Watching
+from trunkline.api.webhook import PATHS as WEBHOOK_PATHS
 from trunkline.api.webhook import Webhook, WebhookFirst
 from trunkline.bootstrap import running_services
 from trunkline.errors import TrunklineError
@@ -67,32 +70,46 @@ TAGS = [
 ]
 
 
+class Application(WebhookFirst):
+    """`prefix` is where a proxy says that the server lies."""
+
+    prefix = ""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] not in WEBHOOK_PATHS:
+            place(scope, self.prefix)
+        await super().__call__(scope, receive, send)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The application; its services start and end with it."""
 
     stopping = Stopping(settings.shutdown_seconds)
 
     @asynccontextmanager
-    async def lifespan(app: WebhookFirst) -> AsyncIterator[None]:
+    async def lifespan(app: Application) -> AsyncIterator[None]:
         async with running_services(settings, lambda: stopping.left) as services, running_router(services) as router:
             app.state.services = services
             app.state.watching = Watching(services)
             app.webhook = Webhook(settings, router)
             yield
 
-    app = WebhookFirst(
+    app = Application(
         title="Trunkline",
         version=__version__,
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
         responses=documented(TrunklineError("an error of ours", hint="the log has it under request_id")),
     )
     app.state.stopping = stopping
+    app.prefix = settings.prefix
     app.add_middleware(Edge)
     install(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, reference.router):
         app.include_router(router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
@@ -121,7 +138,11 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _mend(shown: dict[str, Any], responses: dict[int | str, dict[str, Any]]) -> None:
-    """The framework drops nulls from examples, and adds a 422 of its own to operations that have none."""
+    """The framework drops nulls from examples, adds a 422 of its own to operations that have none, and describes
+    streams of events with a word of OpenAPI 3.2."""
+    for response in shown.values():
+        for content in response.get("content", {}).values():
+            content.pop("itemSchema", None)
     if 422 not in responses:
         shown.pop("422", None)
     for status, response in responses.items():

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from trunkline.api import answers, examples
-from trunkline.api.dependencies import Caller, PatienceDep, Reader, ServicesDep, not_allowed, operator
+from trunkline.api.dependencies import PatienceDep, Reader, ServicesDep, operator
+from trunkline.api.identity import Caller, not_allowed
 from trunkline.api.paging import after_id, cut
 from trunkline.api.problems import documented
 from trunkline.api.schemas import Assignment, AssignmentPage, AssignmentQuery

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import hmac
 import time
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
 
+from trunkline.api.identity import CALLER, KEY_SCHEME, SECRET_SCHEME, Caller, not_allowed
 from trunkline.api.stopping import Stopping
-from trunkline.db import restaurants
 from trunkline.db.models import Assignment
 from trunkline.db.runs import ASSIGNMENTS
-from trunkline.domain.keys import hash_key
-from trunkline.errors import Forbidden, InvalidInput, Unauthorized
+from trunkline.errors import InvalidInput
 from trunkline.workflows.services import Services
 from trunkline.workflows.wait_for import end_of
-
-SECRET_HEADER = "X-Vapi-Secret"  # noqa: S105
-SECRET_SCHEME = APIKeyHeader(
-    name=SECRET_HEADER,
-    scheme_name="OperatorSecret",
-    description="VAPI_SECRET_KEY; may do everything",
-    auto_error=False,
-)
-KEY_SCHEME = HTTPBearer(
-    scheme_name="RestaurantKey",
-    description="a restaurant's api_key; reads its own data and nothing else",
-    auto_error=False,
-)
-
-
-def not_allowed() -> Forbidden:
-    """A new one for each refusal: a raised error keeps its traceback."""
-    return Forbidden(
-        "a restaurant's key reads its own data and nothing else", hint=f"send the operator's secret as {SECRET_HEADER}"
-    )
 
 
 async def services(request: Request) -> Services:
@@ -54,43 +30,13 @@ ServicesDep = Annotated[Services, Depends(services)]
 StoppingDep = Annotated[Stopping, Depends(stopping)]
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who asks: the operator, or the restaurant whose key it is."""
-
-    restaurant_id: str | None = None
-
-    @property
-    def is_operator(self) -> bool:
-        return self.restaurant_id is None
-
-    def may_read(self, restaurant_id: str | None) -> None:
-        """Forbidden unless it is the operator or this very restaurant."""
-        if not self.is_operator and restaurant_id != self.restaurant_id:
-            raise not_allowed()
+async def identified(request: Request) -> Caller:
+    """Found out before the request's body was read."""
+    caller: Caller = request.scope[CALLER]
+    return caller
 
 
-async def identify(request: Request, services: ServicesDep) -> Caller:
-    """Unauthorized unless the operator's secret or a restaurant's key is right. A secret that is sent decides alone."""
-    secret = request.headers.get(SECRET_HEADER)
-    if secret is not None:
-        expected = services.settings.vapi_secret_key
-        known = expected.get_secret_value().encode() if expected else b""
-        # Headers arrive as latin-1; their bytes are what was sent.
-        if known and hmac.compare_digest(secret.encode("latin-1"), known):
-            return Caller()
-        raise Unauthorized(f"{SECRET_HEADER} is wrong", hint="it is VAPI_SECRET_KEY of the server's settings")
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and key.strip():
-        async with services.database.read() as session:
-            restaurant = await restaurants.by_key_hash(session, hash_key(key.strip()))
-        if restaurant is not None:
-            return Caller(restaurant.id)
-        raise Unauthorized("no restaurant has this key", hint="use the api_key shown when the restaurant was created")
-    raise Unauthorized(f"{SECRET_HEADER} is missing", hint=f"send {SECRET_HEADER} with VAPI_SECRET_KEY of the server")
-
-
-Identified = Annotated[Caller, Depends(identify)]
+Identified = Annotated[Caller, Depends(identified)]
 
 
 async def operator(caller: Identified, _secret: Annotated[str | None, Security(SECRET_SCHEME)]) -> None:

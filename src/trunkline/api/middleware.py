@@ -1,4 +1,5 @@
-"""Around every request: its id in the answer and in each log line, a limit to its body, no error without an answer."""
+"""Around every request: its id in the answer and in each log line, who asks, a limit to its body, no error without an
+answer."""
 
 from __future__ import annotations
 
@@ -10,15 +11,18 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from trunkline.api.identity import CALLER, identify
 from trunkline.api.problems import respond, unexpected
 from trunkline.domain.ids import new_id
-from trunkline.errors import NotFound, PayloadTooLarge
+from trunkline.errors import NotFound, PayloadTooLarge, Unauthorized
+from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MAX_BODY = 64 * 1024
 TOO_LARGE = PayloadTooLarge(f"the body has more than {MAX_BODY // 1024} KB", hint="send less")
-QUIET = {"/healthz", "/readyz", "/metrics"}
+METRICS = "/metrics"
+QUIET = {"/healthz", "/readyz", METRICS}
 
 
 class Edge:
@@ -64,20 +68,34 @@ class Exchange:
             )
 
     async def _answer(self) -> None:
-        if not self._scope["path"].isprintable():  # no path of ours has such characters, and PostgreSQL takes no NUL
-            await respond(NotFound("there is no such path"))(self._scope, self.receive, self.send)
-            return
-        if self._announced() > MAX_BODY:
-            answer = respond(TOO_LARGE, headers={"Connection": "close"})
-            await answer(self._scope, self.receive, self.send)
-            return
         try:
-            await self._app(self._scope, self.receive, self.send)
+            await (await self._refusal() or self._app)(self._scope, self.receive, self.send)
         except Exception as error:
             answer = unexpected(error)
             if self._status:  # half an answer is out: the connection must break
                 raise
             await answer(self._scope, self.receive, self.send)
+
+    async def _refusal(self) -> ASGIApp | None:
+        """What is told before anything of the body is read; who asks is found out first."""
+        path = self._scope["path"].removeprefix(self._scope.get("root_path", ""))
+        if not path.isprintable():  # no path of ours has such characters, and PostgreSQL takes no NUL
+            return respond(NotFound("there is no such path"))
+        if path == METRICS or path.startswith("/api/"):
+            headers = Headers(scope=self._scope)
+            try:
+                caller = await identify(headers, self._services, secret_as_token=path == METRICS)
+            except Unauthorized as error:
+                return respond(error)
+            self._scope[CALLER] = caller
+        if self._announced() > MAX_BODY:
+            return respond(TOO_LARGE, headers={"Connection": "close"})
+        return None
+
+    @property
+    def _services(self) -> Services:
+        services: Services = self._scope["app"].state.services
+        return services
 
     def _announced(self) -> int:
         length = Headers(scope=self._scope).get("content-length", "0")
@@ -93,5 +111,10 @@ class Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self._request_id
+            if self._services.settings.sandbox:
+                headers["X-Trunkline-Sandbox"] = "true"
+            if headers.get("location", "").startswith("/"):
+                headers["location"] = self._scope.get("root_path", "") + headers["location"]
         await self._send(message)

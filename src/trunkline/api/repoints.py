@@ -14,7 +14,7 @@ from trunkline.api.dependencies import ServicesDep, operator
 from trunkline.api.problems import documented
 from trunkline.db import models
 from trunkline.db.runs import REPOINTS
-from trunkline.errors import ActionRequired, Conflict, NotFound, RetryLater
+from trunkline.errors import ActionRequired, Conflict, InvalidInput, NotFound, RetryLater
 from trunkline.settings import Routing
 from trunkline.workflows.repoint_numbers import find_drift, start_repoint
 
@@ -86,6 +86,7 @@ DONE = BEGUN | {
     "message": f"1 serve somebody else in Vapi: {examples.NUMBER}",
     "ended_at": examples.ENDED,
 }
+BAD_BODY = InvalidInput("dry_run must be true or false", field="dry_run")
 RUNNING = Conflict("numbers are being re-pointed already", hint="wait for the end of that run")
 VAPI_PROBLEMS = (
     ActionRequired("Vapi refused our key", hint="set VAPI_API_KEY to the organisation's private key"),
@@ -110,7 +111,7 @@ VAPI_PROBLEMS = (
             begun=("It has begun", BEGUN),
             headers={"Location": examples.header("the run", f"/api/repoints/{REPOINT_ID}")},
         ),
-        **documented(*examples.REFUSED, *examples.MALFORMED, RUNNING, *VAPI_PROBLEMS),
+        **documented(*examples.REFUSED, *examples.MALFORMED, BAD_BODY, RUNNING, *VAPI_PROBLEMS),
     },
 )
 async def start(

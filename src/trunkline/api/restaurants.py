@@ -8,7 +8,6 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Response
 
 from trunkline.api import answers, examples
 from trunkline.api.dependencies import (
-    Caller,
     IdempotencyKeyDep,
     Patience,
     PatienceDep,
@@ -16,6 +15,7 @@ from trunkline.api.dependencies import (
     ServicesDep,
     operator,
 )
+from trunkline.api.identity import Caller
 from trunkline.api.paging import after_id, cut
 from trunkline.api.problems import documented
 from trunkline.api.schemas import (

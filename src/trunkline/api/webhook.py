@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from trunkline.api import examples
-from trunkline.api.dependencies import SECRET_SCHEME
+from trunkline.api.identity import SECRET_SCHEME
 from trunkline.api.problems import documented, respond, unexpected
 from trunkline.api.proof import Headers, Proof
 from trunkline.errors import NotFound, PayloadTooLarge, TrunklineError, Unauthorized
