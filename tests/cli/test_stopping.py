@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Waiting(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with httpx2.Client() as own:
+        with suppress(httpx2.HTTPError), httpx2.Client() as own:  # cut off is no answer
             response = own.send(self._request, stream=True)
             self.begun.set()
             response.read()
@@ -49,7 +50,7 @@ def test_streams_and_waiting_requests_end_with_the_server(sandbox: SandboxServer
     waiting = Waiting(server.client, "POST", "/api/restaurants", json={"name": "Waits", "force_twilio": True})
     assert all(stream.begun.wait(10) for stream in streams)
     deadline = time.monotonic() + 20
-    while len(sandbox.held("twilio")) < 2:
+    while not sandbox.held("twilio"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     began = time.monotonic()

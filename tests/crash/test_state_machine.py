@@ -25,11 +25,14 @@ from trunkline.workflows.manage_restaurant import activate_phone, delete_restaur
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.settle_debts import work_off
 
-OPERATIONS = ["incoming_numbers.*", "available_numbers.*", "phone_numbers.[cud]*", "phone_numbers.list_v2"]
+OPERATIONS = [  # all but what the books are read by
+    {"provider": "twilio", "operation": "incoming_numbers.*"},
+    {"provider": "twilio", "operation": "available_numbers.*"},
+    {"provider": "vapi", "operation": "phone_numbers.[cud]*"},
+    {"provider": "vapi", "operation": "phone_numbers.list_v2"},
+]
 FAULTS = st.fixed_dictionaries(
     {
-        "provider": st.sampled_from(["twilio", "vapi"]),
-        "operation": st.sampled_from(OPERATIONS),  # all but what the books are read by
         "kind": st.sampled_from(["drop", "status"]),
         "when": st.sampled_from(["before", "after"]),
         "times": st.integers(1, 3),
@@ -104,9 +107,9 @@ class Operation(RuleBasedStateMachine):
         path = f"/accounts/twilio/{twilio.DEFAULT_ACCOUNT}"
         self.sandbox.control.put(path, json={"trial": trial}).raise_for_status()
 
-    @rule(fault=FAULTS)
-    def arm(self, fault: dict[str, Any]) -> None:
-        self.sandbox.fault(**fault)
+    @rule(where=st.sampled_from(OPERATIONS), fault=FAULTS)
+    def arm(self, where: dict[str, str], fault: dict[str, Any]) -> None:
+        self.sandbox.fault(**where, **fault)
 
     @rule()
     def clear_faults(self) -> None:

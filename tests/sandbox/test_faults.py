@@ -57,6 +57,14 @@ def test_a_reset_forgets_what_was_to_happen_late(sandbox: SandboxServer, api: Tw
     assert held(sandbox) == []
 
 
+def test_a_fault_may_begin_later(sandbox: SandboxServer, api: TwilioApi) -> None:
+    fault = sandbox.fault(provider="twilio", operation="incoming_numbers.list", skip=2, times=1)
+    answers = [api.get("/IncomingPhoneNumbers.json").status_code for _ in range(4)]
+    assert answers == [200, 200, 503, 200]
+    (rule,) = [rule for rule in sandbox.control.get("/faults").json() if rule["id"] == fault]
+    assert (rule["passed"], rule["hits"]) == (2, 1)
+
+
 def test_a_refusal_may_come_after_the_purchase(sandbox: SandboxServer, api: TwilioApi) -> None:
     body = {"code": 21422, "message": f"{NUMBER} is not available", "status": 400}
     sandbox.fault(provider="twilio", operation=BUY, when="after", status=400, body=body)

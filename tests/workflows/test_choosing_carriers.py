@@ -53,6 +53,43 @@ async def test_one_carrier_in_trouble_does_not_disturb_the_others(open_desk: Ope
         assert (await desk.number(assignment.number)).carrier == "telnyx"
 
 
+async def test_nothing_is_bought_beside_a_number_that_is_not_in_service_yet(open_desk: Opener) -> None:
+    async with open_desk(carriers=["twilio", "telnyx"], retry_for_seconds=0.3) as desk:
+        down = desk.sandbox.fault(provider="vapi", operation="phone_numbers.create", status=503)
+        first = await desk.assign()
+        assert (first.status, first.reason) == ("failed", "voice_platform_unavailable")
+        assert [debt.kind for debt in await desk.debts()] == ["bought_not_imported"]
+        assert "telnyx number_orders.create" not in desk.operations()
+        desk.sandbox.control.delete(f"/faults/{down}")
+        again = await desk.again(first.restaurant_id)
+        assert [held["number"] for held in desk.sandbox.held("twilio")] == [again.number]
+
+
+async def test_an_owned_number_that_vapi_cannot_take_now_is_a_reason_to_buy_nowhere(open_desk: Opener) -> None:
+    async with open_desk(carriers=["twilio", "telnyx"], retry_for_seconds=0.3) as desk:
+        owned = {"carrier": "twilio", "number": "+14155550190", "account": twilio.DEFAULT_ACCOUNT}
+        desk.sandbox.control.post("/numbers", json=owned).raise_for_status()
+        desk.sandbox.fault(provider="vapi", operation="phone_numbers.create", status=503)
+        assignment = await desk.assign()
+        assert (assignment.status, assignment.reason) == ("failed", "voice_platform_unavailable")
+        assert "telnyx number_orders.create" not in desk.operations()
+        assert (await desk.number("+14155550190")).claimed_by is None
+
+
+@pytest.mark.parametrize("operation", ["fetch", "update"], ids=["looked at", "marked"])
+async def test_the_next_carrier_has_a_number_where_an_owned_one_cannot_be_used_now(
+    open_desk: Opener, operation: str
+) -> None:
+    async with open_desk(carriers=["twilio", "telnyx"], retry_for_seconds=0.3) as desk:
+        owned = {"carrier": "twilio", "number": "+14155550190", "account": twilio.DEFAULT_ACCOUNT}
+        desk.sandbox.control.post("/numbers", json=owned).raise_for_status()
+        desk.sandbox.fault(provider="twilio", operation="incoming_numbers.list", status=503, skip=1)
+        desk.sandbox.fault(provider="twilio", operation=f"incoming_numbers.{operation}", status=503)
+        assignment = await desk.assign()
+        assert (assignment.status, (await desk.number(assignment.number)).carrier) == ("assigned", "telnyx")
+        assert (await desk.number("+14155550190")).claimed_by is None
+
+
 async def test_a_trial_limit_goes_on_to_the_next_carrier_before_a_number_is_shared(open_desk: Opener) -> None:
     async with open_desk(carriers=["twilio", "telnyx"]) as desk:
         path = f"/accounts/twilio/{twilio.DEFAULT_ACCOUNT}"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Any
 
 import structlog
-from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from trunkline.api.problems import respond
@@ -38,10 +36,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app = partial(interruptible, self.app)
         self._refused = False
         self._stalled: asyncio.TimerHandle | None = None
-        self._expect_request()
+        self._in_head, self._size = True, 0
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(self.request_seconds, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -51,45 +48,53 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if len(data) <= SLICE:
+        """The usual request is here in one piece, and costs a few comparisons."""
+        if len(data) > SLICE:
+            for start in range(0, len(data), SLICE):
+                self._take(data[start : start + SLICE])
+        else:
             self._take(data)
-            return
-        for start in range(0, len(data), SLICE):
-            self._take(data[start : start + SLICE])
 
     def _take(self, data: bytes) -> None:
-        if self._refused or self.transport.is_closing():
+        if self._refused:
             return
         self._size += len(data)
         super().data_received(data)
+        if self._size and not self._refused:
+            self._bound_unfinished()
+
+    def _bound_unfinished(self) -> None:
         if self._in_head and self._size > self.max_head:
-            self._refuse(
-                HeadersTooLarge(f"the request's head has more than {self.max_head // KB} KB", hint="send less")
-            )
+            self._refuse(self._head_too_large())
         elif self._size > self.max_request:
             self._refuse(PayloadTooLarge(f"the request has more than {self.max_request // KB} KB", hint="send less"))
-        elif self._size and self._timer is None:
+        elif self._timer is None:
             self._timer = self.loop.call_later(self.request_seconds, self._too_slow)
 
     def on_headers_complete(self) -> None:
         if self._refused:
             return
         self._in_head = False
-        head = len(self.url) + sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
-        if head > self.max_head:
-            self._refuse(
-                HeadersTooLarge(f"the request's head has more than {self.max_head // KB} KB", hint="send less")
-            )
+        if self._size > self.max_head and self._head() > self.max_head:
+            self._refuse(self._head_too_large())
         else:
             super().on_headers_complete()
+
+    def _head(self) -> int:
+        """Its length without what separates its parts."""
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _head_too_large(self) -> HeadersTooLarge:
+        return HeadersTooLarge(f"the request's head has more than {self.max_head // KB} KB", hint="send less")
 
     def on_body(self, body: bytes) -> None:
         if not self._refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._stop_timer()
-        self._expect_request()
+        self._in_head, self._size = True, 0
+        if self._timer is not None:
+            self._stop_timer()
         if not self._refused:
             super().on_message_complete()
 
@@ -110,10 +115,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """The server stops: a request that is not complete is not waited for."""
         super().shutdown()
         if self.cycle and self.cycle.more_body and not self.cycle.response_started:
-            self._refuse(stops())
+            self.give_up()
 
-    def _expect_request(self) -> None:
-        self._in_head, self._size = True, 0
+    def give_up(self) -> None:
+        """The server cannot wait any longer for what answers the request."""
+        if self.cycle and not self.cycle.response_complete:
+            begun = self.cycle.response_started
+            self._refuse(stops(), answer=not begun)
+        self.transport.close()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -132,15 +141,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def _answering(self) -> bool:
         return bool(self.cycle and not self.cycle.response_complete and not self.cycle.more_body)
 
-    def _refuse(self, error: TrunklineError) -> None:
-        """Answer unless an answer has begun, and hang up."""
+    def _refuse(self, error: TrunklineError, *, answer: bool | None = None) -> None:
+        """Hang up; with an answer unless one has begun, or the request before this one is being answered."""
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
         self._stop_timer()
         log.info("request refused", code=error.code, client=self.client[0] if self.client else None)
         cycle: Any = self.cycle
-        if cycle is None or cycle.response_complete or not (cycle.response_started or self._answering()):
+        if answer is None:
+            answer = cycle is None or cycle.response_complete or not (cycle.response_started or self._answering())
+        if answer:
             self.transport.write(_raw(error))
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
@@ -151,22 +162,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def stops() -> NotReady:
     return NotReady("the server stops", hint="look whether it was done, then ask again in a moment")
-
-
-async def interruptible(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
-    """What takes longer than a server that stops can wait is answered, and is no error of the application."""
-    begun = False
-
-    async def noting(message: Message) -> None:
-        nonlocal begun
-        begun = True
-        await send(message)
-
-    try:
-        await app(scope, receive, noting)
-    except asyncio.CancelledError:
-        if not begun:
-            await respond(stops(), headers={"Connection": "close"})(scope, receive, send)
 
 
 def _raw(error: TrunklineError) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import sys
@@ -43,6 +44,11 @@ def url_of(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def is_no_end(record: logging.LogRecord) -> bool:
+    """A request that is given up at the end of the server is no error of the application's, as its library says."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 class Server(uvicorn.Server):
     """One application on one socket, in this process.
 
@@ -62,6 +68,7 @@ class Server(uvicorn.Server):
         stopping: Callable[[], None] = lambda: None,
     ) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        logging.getLogger("uvicorn.error").addFilter(is_no_end)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -72,13 +79,14 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=max(1, round(grace)),
+                timeout_graceful_shutdown=max(1, round(grace)) + 1,
             )
         )
         self.app = app
         self._sock = sock
         self._announce = announce
         self._stopping = stopping
+        self._grace = grace
         self._running = AsyncExitStack()
         self.url = url_of(sock)
         self.ready = threading.Event()
@@ -96,8 +104,17 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping()
+        for_late = asyncio.get_running_loop().call_later(self._grace, self._give_up)
         await super().shutdown(sockets)
+        for_late.cancel()
         await self._running.aclose()
+
+    def _give_up(self) -> None:
+        """Who would be cut off is answered; a protocol that knows no such answer cuts off."""
+        for connection in list(self.server_state.connections):
+            getattr(connection, "give_up", lambda: None)()
+        for task in self.server_state.tasks:
+            task.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

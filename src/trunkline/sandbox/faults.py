@@ -46,9 +46,9 @@ class Fault:
     """One rule. The first rule that matches a request and still has something left to spend applies.
 
     `kind` is one of KINDS. `when` says for latency, status, drop and hold whether the vendor's work happens first
-    (`after`) or never (`before`): a status after the work is a refusal of what was carried out. `times` limits how
-    often it applies (None: always); `probability` is drawn from the book's seeded generator. `lacking` narrows lag,
-    miss and repeat to rows whose JSON contains this text.
+    (`after`) or never (`before`): a status after the work is a refusal of what was carried out. The first `skip`
+    matching requests pass; `times` limits how often it applies (None: always); `probability` is drawn from the book's
+    seeded generator. `lacking` narrows lag, miss and repeat to rows whose JSON contains this text.
     """
 
     __pydantic_config__ = EXACT
@@ -57,6 +57,7 @@ class Fault:
     operation: str = "*"
     kind: str = "status"
     when: When = "before"
+    skip: NotNegative = 0
     times: NotNegative | None = None
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
     seconds: Annotated[float, Field(ge=0)] = 0.0
@@ -68,6 +69,7 @@ class Fault:
     rows: NotNegative = 1
     lacking: str | None = None
     id: int = 0
+    passed: int = 0
     hits: int = 0
 
     def matches(self, provider: str, operation: str, text: str) -> bool:
@@ -138,6 +140,9 @@ class FaultBook:
             if rule.kind != "latency" and any(other.kind != "latency" for other in drawn):
                 continue
             if rule.probability < 1 and self._random.random() >= rule.probability:
+                continue
+            if rule.passed < rule.skip:
+                rule.passed += 1
                 continue
             rule.hits += 1
             drawn.append(rule)

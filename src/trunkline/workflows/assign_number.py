@@ -26,6 +26,7 @@ from trunkline.errors import (
     ProviderError,
     Rejected,
     RetryLater,
+    Role,
     Superseded,
     TrialLimit,
     TrunklineError,
@@ -107,7 +108,7 @@ class Tour:
     able: list[Carrier] = field(default_factory=list)
     refusals: dict[str, ProviderError] = field(default_factory=dict)
     trial: tuple[Carrier, TrialLimit] | None = None
-    beyond: BudgetExceeded | None = None
+    beyond: dict[str, BudgetExceeded] = field(default_factory=dict)
 
     async def visit(self, run: AssignmentRun, source: Source, carrier: Carrier) -> Outcome | None:
         """Look for a number there and put it in service; None if there is none."""
@@ -128,30 +129,44 @@ class Tour:
         return await self._bought(run, carrier) if carrier.name not in self.refusals else None
 
     async def _owned(self, run: AssignmentRun, carrier: Carrier) -> Outcome | None:
+        held = None
         try:
             while (held := await list_owned(run, carrier)) is not None:
                 if outcome := await serve(run, held):
                     return outcome
+                held = None
         except ListFailed:
             raise
         except (Rejected, ActionRequired, RetryLater) as error:
+            if held is not None:
+                if isinstance(error, RetryLater) and error.role is Role.VOICE:
+                    raise  # no number of any carrier could be put in service now
+                await let_go(run, held)
             self.refusals[carrier.name] = error
         return None
 
     async def _bought(self, run: AssignmentRun, carrier: Carrier) -> Outcome | None:
-        try:
-            for _ in range(SEARCHES):
-                row = await purchase(run, carrier, await search(run, carrier))
-                if row is None:
-                    continue
+        """What was bought is the restaurant's: why it is not in service is the end, and none is bought beside it."""
+        for _ in range(SEARCHES):
+            row = await self._purchased(run, carrier)
+            if row is not None:
                 absent = carrier.capabilities.imported  # else it is at the voice platform from the start
                 if outcome := await serve(run, Held(row, absent=absent, seen_at=time.monotonic())):
                     return outcome
-            raise RetryLater(f"no number that {carrier.name} offered could be bought", provider=carrier.name)
+            elif carrier.name in self.refusals or carrier.name in self.beyond:
+                return None
+        detail = f"no number that {carrier.name} offered could be bought"
+        self.refusals[carrier.name] = RetryLater(detail, provider=carrier.name)
+        return None
+
+    async def _purchased(self, run: AssignmentRun, carrier: Carrier) -> Number | None:
+        """A number that was bought there; None if none was, and a refusal is noted."""
+        try:
+            return await purchase(run, carrier, await search(run, carrier))
         except OutcomeUnknown:
             raise
         except BudgetExceeded as error:
-            self.beyond = error
+            self.beyond[carrier.name] = error
         except (Rejected, ActionRequired, RetryLater) as error:
             self.refusals[carrier.name] = error
             if isinstance(error, TrialLimit) and self.trial is None:
@@ -162,8 +177,8 @@ class Tour:
         """Nobody had a number: a trial account's is shared, else the reasons."""
         if self.trial is not None:
             return await reuse_trial_number(run, *self.trial)
-        if self.beyond is not None:
-            return from_error(self.beyond)
+        if self.beyond:
+            return from_error(next(iter(self.beyond.values())))
         if self.refusals:
             return from_refusals(list(self.refusals.values()))
         pinned = run.wish.criteria.carrier
@@ -349,6 +364,9 @@ async def use_owned(run: AssignmentRun, carrier: Carrier, owned: OwnedNumber, as
             await give_up(run, held, error)
             step.end(StepStatus.DONE, f"{owned.number} cannot be used: {error.detail}")
             return None
+        except (RetryLater, ActionRequired):
+            await let_go(run, held)  # another carrier may have one
+            raise
         step.end(StepStatus.DONE, "; ".join([f"{owned.number} is idle and ours to use", *owned.warnings]))
         return held
 
