@@ -1,11 +1,35 @@
-"""`trunkline sandbox`."""
+"""`trunkline sandbox`: the server, and its world changed by hand."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 import httpx2
+import pytest
+from typer.testing import CliRunner
 
 from tests.cli.conftest import Start
+from tests.sandbox.twilio_client import TwilioApi
+from tests.support.sandbox_server import SandboxServer
+from trunkline.cli.app import app
+from trunkline.errors import TrunklineError
 from trunkline.sandbox.server import environment
+
+NUMBER = "+14155550190"
+
+
+@pytest.fixture
+def run(sandbox: SandboxServer) -> Callable[..., Any]:
+    """A command against this sandbox; what it printed, read where it is JSON."""
+
+    def invoke(*arguments: str) -> Any:
+        ended = CliRunner().invoke(app, ["sandbox", *arguments, "--sandbox", sandbox.url], catch_exceptions=False)
+        assert ended.exit_code == 0, ended.output
+        return json.loads(ended.stdout) if "--json" in arguments else ended.output
+
+    return invoke
 
 
 def test_it_prints_the_settings_that_lead_to_it_and_stops_in_order(trunkline: Start) -> None:
@@ -16,3 +40,50 @@ def test_it_prints_the_settings_that_lead_to_it_and_stops_in_order(trunkline: St
     state = httpx2.get(f"{settings['VAPI_BASE_URL']}/sandbox/state").json()
     assert state["for_sale"]["twilio"] > 0
     assert sandbox.stop() == 0
+
+
+def test_what_fails_is_told_and_ends(run: Callable[..., Any], sandbox: SandboxServer) -> None:
+    api = TwilioApi(sandbox)
+    assert "twilio incoming_numbers.create hangs up after the work, 1 time" in run(
+        "fail", "twilio", "buy", "--drop", "--after", "--times", "1"
+    )
+    run("fail", "twilio", "list", "--status", "429", "--skip", "1")
+    with pytest.raises(httpx2.RemoteProtocolError):
+        api.post("/IncomingPhoneNumbers.json", PhoneNumber="+12125550100")
+    assert [api.get("/IncomingPhoneNumbers.json").status_code for _ in range(2)] == [200, 429]
+    assert [(f["kind"], f["hits"]) for f in run("faults", "--json")] == [("drop", 1), ("status", 1)]
+    run("mend")
+    assert api.get("/IncomingPhoneNumbers.json").status_code == 200
+    assert "nothing fails" in run("faults")
+
+
+def test_an_account_is_changed_and_numbers_are_put_in_it(run: Callable[..., Any], sandbox: SandboxServer) -> None:
+    assert run("account", "twilio", "--trial", "--balance", "3.50", "--json")["trial"] is True
+    assert "3.50 USD" in run("account", "twilio")
+    run("numbers", "add", NUMBER, "--held")
+    assert [n["number"] for n in run("numbers", "list", "--held", "--json")] == [NUMBER]
+    run("reset")
+    assert run("numbers", "list", "--held", "--json") == []
+    assert run("account", "twilio", "--json")["trial"] is False
+
+
+def test_the_log_names_what_was_asked_and_answered(run: Callable[..., Any], sandbox: SandboxServer) -> None:
+    TwilioApi(sandbox).get("/IncomingPhoneNumbers.json")
+    (line,) = run("log", "--provider", "twilio").splitlines()
+    assert line.split()[1:] == ["twilio", "incoming_numbers.list", "GET", "200"]
+    assert run("log", "--provider", "vonage") == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["fail", "twilio", "nonsense"], "incoming_numbers.create"),
+        (["fail", "twilio", "buy", "--drop", "--status", "500"], "four ways to fail"),
+        (["mend", "99"], "no such fault"),
+        (["account", "twilio", "AC0"], "no account AC0"),
+    ],
+    ids=["operation", "two ways", "fault", "account"],
+)
+def test_what_is_not_there_is_named(sandbox: SandboxServer, arguments: list[str], said: str) -> None:
+    with pytest.raises(TrunklineError, match=said):
+        CliRunner().invoke(app, ["sandbox", *arguments, "--sandbox", sandbox.url], catch_exceptions=False)

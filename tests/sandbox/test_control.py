@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from typing import Any
 
 import httpx2
@@ -10,6 +11,8 @@ import pytest
 from tests.sandbox.twilio_client import TwilioApi
 from tests.support.sandbox_server import SandboxServer
 from trunkline.sandbox import telnyx, twilio, vapi, vonage
+from trunkline.sandbox.server import build_sandbox
+from trunkline.sandbox.words import WORDS
 
 NUMBER = "+14155550100"
 
@@ -169,3 +172,11 @@ def test_the_default_keys_open_the_default_accounts(sandbox: SandboxServer) -> N
         "vonage": vonage.DEFAULT_ACCOUNT,
     }
     assert {account["secret"] for account in state["accounts"]} == {"***"}
+
+
+def test_each_short_word_stands_for_an_operation() -> None:
+    known = build_sandbox().operations()
+    assert set(WORDS) == set(known)
+    for provider, words in WORDS.items():
+        for pattern in words.values():
+            assert fnmatch.filter(known[provider], pattern), pattern

@@ -21,6 +21,7 @@ from trunkline.cli import (
     repoint,
     restaurants,
     sandbox,
+    sandbox_world,
     serve,
     setup_vapi,
 )
@@ -53,6 +54,13 @@ app.command("doctor")(doctor.doctor)
 app.command("setup-vapi")(setup_vapi.setup_vapi)
 app.command("call-test")(calls.call_test)
 sandbox.app.command("call")(calls.call)
+sandbox.app.command("fail")(sandbox_world.fail)
+sandbox.app.command("faults")(sandbox_world.faults)
+sandbox.app.command("mend")(sandbox_world.mend)
+sandbox.app.command("account")(sandbox_world.account)
+sandbox.app.add_typer(sandbox_world.numbers, name="numbers")
+sandbox.app.command("log")(sandbox_world.log)
+sandbox.app.command("reset")(sandbox_world.reset)
 
 
 def _show_version(wanted: bool) -> None:

@@ -10,7 +10,8 @@ from trunkline.cli import show
 from trunkline.cli.asking import DONE, FAILED, asking
 from trunkline.cli.options import Json
 from trunkline.cli.output import say
-from trunkline.cli.played import SANDBOX_URL, PlayedCall
+from trunkline.cli.played import PlayedCall
+from trunkline.cli.sandbox_control import Sandbox, control
 from trunkline.errors import InvalidInput, TrunklineError
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ Duplicates = Annotated[int, typer.Option(help="Send each message this many times
 Lose = Annotated[
     list[str] | None,
     typer.Option(metavar="TYPE", help="Never send these messages, like status-update or status-update:ended."),
-]
-Sandbox = Annotated[
-    str | None,
-    typer.Option("--sandbox", metavar="URL", help=f"Where the sandbox answers; else VAPI_BASE_URL, or {SANDBOX_URL}."),
 ]
 
 
@@ -101,32 +98,8 @@ def found(client: Trunkline, wanted: str) -> Restaurant:
 
 def play(to: str, caller: str, duplicates: int, lose: list[str] | None, sandbox: str | None) -> PlayedCall:
     """TrunklineError where there is no sandbox, or it does not have the number."""
-    import httpx2
-
-    url = sandbox or sandbox_url()
     body: dict[str, Any] = {"to": to, "from": caller, "duplicates": duplicates, "lose": lose or []}
-    try:
-        reply = httpx2.post(f"{url.rstrip('/')}/sandbox/calls", json=body, timeout=60, trust_env=False)
-        told = reply.json()
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
-        hint = "start one with: trunkline serve --sandbox, and give its address as --sandbox"
-        raise TrunklineError(
-            f"no sandbox answers at {url}; a call can be played on a sandbox only", hint=hint
-        ) from None
-    if reply.status_code != 200:
-        error = told.get("error") if isinstance(told, dict) else None
-        raise TrunklineError(str(error or f"the sandbox answered {reply.status_code}"))
-    return PlayedCall.of(told)
-
-
-def sandbox_url() -> str:
-    """The settings' Vapi where that is no real one."""
-    from urllib.parse import urlsplit
-
-    from trunkline.settings import load_settings
-
-    url = load_settings().vapi_base_url
-    return SANDBOX_URL if (urlsplit(url).hostname or "").endswith("vapi.ai") else url
+    return PlayedCall.of(control(sandbox, "POST", "calls", json=body))
 
 
 def describe(played: PlayedCall) -> None:

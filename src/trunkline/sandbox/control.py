@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from trunkline.sandbox.app import METHODS, Sandbox, Vendor
 from trunkline.sandbox.faults import Fault, UnknownName
+from trunkline.sandbox.words import operation_of
 from trunkline.sandbox.world import EXACT, Account, Number
 
 T = TypeVar("T")
@@ -244,6 +245,7 @@ class Control:
         data = await body_of(request)
         faults = [build(Fault, item) for item in (data if isinstance(data, list) else [data])]
         for fault in faults:
+            fault.operation = operation_of(fault.provider, fault.operation)
             try:
                 fault.check(self.sandbox.operations())
             except UnknownName as unknown:
