@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sqlite3
 from pathlib import Path
@@ -50,8 +51,39 @@ def test_json_says_what_is_stored_and_steers_no_terminal_either(operator: Operat
         assert HOSTILE in [one["name"] for one in (shown if isinstance(shown, list) else [shown])]
 
 
+@pytest.mark.parametrize(
+    ("command", "column"),
+    [
+        (("restaurants", "list"), "phone_number"),
+        (("numbers", "list"), "monthly_price"),
+        (("assignments", "list"), "restaurant_id"),
+        (("batch", "list"), "total"),
+        (("debts",), "subject"),
+        (("accounts", "list"), "provider"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_each_list_is_csv_with_the_fields_of_the_api(operator: Operator, command: tuple[str, ...], column: str) -> None:
+    rows = list(csv.DictReader(operator.run(*command, "--csv").splitlines()))
+    listed = operator.json(*command)
+    assert len(rows) == len(listed)
+    assert [row[column] for row in rows] == [str(one[column] or "") for one in listed]
+
+
+def test_a_spreadsheet_executes_nothing_of_a_csv(operator: Operator) -> None:
+    hostile = '=HYPERLINK("https://evil.example","Roma")'
+    made = operator.restaurant(hostile)
+    rows = {row["id"]: row for row in csv.DictReader(operator.run("restaurants", "list", "--csv").splitlines())}
+    assert rows[made.id]["name"] == f"'{hostile}"
+    assert rows[made.id]["phone_number"] == made.phone_number
+
+
+def test_a_list_has_one_form(operator: Operator) -> None:
+    assert "--json and --csv" in operator.refused("debts", "--json", "--csv", code=2)
+
+
 def test_commands_speak_by_one_way_only() -> None:
-    alone = {"output.py", "show.py", "reference.py"}
+    alone = {"output.py", "show.py", "csv_form.py", "reference.py"}
     assert [
         file.name for file in CLI.glob("*.py") if "typer.echo(" in file.read_text() and file.name not in alone
     ] == []

@@ -8,14 +8,14 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import FAILED, agreed, asking
-from trunkline.cli.options import Json, Yes
+from trunkline.cli.options import Csv, Json, Yes
 from trunkline.cli.output import say
 
 app = typer.Typer(help="The accounts at carriers and Vapi that are worked with.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_all(json: Json = False) -> None:
+def list_all(json: Json = False, csv: Csv = False) -> None:
     """List the providers' accounts: whose keys the settings hold, and whose were accepted.
 
     \b
@@ -24,8 +24,7 @@ def list_all(json: Json = False) -> None:
     """
     with asking() as client:
         known = client.accounts().items
-    if json:
-        show.as_json(known)
+    if show.as_document(known, "ProviderAccount", json, csv):
         return
     rows = [(a.provider, a.now, a.accepted, "changed: nothing is bought" if a.changed else "accepted") for a in known]
     show.table(["provider", "account of the keys", "accepted", "state"], rows, "no account")

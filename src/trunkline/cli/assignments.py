@@ -8,7 +8,7 @@ import typer
 
 from trunkline.cli import following, show
 from trunkline.cli.asking import asking
-from trunkline.cli.options import Json
+from trunkline.cli.options import Csv, Json
 from trunkline.cli.output import say
 
 app = typer.Typer(help="The durable runs in which restaurants get their numbers.", no_args_is_help=True)
@@ -22,6 +22,7 @@ def list_all(
     status: Annotated[StatusName | None, typer.Option(help="Only in this status.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 50,
     json: Json = False,
+    csv: Csv = False,
 ) -> None:
     """List assignments, newest first.
 
@@ -34,8 +35,7 @@ def list_all(
 
     with asking() as client:
         found = list(islice(client.assignments(restaurant_id=restaurant, status=status), limit))
-    if json:
-        show.as_json(found)
+    if show.as_document(found, "AssignmentSummary", json, csv):
         return
     rows = [(a.id, a.restaurant_id, a.status, a.phone_number, show.outcome(a), a.created_at, a.message) for a in found]
     show.table(["id", "restaurant", "status", "number", "came by", "began", "message"], rows, "no assignment")

@@ -9,7 +9,7 @@ import typer
 from trunkline.cli import batch_run, show
 from trunkline.cli.asking import asking
 from trunkline.cli.batch_run import Detach, DryRun, IgnoreWishes, IncludeShared, Limit
-from trunkline.cli.options import AreaCode, Carrier, Contains, Country, ForceTwilio, Json, Type, Yes, criteria
+from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, ForceTwilio, Json, Type, Yes, criteria
 from trunkline.cli.output import say
 
 app = typer.Typer(help="Numbers for many restaurants at once.", no_args_is_help=True)
@@ -103,7 +103,7 @@ def resume(batch: BatchId, detach: Detach = False, json: Json = False) -> None:
 
 
 @app.command("list")
-def list_all(json: Json = False) -> None:
+def list_all(json: Json = False, csv: Csv = False) -> None:
     """List batches, newest first.
 
     \b
@@ -112,8 +112,7 @@ def list_all(json: Json = False) -> None:
     """
     with asking() as client:
         found = list(client.batches())
-    if json:
-        show.as_json(found)
+    if show.as_document(found, "Batch", json, csv):
         return
     rows = [(b.id, b.status, b.total, batch_run.counted(b), batch_run.cost(b), b.created_at, b.ended_at) for b in found]
     show.table(["batch", "status", "restaurants", "of them", "bought for", "began", "ended"], rows, "no batch")

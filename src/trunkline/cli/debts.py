@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from trunkline.cli import show
 from trunkline.cli.asking import asking
-from trunkline.cli.options import Json
+from trunkline.cli.options import Csv, Json
 
 
-def debts(json: Json = False) -> None:
+def debts(json: Json = False, csv: Csv = False) -> None:
     """List what is still owed to carriers and Vapi, oldest first. Each is worked off by itself.
 
     \b
@@ -16,8 +16,7 @@ def debts(json: Json = False) -> None:
     """
     with asking() as client:
         found = list(client.debts())
-    if json:
-        show.as_json(found)
+    if show.as_document(found, "Debt", json, csv):
         return
     rows = [(d.subject, d.owed, d.restaurant_id, d.since, d.tries, d.next_try_at, d.reason) for d in found]
     columns = ["number", "owed", "restaurant", "since", "tries", "next try", "why the last one failed"]

@@ -8,7 +8,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import agreed, asking
-from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Json, Type, Yes, criteria
+from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, Json, Type, Yes, criteria
 from trunkline.cli.output import say
 from trunkline.cli.releasing import Force, Numbers, release_all
 
@@ -25,18 +25,18 @@ def list_all(
     state: Annotated[StateName | None, typer.Option(help="Only in this state.")] = None,
     carrier: Carrier = None,
     json: Json = False,
+    csv: Csv = False,
 ) -> None:
     """List the numbers that we hold or know, whatever their state.
 
     \b
     Examples:
       trunkline numbers list --state idle
-      trunkline numbers list --carrier twilio --json
+      trunkline numbers list --carrier twilio --csv > numbers.csv
     """
     with asking() as client:
         found = list(client.numbers(state=state, carrier=carrier))
-    if json:
-        show.as_json(found)
+    if show.as_document(found, "Number", json, csv):
         return
     rows = [
         (n.number, n.state, n.carrier, [u.name for u in n.restaurants], show.price(n.monthly_price, n.currency))

@@ -13,6 +13,7 @@ CarrierName = Literal["twilio", "telnyx", "vonage", "vapi", "byo"]
 TypeName = Literal["local", "mobile", "toll_free", "national"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with the API's fields.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV with the API's fields.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Country = Annotated[str | None, typer.Option(help="Two-letter ISO code; the server's DEFAULT_COUNTRY if left out.")]
 AreaCode = Annotated[str | None, typer.Option(help="Three digits, in the US and Canada.")]

@@ -8,7 +8,7 @@ import typer
 
 from trunkline.cli import following, show
 from trunkline.cli.asking import DONE, PARTLY, USAGE, agreed, asking
-from trunkline.cli.options import AreaCode, Carrier, Contains, Country, ForceTwilio, Json, Type, Yes, criteria
+from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, ForceTwilio, Json, Type, Yes, criteria
 from trunkline.cli.output import complain, say
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def list_all(
         bool | None, typer.Option("--with-number/--without-number", help="Only those with a number, or without.")
     ] = None,
     json: Json = False,
+    csv: Csv = False,
 ) -> None:
     """List restaurants, oldest first.
 
@@ -37,8 +38,7 @@ def list_all(
     """
     with asking() as client:
         found = list(client.restaurants(search=search, has_number=has_number))
-    if json:
-        show.as_json(found)
+    if show.as_document(found, "RestaurantSummary", json, csv):
         return
     rows = [(r.id, r.name, r.phone_number, "shared" if r.shared else None, show.outcome(r.assignment)) for r in found]
     show.table(["id", "name", "number", "shared", "came by"], rows, "no restaurant")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from trunkline.cli.output import say, say_json
+from trunkline.cli.asking import USAGE
+from trunkline.cli.output import complain, say, say_json
 from trunkline.texts import one_line
 
 if TYPE_CHECKING:
@@ -46,6 +47,22 @@ def as_json_line(value: Any) -> None:
 
     say_json(msgspec.json.encode(value).decode())
     sys.stdout.flush()
+
+
+def as_document(found: Sequence[Any], of: str, json: bool, csv: bool) -> bool:
+    """The list for a program that asked for it: as JSON, or as CSV with the fields of the client's model `of`. Whether
+    one did."""
+    if json and csv:
+        complain("--json and --csv are two forms of one list", "give one of them")
+        raise typer.Exit(USAGE)
+    if json:
+        as_json(found)
+    elif csv:
+        from trunkline.cli.csv_form import say_csv
+        from trunkline.client import models
+
+        say_csv(found, getattr(models, of))
+    return json or csv
 
 
 def console() -> Console:
