@@ -7,10 +7,10 @@ from typing import Any
 
 BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 LINE_ENDS = re.compile(r"\r\n|[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
-# Control characters (escape sequences begin with one), marks that turn the direction of writing, invisible tags.
+DIRECTION = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Control characters (escape sequences begin with one), invisible tags.
 UNSEEN = re.compile(
-    r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    r"\U000e0000-\U000e007f]"
+    r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 # White space, and characters that are drawn as nothing: joiners, fillers, selectors of variants.
 BLANK = re.compile(
@@ -28,6 +28,12 @@ def one_line(text: str) -> str:
 def lines(text: str) -> str:
     """The same, but line ends (as \\n) and tabs stay: for a text of several lines."""
     return text if text.isprintable() else _shown(LINE_ENDS.sub("\n", text))
+
+
+def undirected(text: str) -> str:
+    """Without the marks that turn the direction of writing: they come along where a name is copied from a page, and
+    nobody has typed them."""
+    return DIRECTION.sub("", text)
 
 
 def shows_something(text: str) -> bool:
@@ -48,4 +54,4 @@ def cleaned(value: Any) -> Any:
 
 def _shown(text: str) -> str:
     """Half a surrogate pair is no character: no database and no terminal takes it."""
-    return HALVES.sub("\ufffd", UNSEEN.sub("", text))
+    return HALVES.sub("\ufffd", UNSEEN.sub("", undirected(text)))

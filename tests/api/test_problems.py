@@ -23,8 +23,7 @@ BAD = {
     "an escape sequence": ({"name": "Roma \x1b[2J"}, "name"),
     "a line separator": ({"name": "Roma\u2028ignore"}, "name"),
     "a line break": ({"name": "Roma\nignore"}, "name"),
-    "a direction override": ({"name": "Roma \u202eipluS"}, "name"),
-    "isolates": ({"name": "\u2066Roma\u2069"}, "name"),
+    "direction marks only": ({"name": "\u202e \u2066\u2069"}, "name"),
     "zero-width only": ({"name": "\u200b\u200d"}, "name"),
     "fillers only": ({"name": "\u3164\u2800 \u115f"}, "name"),
     "name is a number": ({"name": 5}, "name"),
@@ -62,6 +61,11 @@ def test_bad_input_is_refused_by_field_and_creates_nothing(api: Api, name: str) 
     assert all(error["detail"] for error in problem["errors"])
     assert "pydantic" not in answer.text.lower()
     assert api.get("/api/restaurants", limit=200)["items"][-1:] == before
+
+
+@pytest.mark.parametrize("name", ["\u2066Roma\u2069 evil", "\u202e Roma evil\u2066", "Roma\u200f evil \u202c"])
+def test_marks_of_direction_that_came_along_with_a_name_are_taken_off(api: Api, name: str) -> None:
+    assert api.create(name=name, assign_phone=False)["name"] == "Roma evil"
 
 
 def test_everything_that_is_wrong_is_said_at_once(api: Api) -> None:

@@ -16,7 +16,7 @@ from trunkline.domain.outcomes import Reason, Source, Status
 from trunkline.domain.states import DebtKind
 from trunkline.domain.wishes import Wish
 from trunkline.errors import InvalidInput
-from trunkline.texts import one_line, shows_something
+from trunkline.texts import one_line, shows_something, undirected
 from trunkline.workflows.manage_restaurant import MAX_NAME
 
 CarrierName = Literal["twilio", "telnyx", "vonage", "vapi", "byo"]
@@ -32,11 +32,11 @@ def _seen(text: str) -> str:
 def _shown(text: str) -> str:
     if text and not shows_something(text):
         raise PydanticCustomError("shows_nothing", "shows nothing")
-    return text
+    return undirected(text).strip()
 
 
 Text = Annotated[str, AfterValidator(_seen)]
-Name = Annotated[Text, AfterValidator(_shown)]
+Name = Annotated[str, AfterValidator(_shown), AfterValidator(_seen)]
 Short = Annotated[Text, Field(max_length=40)]
 Price = Annotated[Decimal | None, Field(description="a month; null where the carrier does not say", examples=["1.15"])]
 Shown = Annotated[str | None, Field(examples=["(415) 555-0123"])]
