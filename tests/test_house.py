@@ -94,6 +94,38 @@ def test_columns_of_rows_are_written_in_db() -> None:
     assert written == WRITTEN_OUTSIDE_DB
 
 
+API = PACKAGE / "api"
+NOUNS = {path.stem for path in API.glob("*.py") if "\nrouter = APIRouter(" in path.read_text()} - {"reference"}
+
+
+def test_each_noun_of_the_api_has_the_same_files() -> None:
+    assert {"restaurants", "batches", "health"} <= NOUNS
+    for kind in ("shapes", "described"):
+        assert {path.stem for path in (API / kind).glob("*.py")} - {"__init__"} == NOUNS, kind
+
+
+@pytest.mark.parametrize("noun", sorted(NOUNS))
+def test_an_endpoint_is_code_whose_words_and_shapes_are_beside_it(noun: str) -> None:
+    tree = ast.parse((API / f"{noun}.py").read_text())
+    routes = [call for node in tree.body if isinstance(node, ast.AsyncFunctionDef) for call in node.decorator_list]
+    assert routes
+    for route in routes:
+        assert isinstance(route, ast.Call)
+        given = {keyword.arg: ast.unparse(keyword.value) for keyword in route.keywords}
+        assert given.get(None, "").startswith("described."), f"line {route.lineno}"
+        assert not set(given) & {"operation_id", "summary", "description", "responses"}
+    shapes = {
+        base.id
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if isinstance(base, ast.Name)
+    }
+    assert not shapes & {"Answer", "BaseModel", "Body", "Listing"}
+    for kind in ("shapes", "described"):
+        assert not any("fastapi" in name for name in imports_of(API / kind / f"{noun}.py")), "an endpoint"
+
+
 def test_workflows_know_no_vendor_by_name() -> None:
     """Except where an error or a debt says whose answer it tells (`provider=`), and where the doctor names what it has
     looked at."""

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.api.conftest import Api, Json, until
 from tests.support.app_server import SECRET
 from trunkline import errors
-from trunkline.api import schemas
+from trunkline.api import shapes
 from trunkline.api.app import create_app
 from trunkline.domain.numbers import NumberType
 from trunkline.settings import CARRIER_NAMES, load_settings
@@ -101,8 +101,8 @@ def test_each_documented_problem_has_its_status_and_a_code_of_ours(name: str) ->
 
 
 def test_what_may_be_chosen_is_what_there_is() -> None:
-    assert get_args(schemas.CarrierName) == CARRIER_NAMES
-    assert get_args(schemas.TypeName) == tuple(NumberType)
+    assert get_args(shapes.CarrierName) == CARRIER_NAMES
+    assert get_args(shapes.TypeName) == tuple(NumberType)
 
 
 def test_the_served_document_is_the_described_one(api: Api) -> None:

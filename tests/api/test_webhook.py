@@ -15,7 +15,7 @@ from tests.api.conftest import Api, Json
 from tests.api.vapi import PATH, UNMAPPED, calls, counted, post, to, values
 from tests.support.app_server import SECRET
 from tests.support.vapi_messages import SHAPES, TOOL_ID, shape
-from trunkline.api.webhook import MAX_BODY
+from trunkline.api.proof import MAX_BODY
 
 # --- who is let in ---------------------------------------------------------------------------------------------------
 

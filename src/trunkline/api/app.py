@@ -27,9 +27,10 @@ from trunkline.api import (
     stock,
     webhook,
 )
+from trunkline.api.described import documented
 from trunkline.api.middleware import Edge
 from trunkline.api.placement import place
-from trunkline.api.problems import Problem, documented, install
+from trunkline.api.problems import Problem, install
 from trunkline.api.stopping import Stopping
 from trunkline.api.watching import Watching
 from trunkline.api.webhook import PATHS as WEBHOOK_PATHS

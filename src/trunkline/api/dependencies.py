@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import Depends, Header, Request, Security
+from fastapi import Depends, Header, Path, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
 
-from trunkline.api.identity import CALLER, KEY_SCHEME, SECRET_SCHEME, Caller, not_allowed
+from trunkline.api.described import NUMBER, RESTAURANT_ID
 from trunkline.api.stopping import Stopping
 from trunkline.db.models import Assignment
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.errors import InvalidInput
+from trunkline.workflows.identify import SECRET_HEADER, Identity, not_allowed
 from trunkline.workflows.services import Services
 from trunkline.workflows.wait_for import end_of
 
@@ -26,35 +28,49 @@ async def stopping(request: Request) -> Stopping:
     return found
 
 
+SECRET_SCHEME = APIKeyHeader(
+    name=SECRET_HEADER,
+    scheme_name="OperatorSecret",
+    description="VAPI_SECRET_KEY; may do everything",
+    auto_error=False,
+)
+KEY_SCHEME = HTTPBearer(
+    scheme_name="RestaurantKey",
+    description="a restaurant's api_key; reads its own data and nothing else",
+    auto_error=False,
+)
+IDENTITY = "trunkline.identity"  # of a request's scope
+RestaurantId = Annotated[str, Path(description="the restaurant's id", examples=[RESTAURANT_ID])]
+NumberPath = Annotated[str, Path(description="in E.164, or as it is written in DEFAULT_COUNTRY", examples=[NUMBER])]
 ServicesDep = Annotated[Services, Depends(services)]
 StoppingDep = Annotated[Stopping, Depends(stopping)]
 
 
-async def identified(request: Request) -> Caller:
+async def identified(request: Request) -> Identity:
     """Found out before the request's body was read."""
-    caller: Caller = request.scope[CALLER]
-    return caller
+    identity: Identity = request.scope[IDENTITY]
+    return identity
 
 
-Identified = Annotated[Caller, Depends(identified)]
+Identified = Annotated[Identity, Depends(identified)]
 
 
-async def operator(caller: Identified, _secret: Annotated[str | None, Security(SECRET_SCHEME)]) -> None:
+async def operator(identity: Identified, _secret: Annotated[str | None, Security(SECRET_SCHEME)]) -> None:
     """Only the operator goes on."""
-    if not caller.is_operator:
+    if not identity.is_operator:
         raise not_allowed()
 
 
 async def reader(
-    caller: Identified,
+    identity: Identified,
     _secret: Annotated[str | None, Security(SECRET_SCHEME)],
     _key: Annotated[object, Security(KEY_SCHEME)],
-) -> Caller:
+) -> Identity:
     """The operator, or a restaurant, which sees its own."""
-    return caller
+    return identity
 
 
-Reader = Annotated[Caller, Depends(reader)]
+Reader = Annotated[Identity, Depends(reader)]
 
 
 class Patience:

@@ -11,10 +11,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trunkline.api.identity import CALLER, identify
+from trunkline.api.dependencies import IDENTITY
 from trunkline.api.problems import respond, unexpected
 from trunkline.domain.ids import new_id
 from trunkline.errors import NotFound, PayloadTooLarge, Unauthorized
+from trunkline.workflows.identify import identify
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
@@ -84,10 +85,10 @@ class Exchange:
         if path == METRICS or path.startswith("/api/"):
             headers = Headers(scope=self._scope)
             try:
-                caller = await identify(headers, self._services, secret_as_token=path == METRICS)
+                identity = await identify(headers, self._services, secret_as_token=path == METRICS)
             except Unauthorized as error:
                 return respond(error)
-            self._scope[CALLER] = caller
+            self._scope[IDENTITY] = identity
         if self._announced() > MAX_BODY:
             return respond(TOO_LARGE, headers={"Connection": "close"})
         return None

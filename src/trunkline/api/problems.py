@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -177,25 +176,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TrunklineError, on_trunkline_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(HTTPException, on_http_error)
-
-
-# --- in the OpenAPI document -----------------------------------------------------------------------------------------
-
-
-def documented(*errors: TrunklineError) -> dict[int | str, dict[str, Any]]:
-    """The problem responses of an operation, by status, each error with its example."""
-    by_status: dict[int, list[TrunklineError]] = defaultdict(list)
-    for error in errors:
-        by_status[error.status].append(error)
-    return {status: _documented(group) for status, group in by_status.items()}
-
-
-def _documented(group: list[TrunklineError]) -> dict[str, Any]:
-    examples = {
-        error.code: {"summary": error.detail, "value": problem(error).model_dump(exclude_none=True)} for error in group
-    }
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        "description": " or ".join(f"`{code}`" for code in examples),
-        "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
-    }

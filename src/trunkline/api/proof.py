@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Sequence
 
+from trunkline.errors import PayloadTooLarge, Unauthorized
 from trunkline.setting_forms import HmacPlan
 from trunkline.settings import Settings
 from trunkline.workflows.services import WEBHOOK_PATH
@@ -17,6 +18,19 @@ MILLISECONDS = 100_000_000_000
 CARRYING = {b"x-vapi-secret", b"authorization"}
 Headers = Sequence[tuple[bytes, bytes]]
 PLACE = re.compile(rb"(\{(?:body|timestamp|method|url|svix-id)\})")
+
+MAX_BODY = 1024 * 1024
+
+
+def not_vapi() -> Unauthorized:
+    return Unauthorized(
+        "the secret is missing or wrong",
+        hint="let Vapi send VAPI_SECRET_KEY as X-Vapi-Secret or as bearer token, or sign with VAPI_WEBHOOK_HMAC_SECRET",
+    )
+
+
+def too_large() -> PayloadTooLarge:
+    return PayloadTooLarge("the body has more than 1 MB", hint="Vapi's messages are smaller; check what calls this")
 
 
 class Proof:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from trunkline.api import batch_answers
-from trunkline.api.batch_schemas import Batch
+from trunkline.api.shapes.batches import Batch, show_batches, show_items
 from trunkline.db import batches
 from trunkline.db.runs import BATCHES
 from trunkline.domain.states import RunStatus
@@ -49,11 +48,11 @@ class Watching:
     async def _look(self, batch_id: str, since: datetime | None) -> Look:
         async with self._services.database.read() as session:
             # The batch first, so that no item can end unseen between the last look at the items and its end.
-            batch = (await batch_answers.batches_of(session, [await BATCHES.get(session, batch_id)]))[0]
+            batch = (await show_batches(session, [await BATCHES.get(session, batch_id)]))[0]
             found = await batches.ended_since(session, batch_id, since and since - LATE)
             keys = [(batch_id, restaurant_id, at) for restaurant_id, at in found]
             fresh = [restaurant_id for _, restaurant_id, at in keys if (batch_id, restaurant_id, at) not in self._items]
-            for item in await batch_answers.items_of(session, await batches.items_of(session, batch_id, fresh)):
+            for item in await show_items(session, await batches.items_of(session, batch_id, fresh)):
                 ended = EndedItem(item.restaurant_id, item.updated_at, item.model_dump_json())
                 self._items[batch_id, ended.restaurant_id, ended.at] = ended
         ended_items = [self._items[key] for key in keys if key in self._items]

@@ -8,36 +8,23 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Body, FastAPI, Security
-from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from trunkline.api import examples
-from trunkline.api.identity import SECRET_SCHEME
-from trunkline.api.problems import documented, respond, unexpected
-from trunkline.api.proof import Headers, Proof
-from trunkline.errors import NotFound, PayloadTooLarge, TrunklineError, Unauthorized
+from trunkline.api.dependencies import SECRET_SCHEME
+from trunkline.api.described import webhook as described
+from trunkline.api.problems import respond, unexpected
+from trunkline.api.proof import MAX_BODY, Headers, Proof, not_vapi, too_large
+from trunkline.api.shapes.webhook import VapiMessage
+from trunkline.errors import NotFound, TrunklineError
 from trunkline.metrics import WEBHOOKS
-from trunkline.routing.messages import not_a_message
-from trunkline.routing.router import Router, not_stored
+from trunkline.routing.router import Router
 from trunkline.settings import Settings
 from trunkline.workflows.services import WEBHOOK_PATH
 
 log = structlog.get_logger()
-MAX_BODY = 1024 * 1024
-PATHS = {WEBHOOK_PATH, f"{WEBHOOK_PATH}/"}  # people write the slash, and a redirect would carry the secret about
+PATHS = {WEBHOOK_PATH, f"{WEBHOOK_PATH}/"}
 SAID_AGAIN_AFTER = 10.0
-
-
-def not_vapi() -> Unauthorized:
-    return Unauthorized(
-        "the secret is missing or wrong",
-        hint="let Vapi send VAPI_SECRET_KEY as X-Vapi-Secret or as bearer token, or sign with VAPI_WEBHOOK_HMAC_SECRET",
-    )
-
-
-def too_large() -> PayloadTooLarge:
-    return PayloadTooLarge("the body has more than 1 MB", hint="Vapi's messages are smaller; check what calls this")
 
 
 class Disconnected(Exception):
@@ -137,50 +124,12 @@ async def rest_of(message: Message, receive: Receive) -> bytes:
 
 
 router = APIRouter(tags=["calls"])
-ASSISTANT_REQUEST = {
-    "message": {
-        "type": "assistant-request",
-        "call": {"id": "0195d1c4-8c1f-7aa2-9f6e-3f0a8f1c2b7d", "phoneNumberId": "88d8d3f6-5d0f-4c55-9b0f-1f0f3e7d2a11"},
-        "phoneNumber": {"id": "88d8d3f6-5d0f-4c55-9b0f-1f0f3e7d2a11", "number": examples.NUMBER},
-        "customer": {"number": "+14155550142"},
-    }
-}
-VALUES = {
-    "restaurant_id": examples.RESTAURANT_ID,
-    "restaurant_name": "My Restaurant",
-    "called_number": examples.NUMBER,
-}
-CONNECTED = {
-    "assistantId": "5f1c0f0e-63a4-4c0e-8f4e-6f5a1b1d9c77",
-    "assistantOverrides": {"variableValues": VALUES, "metadata": VALUES},
-}
 
 
-class VapiMessage(BaseModel):
-    """A message of Vapi's; fields that are not described here are ignored."""
-
-    message: dict[str, Any] = Field(description="`type` says what it is about")
-
-
-@router.post(
-    WEBHOOK_PATH,
-    operation_id="vapiWebhook",
-    summary="Receive Vapi's messages",
-    description="The server URL for Vapi. An assistant-request is answered with the shared assistant and the called "
-    "restaurant's values, tool-calls with their results; calls are stored. Every other type is accepted.",
-    responses={
-        200: examples.answered(
-            "What Vapi is to do now.",
-            connected=("Whose number it is", CONNECTED),
-            unmapped=("Nobody's number", {"error": "We are sorry, this number is not in service."}),
-            nothing=("Nothing to do", {}),
-        ),
-        **documented(not_vapi(), not_a_message(), too_large(), not_stored()),
-    },
-)
+@router.post(WEBHOOK_PATH, **described.VAPI_WEBHOOK)
 async def vapi_webhook(
     body: Annotated[
-        VapiMessage, Body(openapi_examples={"asked": {"summary": "Who answers?", "value": ASSISTANT_REQUEST}})
+        VapiMessage, Body(openapi_examples={"asked": {"summary": "Who answers?", "value": described.ASSISTANT_REQUEST}})
     ],
     _secret: Annotated[str | None, Security(SECRET_SCHEME)],
 ) -> dict[str, Any]:

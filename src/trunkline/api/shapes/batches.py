@@ -1,18 +1,23 @@
-"""What the batches' endpoints take and answer, with their examples."""
+"""What a batch is asked for, what it would do, and how far it is."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.examples import ASSIGNMENT_ID, BEGAN, CURSOR, ENDED, NUMBER, OTHER_ID, RESTAURANT_ID
 from trunkline.api.paging import Listing
-from trunkline.api.schemas import Answer, Price, Text, WishBody
+from trunkline.api.shapes import CENT, Answer, Page, Price, Text, plain_price
+from trunkline.api.shapes.assignments import WishBody
+from trunkline.db import batches, models, numbers
+from trunkline.db.models import utcnow
 from trunkline.domain.outcomes import Source
-from trunkline.errors import Conflict, InvalidInput, NotFound
+from trunkline.workflows import plan_batch
 from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.manage_restaurant import MAX_NAME
 from trunkline.workflows.run_batch import BatchRequest
@@ -148,104 +153,114 @@ class BatchItem(Answer):
     updated_at: datetime
 
 
-class BatchPage(Answer):
-    items: list[Batch]
-    next_cursor: str | None
+class BatchPage(Page[Batch]):
+    pass
 
 
-class BatchItemPage(Answer):
-    items: list[BatchItem]
-    next_cursor: str | None
+class BatchItemPage(Page[BatchItem]):
+    pass
 
 
-# --- examples --------------------------------------------------------------------------------------------------------
+WINDOW = timedelta(seconds=30)
 
-BATCH_ID = "bat_0dm2r7h1kq3w9v4m"
-NEW_BATCHES: dict[str, Any] = {
-    "all": {"summary": "Every restaurant without a number", "value": {}},
-    "plan": {
-        "summary": "What ten numbers of Twilio's would cost",
-        "value": {"carrier": "twilio", "limit": 10, "dry_run": True},
-    },
-}
-PLAN = {
-    "restaurants": 10,
-    "reused": 2,
-    "bought": 8,
-    "shared": 0,
-    "short": 0,
-    "monthly_price": "9.20",
-    "currency": "USD",
-    "carrier": "twilio",
-    "purchases": [
-        {"carrier": "twilio", "numbers": 8, "monthly_price": "9.20", "upfront_price": "0.00", "currency": "USD"}
-    ],
-    "asked": [{"criteria": {}, "restaurants": 7}, {"criteria": {"area_code": "415"}, "restaurants": 3}],
-    "notes": [],
-}
-COUNTS = {"queued": 3, "running": 2, "assigned": 4, "unassigned": 1, "failed": 0, "cancelled": 0}
-BATCH: dict[str, Any] = {
-    "id": BATCH_ID,
-    "status": "running",
-    "message": None,
-    "hint": None,
-    "request": {"search": None, "include_shared": False, "limit": 10, "force_twilio": False, "carrier": "twilio"},
-    "total": 10,
-    "counts": COUNTS,
-    "sources": {"existing": 0, "owned": 2, "purchased": 2, "shared": 0},
-    "costs": [{"monthly_price": "2.30", "currency": "USD"}],
-    "rate_per_second": 2.5,
-    "eta_seconds": 2.0,
-    "created_at": BEGAN,
-    "ended_at": None,
-}
-BATCH_DONE = BATCH | {
-    "status": "done",
-    "counts": COUNTS | {"queued": 0, "running": 0, "assigned": 9},
-    "sources": {"existing": 0, "owned": 2, "purchased": 7, "shared": 0},
-    "costs": [{"monthly_price": "8.05", "currency": "USD"}],
-    "rate_per_second": None,
-    "eta_seconds": None,
-    "ended_at": ENDED,
-}
-BATCH_CANCELLED = BATCH | {"status": "cancelled", "counts": COUNTS | {"queued": 0, "cancelled": 3}}
-BATCH_PAGE = {"items": [BATCH], "next_cursor": None}
-ITEM: dict[str, Any] = {
-    "restaurant_id": RESTAURANT_ID,
-    "restaurant_name": "My Restaurant",
-    "status": "assigned",
-    "reason": None,
-    "message": f"{NUMBER} is in service",
-    "assignment_id": ASSIGNMENT_ID,
-    "phone_number": NUMBER,
-    "source": "purchased",
-    "monthly_price": "1.15",
-    "currency": "USD",
-    "updated_at": ENDED,
-}
-ITEM_UNASSIGNED = ITEM | {
-    "restaurant_id": OTHER_ID,
-    "restaurant_name": "Chez Panisse",
-    "status": "unassigned",
-    "reason": "no_numbers_found",
-    "message": "twilio has no number for sale for area_code 415",
-    "phone_number": None,
-    "source": None,
-    "monthly_price": None,
-    "currency": None,
-}
-ITEM_PAGE = {"items": [ITEM, ITEM_UNASSIGNED], "next_cursor": CURSOR}
-EVENTS = f"""id: {ENDED}
-event: item
-data: {{"restaurant_id": "{RESTAURANT_ID}", "restaurant_name": "My Restaurant", "status": "assigned", ...}}
 
-event: progress
-data: {{"id": "{BATCH_ID}", "status": "running", "counts": {{"queued": 3, ...}}, ...}}
+def show_plan(plan: plan_batch.Plan) -> Plan:
+    return Plan(
+        restaurants=plan.restaurants,
+        reused=plan.reused,
+        bought=plan.bought,
+        shared=plan.shared,
+        short=plan.short,
+        monthly_price=plain_price(plan.monthly_price),
+        currency=plan.currency,
+        carrier=plan.carrier,
+        purchases=[
+            Purchases(
+                carrier=p.carrier,
+                numbers=p.numbers,
+                monthly_price=plain_price(p.monthly_price),
+                upfront_price=plain_price(p.upfront_price),
+                currency=p.currency,
+            )
+            for p in plan.purchases
+        ],
+        asked=[Asked(criteria=wish.plain(), restaurants=count) for wish, count in plan.asked.items()],
+        notes=plan.notes,
+    )
 
-event: end
-data: {{"id": "{BATCH_ID}", "status": "done", ...}}
-"""
-NO_MATCH = InvalidInput("no restaurant matches", field="search", hint="restaurants without a number are served")
-NO_BATCH = NotFound(f"there is no batch {BATCH_ID}", hint="GET /api/batches lists them")
-NOT_RUNNING = Conflict("the batch is cancelled", hint="only a running batch can be cancelled")
-IS_RUNNING = Conflict("the batch is running", hint=f"watch it at GET /api/batches/{BATCH_ID}")
+
+async def show_batches(session: AsyncSession, rows: Sequence[models.Batch]) -> list[Batch]:
+    ids = [row.id for row in rows]
+    counts = await batches.counts(session, ids)
+    sources: dict[str, dict[str, int]] = {batch_id: defaultdict(int) for batch_id in ids}
+    costs: dict[str, list[Cost]] = {batch_id: [] for batch_id in ids}
+    for batch_id, source, currency, count, total in await batches.sources(session, ids):
+        assert source is not None  # every assigned one has it
+        sources[batch_id][source] += count
+        if source == Source.PURCHASED and currency and total is not None:
+            costs[batch_id].append(Cost(monthly_price=Decimal(total).quantize(CENT), currency=currency))
+    shown = []
+    for row in rows:
+        mine = Counts(**counts[row.id])
+        rate, eta = await _pace(session, row, mine.queued + mine.running)
+        shown.append(
+            Batch.model_validate(
+                {
+                    "id": row.id,
+                    "status": row.status,
+                    "message": row.message,
+                    "hint": row.hint,
+                    "request": row.request,
+                    "total": sum(counts[row.id].values()),
+                    "counts": mine,
+                    "sources": Sources(**sources[row.id]),
+                    "costs": costs[row.id],
+                    "rate_per_second": rate,
+                    "eta_seconds": eta,
+                    "created_at": row.created_at,
+                    "ended_at": row.ended_at,
+                }
+            )
+        )
+    return shown
+
+
+async def _pace(session: AsyncSession, row: models.Batch, left: int) -> tuple[float | None, float | None]:
+    """(items a second over the last half minute, seconds for those that are left)."""
+    if row.status != "running":
+        return None, None
+    ended, first = await batches.pace(session, row.id, utcnow() - WINDOW)
+    seconds = (utcnow() - first).total_seconds() if first else 0.0
+    if ended < 2 or seconds <= 0:
+        return None, None
+    rate = (ended - 1) / seconds
+    return round(rate, 2), round(left / rate, 1)
+
+
+async def show_items(
+    session: AsyncSession, rows: Sequence[tuple[models.BatchItem, str, models.Assignment | None]]
+) -> list[BatchItem]:
+    held = [assignment.number for _, _, assignment in rows if assignment is not None and assignment.number]
+    prices = await numbers.prices(session, held)
+    shown = []
+    for item, name, assignment in rows:
+        number = assignment.number if assignment is not None and item.status == "assigned" else None
+        amount, currency = prices.get(number or "", (None, None))
+        shown.append(
+            BatchItem.model_validate(
+                {
+                    "restaurant_id": item.restaurant_id,
+                    "restaurant_name": name,
+                    "status": item.status,
+                    "reason": item.reason,
+                    "message": item.message,
+                    "assignment_id": item.assignment_id,
+                    "phone_number": number,
+                    "source": assignment.source if assignment is not None and number else None,
+                    "monthly_price": plain_price(amount),
+                    "currency": currency,
+                    "updated_at": item.updated_at,
+                }
+            )
+        )
+    return shown

@@ -6,26 +6,12 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fastapi.security import APIKeyHeader, HTTPBearer
-
 from trunkline.db import restaurants
 from trunkline.domain.keys import hash_key
 from trunkline.errors import Forbidden, Unauthorized
 from trunkline.workflows.services import Services
 
-CALLER = "trunkline.caller"  # of a request's scope
 SECRET_HEADER = "X-Vapi-Secret"  # noqa: S105
-SECRET_SCHEME = APIKeyHeader(
-    name=SECRET_HEADER,
-    scheme_name="OperatorSecret",
-    description="VAPI_SECRET_KEY; may do everything",
-    auto_error=False,
-)
-KEY_SCHEME = HTTPBearer(
-    scheme_name="RestaurantKey",
-    description="a restaurant's api_key; reads its own data and nothing else",
-    auto_error=False,
-)
 
 
 def not_allowed() -> Forbidden:
@@ -36,7 +22,7 @@ def not_allowed() -> Forbidden:
 
 
 @dataclass(frozen=True)
-class Caller:
+class Identity:
     """Who asks: the operator, or the restaurant whose key it is."""
 
     restaurant_id: str | None = None
@@ -51,23 +37,23 @@ class Caller:
             raise not_allowed()
 
 
-async def identify(headers: Mapping[str, str], services: Services, *, secret_as_token: bool = False) -> Caller:
+async def identify(headers: Mapping[str, str], services: Services, *, secret_as_token: bool = False) -> Identity:
     """Unauthorized unless the operator's secret or a restaurant's key is right. A secret that is sent decides alone.
 
     `secret_as_token`: the operator's secret counts as bearer token too, for programs that can send nothing else."""
     secret = headers.get(SECRET_HEADER)
     if secret is not None:
         if _is_operators(secret, services):
-            return Caller()
+            return Identity()
         raise Unauthorized(f"{SECRET_HEADER} is wrong", hint="it is VAPI_SECRET_KEY of the server's settings")
     scheme, _, key = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key.strip():
         if secret_as_token and _is_operators(key.strip(), services):
-            return Caller()
+            return Identity()
         async with services.database.read() as session:
             restaurant = await restaurants.by_key_hash(session, hash_key(key.strip()))
         if restaurant is not None:
-            return Caller(restaurant.id)
+            return Identity(restaurant.id)
         raise Unauthorized("no restaurant has this key", hint="use the api_key shown when the restaurant was created")
     raise Unauthorized(f"{SECRET_HEADER} is missing", hint=f"send {SECRET_HEADER} with VAPI_SECRET_KEY of the server")
 

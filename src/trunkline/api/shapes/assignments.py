@@ -1,0 +1,90 @@
+"""A wish as it is sent, and the runs that fulfil it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.api.paging import Listing
+from trunkline.api.shapes import Answer, Body, Page, Short, Step, show_step
+from trunkline.api.shapes.numbers import NumberSearch
+from trunkline.db import models as rows
+from trunkline.db import runs
+from trunkline.domain.outcomes import Reason, Source, Status
+from trunkline.domain.wishes import Wish
+from trunkline.errors import InvalidInput
+from trunkline.workflows.identify import Identity
+
+
+class WishBody(Body, NumberSearch):
+    """How a restaurant wants its number."""
+
+    force_twilio: bool = Field(default=False, description="skip existing numbers and use Twilio")
+
+    def wish(self) -> Wish:
+        if self.force_twilio and self.carrier not in (None, "twilio"):
+            raise InvalidInput(
+                f"force_twilio asks for twilio and carrier for {self.carrier}", field="carrier", hint="leave one out"
+            )
+        return Wish.asked(self.criteria(), self.force_twilio)
+
+
+class AssignmentQuery(Listing):
+    restaurant_id: Short | None = Field(default=None, description="only of this restaurant")
+    status: Status | None = Field(default=None, description="only in this status")
+
+
+class AssignmentSummary(Answer):
+    """One durable run of the flow for one restaurant."""
+
+    id: str
+    restaurant_id: str
+    status: Status
+    source: Source | None = Field(description="how the number came")
+    phone_number: str | None
+    reason: Reason | None = Field(description="why there is no number")
+    message: str | None = Field(description="the outcome, for a person")
+    hint: str | None = Field(description="what to do next")
+    force_twilio: bool
+    criteria: dict[str, Any] = Field(description="what was asked of the number")
+    batch_id: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Assignment(AssignmentSummary):
+    steps: list[Step]
+
+
+class AssignmentPage(Page[AssignmentSummary]):
+    pass
+
+
+def show_summary(row: rows.Assignment) -> AssignmentSummary:
+    return AssignmentSummary.model_validate(
+        {
+            "id": row.id,
+            "restaurant_id": row.restaurant_id,
+            "status": row.status,
+            "source": row.source,
+            "phone_number": row.number,
+            "reason": row.reason,
+            "message": row.message,
+            "hint": row.hint.replace("{id}", row.restaurant_id) if row.hint else None,
+            "force_twilio": row.force_twilio,
+            "criteria": row.criteria,
+            "batch_id": row.batch_id,
+            "created_at": row.created_at,
+            "started_at": row.started_at,
+            "ended_at": row.ended_at,
+        }
+    )
+
+
+async def show_assignment(session: AsyncSession, row: rows.Assignment, identity: Identity) -> Assignment:
+    steps = (await runs.steps(session, [row.id]))[row.id]
+    return Assignment(**vars(show_summary(row)), steps=[show_step(s, identity) for s in steps])

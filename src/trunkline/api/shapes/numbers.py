@@ -1,0 +1,237 @@
+"""What is searched for, offered, held and released."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.api.paging import Listing
+from trunkline.api.shapes import (
+    Answer,
+    Body,
+    CarrierName,
+    Page,
+    Price,
+    Short,
+    Shown,
+    Step,
+    TypeName,
+    User,
+    plain_price,
+    show_step,
+)
+from trunkline.db import mappings, restaurants, runs
+from trunkline.db import models as rows
+from trunkline.domain import choosing
+from trunkline.domain.choosing import Criteria
+from trunkline.domain.numbers import NumberState, international_form, national_form
+from trunkline.workflows.identify import Identity
+
+
+class NumberSearch(BaseModel):
+    """Which number. What is left out does not matter."""
+
+    country: Short | None = Field(
+        default=None,
+        description="two-letter ISO code; DEFAULT_COUNTRY if left out",
+        json_schema_extra={"pattern": "^[A-Za-z]{2}$"},
+    )
+    area_code: Short | None = Field(
+        default=None, description="three digits, in the US and Canada", json_schema_extra={"pattern": "^[2-9][0-9]{2}$"}
+    )
+    contains: Short | None = Field(
+        default=None, description="digits that the number has in a row", json_schema_extra={"pattern": "^[0-9]{2,10}$"}
+    )
+    number_type: TypeName | None = Field(default=None, description="kind of number; the country must have it")
+    carrier: CarrierName | None = Field(
+        default=None, description="only this carrier; else all of CARRIERS, in their order"
+    )
+
+    def criteria(self) -> Criteria:
+        """InvalidInput names the field that cannot be."""
+        return Criteria.checked(self.country, self.area_code, self.contains, self.number_type, self.carrier)
+
+
+class ReleaseBody(Body):
+    give_back: bool = Field(
+        default=False,
+        description="end the number at the carrier, and its price; else it stays in the carrier's account",
+    )
+    force: bool = Field(default=False, description="release it although it serves a restaurant")
+
+
+class NumberQuery(Listing):
+    state: NumberState | None = Field(default=None, description="only in this state")
+    carrier: CarrierName | None = Field(default=None, description="only of this carrier")
+
+
+class OfferQuery(NumberSearch):
+    model_config = ConfigDict(extra="forbid")
+    limit: int = Field(default=10, ge=1, le=50, description="how many of each carrier at most")
+
+
+class Number(Answer):
+    """A number that we hold or know, whatever its state."""
+
+    number: str = Field(description="E.164")
+    national: str
+    international: str
+    state: NumberState
+    carrier: str | None
+    country: str | None
+    number_type: str | None
+    monthly_price: Price
+    currency: str | None
+    restaurants: list[User] = Field(description="whom it serves now")
+    cooling_until: datetime | None = Field(description="until then no other restaurant gets it")
+    former_restaurant_id: str | None
+    claimed_by: str | None = Field(description="the assignment that is about to use it")
+    bought_at: datetime | None
+    released_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Mapping(Answer):
+    restaurant_id: str
+    restaurant_name: str
+    source: str
+    active: bool
+    since: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+
+
+class Release(Answer):
+    """One durable release of a number: running, owed (tried again by itself) or done."""
+
+    id: str
+    number: str
+    give_back: bool
+    status: str
+    message: str | None
+    steps: list[Step]
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class NumberDetail(Number):
+    carrier_ref: str | None = Field(description="the carrier's id of it")
+    voice_id: str | None = Field(description="Vapi's id of it")
+    mappings: list[Mapping] = Field(description="all it ever had, oldest first")
+    releases: list[Release]
+
+
+class Offer(Answer):
+    """`number` is null where the carrier chooses it."""
+
+    carrier: str
+    number: str | None
+    national: Shown
+    country: str
+    number_type: str
+    monthly_price: Price
+    upfront_price: Price = Field(description="due at once, on top of the first month; null for nothing")
+    currency: str | None
+    needs: list[str] = Field(description="papers that the carrier wants: address, bundle")
+
+
+class Refusal(Answer):
+    carrier: str
+    code: str
+    detail: str
+    hint: str | None
+
+
+class Offers(Answer):
+    items: list[Offer]
+    refusals: list[Refusal] = Field(description="carriers that offer nothing, and why")
+
+
+class NumberPage(Page[Number]):
+    pass
+
+
+async def show_numbers(session: AsyncSession, found: Sequence[rows.Number]) -> list[Number]:
+    sharers = await mappings.sharers(session, [row.number for row in found])
+    return [_show(row, sharers.get(row.number, [])) for row in found]
+
+
+def _show(row: rows.Number, users: list[tuple[str, str, bool]]) -> Number:
+    return Number(
+        number=row.number,
+        national=national_form(row.number),
+        international=international_form(row.number),
+        state=NumberState(row.state),
+        carrier=row.carrier,
+        country=row.country,
+        number_type=row.number_type,
+        monthly_price=plain_price(row.monthly_price),
+        currency=row.currency,
+        restaurants=[User(id=i, name=name, active=active) for i, name, active in users],
+        cooling_until=row.cooling_until,
+        former_restaurant_id=row.former_restaurant_id,
+        claimed_by=row.claimed_by,
+        bought_at=row.bought_at,
+        released_at=row.released_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+async def show_detail(session: AsyncSession, row: rows.Number, released: Sequence[rows.Release]) -> NumberDetail:
+    summary = (await show_numbers(session, [row]))[0]
+    history = await mappings.history(session, row.number)
+    names = await restaurants.names(session, [mapping.restaurant_id for mapping in history])
+    return NumberDetail(
+        **vars(summary),
+        carrier_ref=row.carrier_ref,
+        voice_id=row.voice_id,
+        mappings=[
+            Mapping(
+                restaurant_id=m.restaurant_id,
+                restaurant_name=names[m.restaurant_id],
+                source=m.source,
+                active=m.active,
+                since=m.created_at,
+                ended_at=m.ended_at,
+                end_reason=m.end_reason,
+            )
+            for m in history
+        ],
+        releases=await show_releases(session, released),
+    )
+
+
+async def show_releases(session: AsyncSession, found: Sequence[rows.Release]) -> list[Release]:
+    steps = await runs.steps(session, [row.id for row in found])
+    return [
+        Release(
+            id=row.id,
+            number=row.number,
+            give_back=row.give_back,
+            status=row.status,
+            message=row.message,
+            steps=[show_step(s, Identity()) for s in steps[row.id]],
+            created_at=row.created_at,
+            ended_at=row.ended_at,
+        )
+        for row in found
+    ]
+
+
+def show_offer(carrier: str, offer: choosing.Offer) -> Offer:
+    return Offer(
+        carrier=carrier,
+        number=offer.number,
+        national=national_form(offer.number) if offer.number else None,
+        country=offer.country,
+        number_type=offer.number_type.value,
+        monthly_price=plain_price(offer.monthly_price),
+        upfront_price=plain_price(offer.upfront_price),
+        currency=offer.currency,
+        needs=list(offer.needs),
+    )
