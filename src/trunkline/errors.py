@@ -111,6 +111,12 @@ class NumberInService(Conflict):
     code = "number_in_service"
 
 
+class NumberProtected(Conflict):
+    """A person has said that the number is to be kept; releasing it needs force."""
+
+    code = "number_protected"
+
+
 class CarrierNotConfigured(Conflict):
     """No carrier that could serve the request has its keys in the settings."""
 

@@ -55,6 +55,11 @@ async def settle(session: AsyncSession, subject: str, *kinds: DebtKind) -> None:
     await session.execute(query.values(settled_at=utcnow()))
 
 
+async def is_owed(session: AsyncSession, kind: DebtKind, subject: str) -> bool:
+    query = select(DEBTS.c.id).where(DEBTS.c.kind == kind, DEBTS.c.subject == subject, DEBTS.c.settled_at.is_(None))
+    return (await session.execute(query.limit(1))).first() is not None
+
+
 async def providers_due(session: AsyncSession) -> Sequence[str | None]:
     """Whose debts have their turn now."""
     return (await session.execute(select(DEBTS.c.provider).where(due()).distinct())).scalars().all()

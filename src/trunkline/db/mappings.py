@@ -6,8 +6,9 @@ Who writes or ends mappings of a number holds its row (`numbers.lock`): two neve
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import debts, numbers
@@ -58,6 +59,12 @@ async def sharers(session: AsyncSession, numbers: Sequence[str]) -> dict[str, li
     return by_number
 
 
+async def last_ends(session: AsyncSession, numbers: Sequence[str]) -> dict[str, datetime]:
+    """When each number last ended to serve somebody."""
+    query = select(Mapping.number, func.max(Mapping.ended_at)).where(Mapping.number.in_(numbers))
+    return {number: end for number, end in await session.execute(query.group_by(Mapping.number)) if end}
+
+
 async def history(session: AsyncSession, number: str) -> Sequence[Mapping]:
     query = select(Mapping).where(Mapping.number == number).order_by(Mapping.id)
     return (await session.execute(query)).scalars().all()
@@ -94,8 +101,8 @@ async def end(
     """End one mapping of a number that the caller holds. If it was the active one of a shared number, the newest other
     takes the calls. Returns the number if it serves nobody now: it cools down, and (`detach`) is owed its detachment,
     before which no assignment can claim it."""
-    mapping.ended_at, mapping.end_reason = utcnow(), reason
-    was_active, mapping.active = mapping.active, False
+    was_active = mapping.active
+    close(mapping, reason)
     await session.flush()
     if others := await of_number(session, mapping.number):
         if was_active:
@@ -109,6 +116,28 @@ async def end(
             session, DebtKind.DETACH_OWED, row.number, provider="vapi", restaurant_id=mapping.restaurant_id, wait=0
         )
     return row.number
+
+
+async def hand_over(session: AsyncSession, mapping: Mapping, restaurant_id: str, reason: str) -> Mapping:
+    """The number, which the caller holds and nobody shares, serves another restaurant from now on. It goes on in use,
+    so it neither cools down nor is detached. The restaurant has no other mapping (any more)."""
+    row = await numbers.get(session, mapping.number)
+    close(mapping, reason)
+    await session.flush()
+    return await begin(session, row, restaurant_id, source=mapping.source, assignment_id=None)
+
+
+async def exchange(session: AsyncSession, one: Mapping, other: Mapping, reason: str) -> None:
+    """Each restaurant has the other's number from now on; the caller holds both."""
+    close(other, reason)
+    other_row = await numbers.get(session, other.number)
+    await hand_over(session, one, other.restaurant_id, reason)
+    await begin(session, other_row, one.restaurant_id, source=other.source, assignment_id=None)
+
+
+def close(mapping: Mapping, reason: str) -> None:
+    """It is history from now on."""
+    mapping.ended_at, mapping.end_reason, mapping.active = utcnow(), reason, False
 
 
 async def activate(session: AsyncSession, mapping: Mapping) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.db.changes import note
 from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseIntent, Release, utcnow
 from trunkline.domain.choosing import OwnedNumber
+from trunkline.domain.notes import NumberNotes
 from trunkline.domain.numbers import NumberState, check_move
 from trunkline.domain.states import DebtKind, IntentStatus
 from trunkline.errors import NotFound
@@ -251,6 +252,11 @@ def cool_down(row: Number, restaurant_id: str, hours: float) -> None:
     row.former_restaurant_id = restaurant_id
 
 
+def keep_for(row: Number, restaurant_id: str) -> None:
+    """A person has said whose it is to be next: while it cools down it is kept from all others than that one."""
+    row.former_restaurant_id = restaurant_id
+
+
 def leave(row: Number, *, given_back: bool) -> None:
     """A release is done: it is not ours any more, or still paid for and idle once it has cooled down."""
     in_voice(row, None, None, None)
@@ -258,10 +264,23 @@ def leave(row: Number, *, given_back: bool) -> None:
     if given_back:
         move(row, NumberState.RELEASED)
         row.released_at, row.cooling_until = utcnow(), None
+        row.protected, row.release_after = False, None
     else:
         move(row, NumberState.COOLING_DOWN)
         row.cooling_until = row.cooling_until or utcnow()
         row.saved_urls = None  # they stand there again
+
+
+def describe(row: Number, said: NumberNotes) -> None:
+    """What a person says of it."""
+    if said.protected is not None:
+        row.protected = said.protected
+    if said.labels is not None:
+        row.labels = said.labels
+    if said.release_after is not None:
+        row.release_after = said.release_after
+    if said.never_release:
+        row.release_after = None
 
 
 async def end_cool_downs(session: AsyncSession) -> None:
@@ -291,6 +310,17 @@ async def busy_at(session: AsyncSession, carrier: str) -> bool:
         Number.state.in_([NumberState.IDLE, NumberState.PURCHASING]),
     )
     return (await session.execute(query.limit(1))).first() is not None
+
+
+async def due_for_release(session: AsyncSession) -> Sequence[str]:
+    """Those that are idle after the time that was set for their release, and that nothing stands in the way of."""
+    query = select(Number.number).where(
+        Number.release_after <= utcnow(),
+        Number.state == NumberState.IDLE,
+        Number.protected.is_(False),
+        claimable(None),
+    )
+    return (await session.execute(query.order_by(Number.release_after).limit(CHUNK))).scalars().all()
 
 
 async def in_state(session: AsyncSession, *states: NumberState) -> Sequence[Number]:

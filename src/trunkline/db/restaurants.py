@@ -9,10 +9,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Mapping, Restaurant, utcnow
+from trunkline.domain.notes import OUR_IDS
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Conflict, NotFound
 
 MOMENT_SECONDS = 2
+MOST_NAMESAKES = 5  # named in a refusal
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's lock_not_available
 
 
@@ -28,7 +30,7 @@ def keep_key(restaurant: Restaurant, key_hash: str) -> None:
 
 def keep_wish(restaurant: Restaurant, wish: Wish) -> None:
     """What it asked for last, for whoever finds it another number."""
-    restaurant.wish = wish.plain()
+    restaurant.wish = wish.lasting()
 
 
 def delete(restaurant: Restaurant) -> None:
@@ -62,8 +64,40 @@ async def get_soon(session: AsyncSession, restaurant_id: str) -> Restaurant:
 
 
 async def kept(session: AsyncSession, restaurant_id: str) -> Restaurant:
-    """One that was created, also if it was deleted since."""
-    return await session.get_one(Restaurant, restaurant_id)
+    """One that was created, also if it was deleted since; NotFound for an unknown one."""
+    restaurant = await session.get(Restaurant, restaurant_id)
+    if restaurant is None:
+        raise NotFound(f"there is no restaurant {restaurant_id}", hint="GET /api/restaurants lists them")
+    return restaurant
+
+
+async def lock(session: AsyncSession, *wanted: str) -> None:
+    """Keep several as they are until the transaction ends, deleted ones too; in one order, so that two never wait for
+    each other."""
+    for one in sorted(set(wanted)):
+        await session.get(Restaurant, one, with_for_update={"key_share": True}, populate_existing=True)
+
+
+async def by_external_id(session: AsyncSession, external_id: str) -> Restaurant | None:
+    """The living one that has it."""
+    query = select(Restaurant).where(Restaurant.external_id == external_id, Restaurant.deleted_at.is_(None))
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def id_of(session: AsyncSession, text: str) -> str:
+    """The id of the living restaurant that is meant by its id, its external_id or its exact name, in this order; what
+    looks like an id is one. Conflict where several have the name."""
+    if text.startswith(OUR_IDS):
+        return text
+    if (found := await by_external_id(session, text)) is not None:
+        return found.id
+    query = select(Restaurant.id).where(Restaurant.name == text, Restaurant.deleted_at.is_(None))
+    ids = (await session.execute(query.order_by(Restaurant.id).limit(MOST_NAMESAKES))).scalars().all()
+    if not ids:
+        raise NotFound(f"there is no restaurant {text}", hint="GET /api/restaurants lists them")
+    if len(ids) > 1:
+        raise Conflict(f"several restaurants are called {text}: {', '.join(ids)}", hint="name one of them by its id")
+    return ids[0]
 
 
 async def find(session: AsyncSession, restaurant_id: str | None) -> Restaurant | None:
@@ -92,9 +126,15 @@ async def page(
     limit: int = 50,
     has_number: bool | None = None,
     search: str | None = None,
+    external_id: str | None = None,
+    deleted: bool = False,
 ) -> Sequence[Restaurant]:
-    """Oldest first, by id, which sorts by time; `search` is part of the name in any case."""
-    query = select(Restaurant).where(Restaurant.deleted_at.is_(None)).order_by(Restaurant.id).limit(limit)
+    """Oldest first, by id, which sorts by time; `search` is part of the name in any case. Those that are `deleted`, or
+    those that are not."""
+    lives = Restaurant.deleted_at.is_not(None) if deleted else Restaurant.deleted_at.is_(None)
+    query = select(Restaurant).where(lives).order_by(Restaurant.id).limit(limit)
+    if external_id:
+        query = query.where(Restaurant.external_id == external_id)
     if after:
         query = query.where(Restaurant.id > after)
     if has_number is not None:
@@ -103,6 +143,10 @@ async def page(
     if search:
         query = query.where(Restaurant.name.icontains(search, autoescape=True))
     return (await session.execute(query)).scalars().all()
+
+
+async def name_of(session: AsyncSession, restaurant_id: str) -> str:
+    return (await names(session, [restaurant_id])).get(restaurant_id, restaurant_id)
 
 
 async def names(session: AsyncSession, restaurant_ids: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,18 @@ from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import Assignment, Batch, Release, Repoint, RunRow, Step, StockPurchase, UtcDateTime, utcnow
+from trunkline.db.models import (
+    Assignment,
+    Batch,
+    Move,
+    Release,
+    Repoint,
+    RunRow,
+    Step,
+    StockPurchase,
+    UtcDateTime,
+    utcnow,
+)
 from trunkline.domain.states import RunStatus
 from trunkline.errors import NotFound, Superseded
 
@@ -74,6 +85,7 @@ class Runs(Generic[R]):
 
 ASSIGNMENTS = Runs(Assignment, "assignment")
 RELEASES = Runs(Release, "release")
+MOVES = Runs(Move, "move")
 REPOINTS = Runs(Repoint, "run", "POST /api/numbers/repoint starts one")
 BATCHES = Runs(Batch, "batch", "GET /api/batches lists them")
 STOCK_PURCHASES = Runs(StockPurchase, "purchase")

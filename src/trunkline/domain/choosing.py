@@ -79,6 +79,12 @@ class Criteria:
         return {k: str(v) for k, v in vars(self).items() if v is not None}
 
 
+def exactly(number: E164, carrier: str | None = None) -> list[Criteria]:
+    """What to search for so that this number is found, one after the other."""
+    digits = number[-10:].lstrip("+")
+    return [Criteria(country, None, digits, type_of(number), carrier) for country in countries_of(number) or (None,)]
+
+
 def check_searched(area_code: str) -> None:
     """InvalidInput for an area code of a country in which carriers do not search by area codes."""
     country = country_of_area_code(area_code)

@@ -65,6 +65,7 @@ STEPS = (
     "create_mapping",
 )
 RELEASE_STEPS = ("detach_assistant", "delete_import", "restore_carrier", "release_carrier")
+MOVE_STEPS = ("check_connection", "hand_over", "wait_for_detachment", "put_in_service")
 
 TRY_AGAIN = "try again with POST /api/restaurants/{id}/phone"
 

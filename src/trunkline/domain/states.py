@@ -34,6 +34,14 @@ class ItemStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class OwnNumber(StrEnum):
+    """What becomes of the number that a restaurant has when it is moved another one."""
+
+    REFUSE = "refuse"  # nothing: who has one is moved none
+    REPLACE = "replace"  # it cools down
+    SWAP = "swap"  # it goes to the restaurant whose number comes
+
+
 class IntentStatus(StrEnum):
     """What became of a purchase. `open`: its request may be under way, or its outcome is not known."""
 

@@ -175,7 +175,7 @@ class Tour:
 
     async def end(self, run: AssignmentRun) -> Outcome:
         """Nobody had a number: a trial account's is shared, else the reasons."""
-        if self.trial is not None:
+        if self.trial is not None and run.wish.number is None:
             return await reuse_trial_number(run, *self.trial)
         if self.beyond:
             return from_error(next(iter(self.beyond.values())))

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.carriers.base import Carrier
 from trunkline.db import intents, numbers
 from trunkline.db.models import Number, utcnow
-from trunkline.domain.choosing import Offer, OwnedNumber, in_order, is_ours_to_use, objection
+from trunkline.domain.choosing import Offer, OwnedNumber, exactly, in_order, is_ours_to_use, objection
 from trunkline.domain.marks import parse_mark
 from trunkline.domain.money import PriceLimits
-from trunkline.domain.numbers import NumberState, is_number_in_use
+from trunkline.domain.numbers import E164, NumberState, countries_of, is_number_in_use
 from trunkline.domain.outcomes import Source
 from trunkline.domain.wishes import Wish
 from trunkline.errors import OfferGone, Rejected
@@ -22,6 +22,8 @@ from trunkline.settings import Strategy
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows.inventory import Ask, Inventory
 from trunkline.workflows.services import Services
+
+RAISE_LIMITS = "raise MAX_MONTHLY_PRICE or MAX_UPFRONT_PRICE"
 
 
 class Place(NamedTuple):
@@ -67,6 +69,8 @@ class Candidates:
     @property
     def country(self) -> str:
         """Of a purchase."""
+        if self.wish.number is not None:
+            return next(iter(countries_of(self.wish.number)), self._services.settings.default_country)
         return self.wish.criteria.country_for(self._services.settings.default_country)
 
     def carriers(self) -> tuple[list[Carrier], list[str]]:
@@ -89,7 +93,8 @@ class Candidates:
         """Where to look, one place after the other."""
         able, _ = self.carriers()
         existing = [Place(Source.EXISTING)] if self.wish.reuse else []
-        if self._services.settings.number_strategy is Strategy.REUSE_FIRST or not self.wish.reuse:
+        reuse_first = self._services.settings.number_strategy is Strategy.REUSE_FIRST or not self.wish.reuse
+        if reuse_first or self.wish.number is not None:  # what we hold is not for sale
             both = (Source.OWNED, Source.PURCHASED)
             return existing + [Place(source, carrier) for carrier in able for source in both]
         bought = [Place(Source.PURCHASED, carrier) for carrier in able]
@@ -128,6 +133,8 @@ class Candidates:
     async def offers(self, ask: Ask, carrier: Carrier) -> list[Offer]:
         """What the carrier sells now and may be bought at its price, in the order in which it is tried. Rejected where
         nothing is within the limits, OfferGone where nothing is for sale."""
+        if self.wish.number is not None:
+            return await self._exact_offer(ask, carrier, self.wish.number)
         listing = await self._inventory.offers(ask, carrier, self.wish.criteria, self.country)
         settings = self._services.settings
         limits = PriceLimits.of(settings.max_monthly_price, settings.max_upfront_price)
@@ -138,11 +145,10 @@ class Candidates:
             if not more:
                 break
         if listing and not within:
-            raise Rejected(
-                f"no number of {carrier.name} may be bought at its price: {objection(in_order(listing)[0], limits)}",
-                provider=carrier.name,
-                hint="raise MAX_MONTHLY_PRICE or MAX_UPFRONT_PRICE",
+            reason = (
+                f"no number of {carrier.name} may be bought at its price: {objection(in_order(listing)[0], limits)}"
             )
+            raise Rejected(reason, provider=carrier.name, hint=RAISE_LIMITS)
         if not within:
             asked = ", ".join(f"{k} {v}" for k, v in self.wish.criteria.plain().items() if k != "carrier")
             cooling = await self._cooling()
@@ -153,9 +159,24 @@ class Candidates:
             )
         return in_order(within)
 
+    async def _exact_offer(self, ask: Ask, carrier: Carrier, number: E164) -> list[Offer]:
+        settings = self._services.settings
+        limits = PriceLimits.of(settings.max_monthly_price, settings.max_upfront_price)
+        for want in exactly(number):
+            listing = await self._inventory.offers(ask, carrier, want, self.country)
+            exact = [offer for offer in listing if offer.number == number]
+            if exact and (why := objection(exact[0], limits)):
+                raise Rejected(f"{number}: {why}", provider=carrier.name, hint=RAISE_LIMITS)
+            if exact:
+                return exact
+        detail = f"{carrier.name} does not sell {number}"
+        raise OfferGone(detail, provider=carrier.name, hint="pick one that GET /api/numbers/search shows")
+
     def _suits_in_voice(self, voice: VoiceNumber, shared: str, row: Number | None) -> bool:
         """Whether the record may be taken for this wish: it can take calls, suits, and nobody else is served by it."""
         if not voice.ready or voice.number is None or not is_number_in_use(voice.number):
+            return False
+        if self.wish.number not in (None, voice.number):
             return False
         mark = parse_mark(voice.name)
         if mark is not None and mark.installation != self._services.installation:
@@ -169,6 +190,7 @@ class Candidates:
     def _suits_owned(self, owned: OwnedNumber) -> bool:
         return (
             owned.voice
+            and self.wish.number in (None, owned.number)
             and is_number_in_use(owned.number)
             and is_ours_to_use(owned, self._services.installation)
             and self.wish.criteria.matches(owned.number, owned.country, owned.number_type)

@@ -7,6 +7,7 @@ from typing import Any
 
 from trunkline.db import assignments
 from trunkline.workflows.assign_number import AssignNumber
+from trunkline.workflows.move_number import MoveNumber
 from trunkline.workflows.release_number import ReleaseNumber
 from trunkline.workflows.repoint_numbers import RepointNumbers
 from trunkline.workflows.run import Work, execute
@@ -14,7 +15,14 @@ from trunkline.workflows.run_batch import RunBatch
 from trunkline.workflows.services import Services
 from trunkline.workflows.stock_number import BuyNumber
 
-KINDS: tuple[Work[Any], ...] = (RunBatch(), AssignNumber(), ReleaseNumber(), RepointNumbers(), BuyNumber())
+KINDS: tuple[Work[Any], ...] = (
+    RunBatch(),
+    AssignNumber(),
+    ReleaseNumber(),
+    RepointNumbers(),
+    BuyNumber(),
+    MoveNumber(),
+)
 
 
 def register(services: Services) -> None:

@@ -13,18 +13,29 @@ from trunkline.db.models import Number, Release
 from trunkline.db.runs import RELEASES
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, RunStatus
-from trunkline.errors import ActionRequired, Conflict, Missing, NumberInService, RetryLater, Superseded, TrunklineError
+from trunkline.errors import (
+    ActionRequired,
+    Conflict,
+    Missing,
+    NumberInService,
+    NumberProtected,
+    RetryLater,
+    Superseded,
+    TrunklineError,
+)
 from trunkline.workflows import accounts
 from trunkline.workflows.run import Run, RunStep
 from trunkline.workflows.services import Services, leads_to_vapi
 
 log = structlog.get_logger()
+NOT_PROTECTED = "force releases it all the same; PATCH /api/numbers/{number} takes the protection off"
 
 
 async def request_release(services: Services, number: str, *, give_back: bool, force: bool = False) -> str:
     """Start a release; its id. `give_back` ends the number at the carrier too (and its monthly price); else it stays in
-    the account with its old settings. NumberInService for a number that serves a restaurant unless `force`, which ends
-    the mappings; Conflict for one that is claimed, foreign or already being released."""
+    the account with its old settings. NumberInService for a number that serves a restaurant and NumberProtected for a
+    protected one, unless `force`, which ends the mappings; Conflict for one that is claimed, foreign or already being
+    released."""
     try:
         async with services.database.write() as session:
             await numbers.get(session, number)
@@ -33,6 +44,8 @@ async def request_release(services: Services, number: str, *, give_back: bool, f
                 raise Conflict(f"{number} is {row.state}", hint="only a number that we hold can be released")
             if row.claimed_by is not None:
                 raise Conflict(f"{number} is about to be put in service", hint="wait until its assignment has ended")
+            if row.protected and not force:
+                raise NumberProtected(f"{number} is protected", hint=NOT_PROTECTED)
             current = await mappings.of_number(session, number)
             if current and not force:
                 raise NumberInService(f"{number} serves a restaurant", hint="force releases it all the same")
@@ -47,6 +60,17 @@ async def request_release(services: Services, number: str, *, give_back: bool, f
         raise Conflict(f"{number} is already being released") from None
     await services.engine.start(ReleaseNumber.kind, release.id)
     return release.id
+
+
+async def release_due(services: Services) -> None:
+    """Give back the numbers whose time is over and that are idle."""
+    async with services.database.read() as session:
+        due = await numbers.due_for_release(session)
+    for number in due:
+        try:
+            await request_release(services, number, give_back=True)
+        except Conflict as error:
+            log.info("its release waits", number=number, reason=error.detail)
 
 
 async def resume_release(services: Services, release_id: str) -> None:

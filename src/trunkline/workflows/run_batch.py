@@ -233,4 +233,4 @@ async def own_wishes(session: Any, rows: list[Restaurant]) -> dict[str, Mapping[
 
 
 def _criteria(assignment: Any) -> Mapping[str, Any] | None:
-    return assignment.criteria if assignment is not None else None
+    return Wish.stored(assignment.criteria).lasting() if assignment is not None else None

@@ -203,7 +203,8 @@ async def import_anew_if_led_away(services: Services, row: Number) -> None:
 
 
 async def tidy(services: Services) -> None:
-    """End cool-downs that are over, look for purchases that were carried out late, and say how much is owed."""
+    """End cool-downs that are over, look for purchases that were carried out late, say how much is owed, and give
+    back what was to be kept until now."""
     async with services.database.write() as session:
         await numbers.end_cool_downs(session)
         by_kind, overdue = await debts.counts(session)
@@ -211,3 +212,4 @@ async def tidy(services: Services) -> None:
         DEBTS.labels(kind.value).set(by_kind.get(kind, 0))
     OVERDUE_DEBTS.set(overdue)
     await look_for_late_ones(services)
+    await release_number.release_due(services)

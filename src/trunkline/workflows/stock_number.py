@@ -13,11 +13,11 @@ from trunkline.db import debts, intents, numbers, runs
 from trunkline.db.models import Number, StockPurchase
 from trunkline.db.runs import STOCK_PURCHASES
 from trunkline.db.session import DATABASE_AWAY
-from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, is_ours_to_use, objection
+from trunkline.domain.choosing import Offer, OwnedNumber, exactly, is_ours_to_use, objection
 from trunkline.domain.ids import new_id
 from trunkline.domain.marks import OwnerMark, parse_mark
 from trunkline.domain.money import PriceLimits
-from trunkline.domain.numbers import E164, NumberState, countries_of, type_of
+from trunkline.domain.numbers import E164, NumberState, countries_of
 from trunkline.domain.states import DebtKind, RunStatus
 from trunkline.errors import (
     AlreadyThere,
@@ -34,6 +34,7 @@ from trunkline.errors import (
 )
 from trunkline.voice.base import Target, VoiceNumber
 from trunkline.workflows import accounts
+from trunkline.workflows.candidates import RAISE_LIMITS
 from trunkline.workflows.purchase import Buyer, buy, settle_purchase
 from trunkline.workflows.purchase_outcome import look_after, plain_kept, read_offer
 from trunkline.workflows.search_numbers import search_numbers
@@ -56,13 +57,12 @@ class ForSale:
 async def find_offer(services: Services, number: E164, carrier: str | None = None) -> ForSale:
     """The number as one of the carriers sells it, or this one. OfferGone where none does."""
     limits = PriceLimits.of(services.settings.max_monthly_price, services.settings.max_upfront_price)
-    for country in countries_of(number) or (None,):
-        want = Criteria(country, None, number[-10:].lstrip("+"), type_of(number), carrier)
+    for want in exactly(number, carrier):
         listing = await search_numbers(services, want, limit=10)
         for name, offers in listing.offers.items():
             exact = [offer for offer in offers if offer.number == number]
             if exact and (why := objection(exact[0], limits)):
-                raise Rejected(f"{number}: {why}", provider=name, hint="raise MAX_MONTHLY_PRICE or MAX_UPFRONT_PRICE")
+                raise Rejected(f"{number}: {why}", provider=name, hint=RAISE_LIMITS)
             if exact:
                 return ForSale(services.carriers[name], exact[0])
     raise OfferGone(f"{number} is not for sale", hint="search again: GET /api/numbers/search")

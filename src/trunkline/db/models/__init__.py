@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.db.models.base import Base, UtcDateTime, utcnow
 from trunkline.db.models.numbers import Debt, Mapping, Number, NumberChange, PurchaseIntent
-from trunkline.db.models.runs import Assignment, Batch, BatchItem, Release, Repoint, RunRow, Step, StockPurchase
+from trunkline.db.models.runs import Assignment, Batch, BatchItem, Move, Release, Repoint, RunRow, Step, StockPurchase
 from trunkline.db.models.tenants import Call, Caller, IdempotencyKey, Installation, Process, ProviderAccount, Restaurant
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "IdempotencyKey",
     "Installation",
     "Mapping",
+    "Move",
     "Number",
     "NumberChange",
     "Process",

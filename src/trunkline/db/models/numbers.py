@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from trunkline.db.models.base import Base, key, utcnow
@@ -19,7 +19,8 @@ class Number(Base):
     it: existing, owned or purchased. `account` is the one at the carrier that holds it and `carrier_ref` its id there,
     `voice_org` and `voice_id` the same at the voice platform; `target` is what we set to answer it there, None where we
     set nothing. `saved_urls` are the carrier's settings from before our import. `put_aside_*` stand while it is left
-    out because something refused it: why, until when, and how often that happened.
+    out because something refused it: why, until when, and how often that happened. `protected`: it is released by
+    nothing but a person's own word; `release_after`: once it is idle and that time is over, it is given back.
     """
 
     __tablename__ = "numbers"
@@ -44,6 +45,9 @@ class Number(Base):
     put_aside_until: Mapped[datetime | None]
     put_aside_reason: Mapped[str | None] = mapped_column(Text)
     put_aside_times: Mapped[int] = mapped_column(default=0)
+    protected: Mapped[bool] = mapped_column(default=False)
+    labels: Mapped[list[str] | None] = mapped_column(JSON)
+    release_after: Mapped[datetime | None] = mapped_column(index=True)
     bought_at: Mapped[datetime | None]
     released_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)

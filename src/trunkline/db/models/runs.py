@@ -1,4 +1,4 @@
-"""Durable runs: assignments, releases, batches, repoints and purchases for stock, and their steps."""
+"""Durable runs: assignments, releases, moves, batches, repoints and purchases for stock, and their steps."""
 
 from __future__ import annotations
 
@@ -78,6 +78,36 @@ class Release(RunRow):
     __table_args__ = (
         Index(
             "uq_releases_running_number",
+            "number",
+            unique=True,
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
+
+
+class Move(RunRow):
+    """One durable move of a number to another restaurant. At most one runs per number.
+
+    `from_id` is whom it served when the move was asked for, None where it served nobody; `own_number` says what becomes
+    of the number that `to_id` has (`OwnNumber`). `renew`: `from_id` is to get another number. `assignment_id` is what
+    this began: for `from_id`, or to bring a number that served nobody to `to_id`. `why` is a person's reason.
+    """
+
+    __tablename__ = "moves"
+    id: Mapped[str] = key("mov")
+    number: Mapped[str] = mapped_column(ForeignKey("numbers.number"), index=True)
+    from_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"))
+    to_id: Mapped[str] = mapped_column(ForeignKey("restaurants.id"))
+    own_number: Mapped[str] = mapped_column(String(16))
+    renew: Mapped[bool] = mapped_column(default=False)
+    why: Mapped[str | None] = mapped_column(Text)
+    assignment_id: Mapped[str | None] = mapped_column(ForeignKey("assignments.id"))
+    reason: Mapped[str | None] = mapped_column(String(40))
+    hint: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (
+        Index(
+            "uq_moves_running_number",
             "number",
             unique=True,
             sqlite_where=text("status = 'running'"),

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from trunkline.db.models.base import Base, key, utcnow
@@ -51,15 +51,27 @@ class Process(Base):
 
 class Restaurant(Base):
     """The tenant. `api_key_hash` is the SHA-256 of the key that was shown once; `wish` is what it asked of its number,
-    which is what a batch asks for it."""
+    which is what a batch asks for it. `external_id` is its id in somebody else's system, of one living restaurant at
+    most; `notes` is the API's `metadata`: what that system wants to be kept with it."""
 
     __tablename__ = "restaurants"
     id: Mapped[str] = key("rst")
     name: Mapped[str] = mapped_column(String(200), index=True)
     api_key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     wish: Mapped[dict[str, Any] | None]
+    external_id: Mapped[str | None] = mapped_column(String(200))
+    notes: Mapped[dict[str, Any] | None] = mapped_column("metadata")
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     deleted_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_restaurants_living_external_id",
+            "external_id",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
 
 
 class IdempotencyKey(Base):
@@ -103,4 +115,7 @@ class Call(Base):
     first_seen_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
     next_check_at: Mapped[datetime | None] = mapped_column(index=True)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
-    __table_args__ = (Index("ix_calls_restaurant_first_seen", "restaurant_id", "first_seen_at"),)
+    __table_args__ = (
+        Index("ix_calls_restaurant_first_seen", "restaurant_id", "first_seen_at"),
+        Index("ix_calls_called_first_seen", "called", "first_seen_at"),
+    )
