@@ -14,6 +14,7 @@ from trunkline.db.models import (
     Base,
     Debt,
     Mapping,
+    Move,
     Number,
     PurchaseIntent,
     Release,
@@ -47,6 +48,10 @@ def mapping(number: str, restaurant: str, **changes: Any) -> dict[str, Any]:
 def intent(number: str | None, restaurant: str, **changes: Any) -> dict[str, Any]:
     run = {"assignment_id": "asg_done", "carrier": "twilio", "mark": "tl:one"}
     return {"number": number, "restaurant_id": restaurant, **run, **changes}
+
+
+def move(number: str, **changes: Any) -> dict[str, Any]:
+    return {"number": number, "to_id": "rst_a", "own_number": "refuse", **changes}
 
 
 INVARIANTS = {
@@ -106,6 +111,24 @@ INVARIANTS = {
         clash={"number": ONE, "give_back": False},
         end={"status": "done"},
         beside=[{"number": ONE, "give_back": True, "status": "failed"}, {"number": TWO, "give_back": True}],
+    ),
+    "uq_moves_running_number": Invariant(
+        Move,
+        first=move(ONE),
+        clash=move(ONE, to_id="rst_b"),
+        end={"status": "done"},
+        beside=[move(ONE, status="failed"), move(TWO)],
+    ),
+    "uq_restaurants_living_external_id": Invariant(
+        Restaurant,
+        first={"name": "a", "api_key_hash": "h1", "external_id": "7"},
+        clash={"name": "b", "api_key_hash": "h2", "external_id": "7"},
+        end={"deleted_at": utcnow()},
+        beside=[
+            {"name": "b", "api_key_hash": "h3", "external_id": "7", "deleted_at": utcnow()},
+            {"name": "c", "api_key_hash": "h4", "external_id": "8"},
+            {"name": "d", "api_key_hash": "h5"},
+        ],
     ),
     "uq_repoints_running": Invariant(
         Repoint, first={}, clash={}, end={"status": "done"}, beside=[{"status": "done"}, {"status": "failed"}]

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Mapping, Restaurant, utcnow
-from trunkline.domain.notes import OUR_IDS
+from trunkline.domain.notes import OUR_IDS, RestaurantChange, checked_external_id, checked_name, merged_metadata
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Conflict, NotFound
 
@@ -31,6 +31,20 @@ def keep_key(restaurant: Restaurant, key_hash: str) -> None:
 def keep_wish(restaurant: Restaurant, wish: Wish) -> None:
     """What it asked for last, for whoever finds it another number."""
     restaurant.wish = wish.lasting()
+
+
+async def edit(session: AsyncSession, restaurant: Restaurant, change: RestaurantChange) -> None:
+    """InvalidInput where its metadata would be too much, IntegrityError where another one has the external_id."""
+    if change.name is not None:
+        restaurant.name = checked_name(change.name)
+    if change.external_id is not None:
+        restaurant.external_id = checked_external_id(change.external_id) if change.external_id else None
+    if change.metadata is not None or change.forget_metadata:
+        old = None if change.forget_metadata else restaurant.notes
+        restaurant.notes = merged_metadata(old, change.metadata or {})
+    if change.wish is not None:
+        restaurant.wish = dict(change.wish)
+    await session.flush()
 
 
 def delete(restaurant: Restaurant) -> None:

@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from trunkline.errors import InvalidInput
 from trunkline.texts import one_line, shows_something
 
 MOST_KEYS, LONGEST_KEY, LONGEST_VALUE = 50, 40, 500
 MOST_LABELS, LONGEST_LABEL = 20, 40
-LONGEST_EXTERNAL_ID = 200
+MAX_NAME, LONGEST_EXTERNAL_ID = 200, 200
 OUR_IDS = "rst_"
+
+
+@dataclass(frozen=True)
+class RestaurantNotes:
+    """What is kept with a restaurant: its id in another system, and whatever that wants to find there again."""
+
+    external_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def checked(cls, external_id: str | None, metadata: Mapping[str, str] | None) -> RestaurantNotes:
+        """InvalidInput names the field at fault."""
+        return cls(
+            None if external_id is None else checked_external_id(external_id), merged_metadata(None, metadata or {})
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Only what was given, as JSON."""
+        return {name: value for name, value in vars(self).items() if value}
+
+
+@dataclass(frozen=True)
+class RestaurantChange:
+    """What is changed of a restaurant: None leaves it as it is. An empty external_id takes it off; `metadata` is merged
+    by its keys, and `forget_metadata` takes off what was there; `wish` is what it asks of its next number."""
+
+    name: str | None = None
+    external_id: str | None = None
+    metadata: Mapping[str, str] | None = None
+    forget_metadata: bool = False
+    wish: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +72,15 @@ def merged_metadata(old: Mapping[str, str] | None, change: Mapping[str, str]) ->
         detail = f"metadata would have {len(merged)} keys, and {MOST_KEYS} are kept"
         raise InvalidInput(detail, field="metadata", hint="delete a key: give it an empty value")
     return merged
+
+
+def checked_name(name: str) -> str:
+    """InvalidInput for a name of which nothing can be seen, or too much."""
+    text = name.strip()
+    if not shows_something(text) or text != one_line(text) or len(text) > MAX_NAME:
+        detail = f"a name has 1 to {MAX_NAME} characters, which can be seen"
+        raise InvalidInput(detail, field="name", hint="shorten it or give one")
+    return text
 
 
 def checked_labels(labels: Sequence[str]) -> list[str]:

@@ -22,6 +22,7 @@ from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.callers import current_form
 from trunkline.domain.ids import new_id
 from trunkline.domain.keys import api_key_of, hash_key, new_api_key
+from trunkline.domain.notes import RestaurantChange, RestaurantNotes, checked_name
 from trunkline.domain.numbers import NumberType, parse_number
 from trunkline.domain.wishes import Wish
 from trunkline.errors import (
@@ -32,22 +33,24 @@ from trunkline.errors import (
     InvalidInput,
     ProviderError,
 )
-from trunkline.texts import one_line, shows_something
 from trunkline.workflows.assign_number import AssignNumber
+from trunkline.workflows.pick_number import check_pick
 from trunkline.workflows.services import Services
 
-MAX_NAME = 200
 OFFERED_SECONDS = 2.0  # for which a request waits to hear what a carrier sells, where it waits at all
+NO_NOTES = RestaurantNotes()
 JUST_STARTED = "an assignment of this restaurant has just been started"
 
 
 @dataclass(frozen=True)
 class Created:
-    """`replayed` is true where the same Idempotency-Key had created it before."""
+    """`replayed` is true where the same Idempotency-Key had created it before, `found` where the restaurant of this
+    external_id was there, and nothing has been created or changed."""
 
     restaurant_id: str
     assignment_id: str | None
     replayed: bool = False
+    found: bool = False
 
 
 async def create_restaurant(
@@ -57,26 +60,26 @@ async def create_restaurant(
     secret: SecretStr,
     idempotency_key: str | None = None,
     *,
+    notes: RestaurantNotes = NO_NOTES,
     assign: bool = True,
     patience: float = OFFERED_SECONDS,
 ) -> Created:
-    """Create it and, where it is to have a number now (`assign`), start its assignment; once per idempotency key.
-    InvalidInput names the field at fault and nothing is created; IdempotencyMismatch if the key was used with another
-    body. `patience`: seconds that the caller waits."""
-    name = name.strip()
-    if not shows_something(name) or name != one_line(name) or len(name) > MAX_NAME:
-        detail = f"a name has 1 to {MAX_NAME} characters, which can be seen"
-        raise InvalidInput(detail, field="name", hint="shorten it or give one")
-    if assign:
-        await check_offered(services, wish, patience)
-    fingerprint = _fingerprint(name=name, assign_phone=assign, **_plain(wish))
-    if idempotency_key and (before := await _replay(services, idempotency_key, fingerprint)):
+    """Create it and, where it is to have a number now (`assign`), start its assignment; once per idempotency key and
+    per external_id. InvalidInput names the field at fault and nothing is created; so does a Conflict, where the number
+    that is picked serves somebody else; IdempotencyMismatch if the key was used with another body. `patience`: seconds
+    that the caller waits."""
+    name = checked_name(name)
+    fingerprint = _fingerprint(name=name, assign_phone=assign, **_plain(wish), **notes.plain())
+    if before := await _before(services, idempotency_key, fingerprint, notes.external_id):
         return before
+    if assign:
+        await check_wish(services, wish, None, patience)
     try:
         async with services.database.write() as session:
             restaurant_id = new_id("rst")
             key_hash = hash_key(api_key_of(secret, await key_salt(session), restaurant_id))
-            restaurant = Restaurant(id=restaurant_id, name=name, wish=wish.plain(), api_key_hash=key_hash)
+            kept = {"external_id": notes.external_id, "notes": dict(notes.metadata)}
+            restaurant = Restaurant(id=restaurant_id, name=name, wish=wish.lasting(), api_key_hash=key_hash, **kept)
             await restaurants.add(session, restaurant)
             assignment = await _write_assignment(session, restaurant.id, wish) if assign else None
             created = Created(restaurant.id, assignment.id if assignment else None)
@@ -84,8 +87,8 @@ async def create_restaurant(
                 once = IdempotencyKey(key=idempotency_key, fingerprint=fingerprint, restaurant_id=created.restaurant_id)
                 idempotency.add(session, once, created.assignment_id)
     except IntegrityError:
-        if idempotency_key and (before := await _replay(services, idempotency_key, fingerprint)):
-            return before
+        if before := await _before(services, idempotency_key, fingerprint, notes.external_id):
+            return before  # the same came at the same time
         raise
     if created.assignment_id:
         await services.engine.start(AssignNumber.kind, created.assignment_id)
@@ -103,11 +106,11 @@ async def request_number(
 
     AssignmentRunning while one has not ended, AlreadyAssigned where it has its own number. A restaurant that shares a
     trial account's number may ask for its own. `once` is the caller's key, kept together with the assignment."""
-    await check_offered(services, wish, patience)
+    await check_wish(services, wish, restaurant_id, patience)
     try:
         async with services.database.write() as session:
             restaurant = await restaurants.get_soon(session, restaurant_id)
-            if wish.plain():
+            if wish.lasting():
                 restaurants.keep_wish(restaurant, wish)
             assignment = await add_assignment(session, restaurant_id, wish)
             if once is not None:
@@ -180,6 +183,21 @@ async def key_as_created(session: AsyncSession, secret: SecretStr, restaurant: R
     return api_key if hash_key(api_key) == restaurant.api_key_hash else None
 
 
+async def edit_restaurant(services: Services, restaurant_id: str, change: RestaurantChange) -> None:
+    """Change what is known of it. A new name is heard by the very next caller. Conflict where another restaurant has
+    the external_id; InvalidInput names the field at fault, and nothing is changed."""
+    try:
+        async with services.database.write() as session:
+            restaurant = await restaurants.get(session, restaurant_id, lock=True)
+            await restaurants.edit(session, restaurant, change)
+    except IntegrityError:
+        async with services.database.read() as session:
+            other = await restaurants.by_external_id(session, change.external_id or "")
+        named = f"restaurant {other.id}" if other is not None else "another restaurant"
+        detail = f"{named} has the external_id {change.external_id}"
+        raise Conflict(detail, hint="give each its own", field="external_id") from None
+
+
 async def rotate_key(services: Services, restaurant_id: str) -> str:
     """Give the restaurant a new key; the one that it had opens nothing any more."""
     api_key = new_api_key()
@@ -217,6 +235,15 @@ async def register_callers(services: Services, restaurant_id: str, wanted: Seque
                 )
         await callers.replace(session, restaurant_id, parsed)
         return await callers.of_restaurant(session, restaurant_id)
+
+
+async def check_wish(services: Services, wish: Wish, restaurant_id: str | None, patience: float) -> None:
+    """Refuse at once what cannot be: a type that is not sold, or a number that this restaurant (None: one that is to be
+    created) cannot have."""
+    if wish.number is None:
+        await check_offered(services, wish, patience)
+    else:
+        await check_pick(services, wish, restaurant_id, min(patience, OFFERED_SECONDS))
 
 
 async def check_offered(services: Services, wish: Wish, patience: float = OFFERED_SECONDS) -> None:
@@ -274,6 +301,17 @@ def _plain(wish: Wish) -> dict[str, Any]:
 
 def _fingerprint(**request: Any) -> str:
     return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
+
+
+async def _before(services: Services, key: str | None, fingerprint: str, external_id: str | None) -> Created | None:
+    """The restaurant that the same request, or another one for this external_id, has created already."""
+    if key and (before := await _replay(services, key, fingerprint)):
+        return before
+    if external_id is None:
+        return None
+    async with services.database.read() as session:
+        there = await restaurants.by_external_id(session, external_id)
+    return Created(there.id, None, found=True) if there is not None else None
 
 
 async def _replay(services: Services, key: str, fingerprint: str) -> Created | None:

@@ -260,7 +260,7 @@ async def bring(run: Run[Move]) -> None:
         await run.services.engine.start(AssignNumber.kind, assignment_id)
         while (ended := await end_of(run.services, ASSIGNMENTS, assignment_id, PATIENCE)).status == Status.RUNNING:
             await run.still_current()
-        step.detail = ended.message
+        step.detail = ended.message or ""
     if ended.number != run.row.number:
         await fail(run, ended.reason, ended.message, ended.hint)
         return

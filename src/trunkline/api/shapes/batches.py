@@ -16,10 +16,10 @@ from trunkline.api.shapes import CENT, Answer, Page, Price, Text, plain_price
 from trunkline.api.shapes.assignments import WishBody
 from trunkline.db import batches, models, numbers
 from trunkline.db.models import utcnow
+from trunkline.domain.notes import MAX_NAME
 from trunkline.domain.outcomes import Source
 from trunkline.workflows import plan_batch
 from trunkline.workflows.batch_bounds import Bounds
-from trunkline.workflows.manage_restaurant import MAX_NAME
 from trunkline.workflows.run_batch import BatchRequest
 
 MAX_ITEMS = 100_000

@@ -13,9 +13,9 @@ from trunkline.api.shapes import Answer, Name, Page, Sharer, Shown, Text
 from trunkline.api.shapes.assignments import Assignment, AssignmentSummary, WishBody, show_assignment, show_summary
 from trunkline.db import assignments, mappings
 from trunkline.db import models as rows
+from trunkline.domain.notes import MAX_NAME
 from trunkline.domain.numbers import international_form, national_form
 from trunkline.workflows.identify import Identity
-from trunkline.workflows.manage_restaurant import MAX_NAME
 
 
 class NewRestaurant(WishBody):

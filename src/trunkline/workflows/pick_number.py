@@ -1,0 +1,85 @@
+"""Whether a number that was picked can be had: what is known of it refuses at once, what is for sale is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.db import mappings, numbers, restaurants
+from trunkline.db.models import Number, utcnow
+from trunkline.db.runs import ASSIGNMENTS
+from trunkline.domain.numbers import E164, NumberState
+from trunkline.domain.wishes import PICKED, Wish
+from trunkline.errors import (
+    CarrierNotConfigured,
+    Conflict,
+    InvalidInput,
+    NumberInService,
+    OfferGone,
+    ProviderError,
+    Rejected,
+)
+from trunkline.workflows.services import Services
+from trunkline.workflows.stock_number import find_offer
+
+
+async def check_pick(services: Services, wish: Wish, restaurant_id: str | None, patience: float) -> None:
+    """Refuse a number that the restaurant cannot have now: NumberInService or Conflict that says what it does instead,
+    InvalidInput where it is neither ours nor for sale. What cannot be asked within `patience` is left to the flow."""
+    number = wish.number
+    assert number is not None
+    async with services.database.read() as session:
+        row = (await numbers.known(session, [number])).get(number)
+        if row is not None:
+            await refuse_busy(session, row, restaurant_id)
+    if row is not None and row.state not in numbers.NOT_OURS:
+        return
+    try:
+        async with asyncio.timeout(patience):
+            if not await is_held(services, number, wish.criteria.carrier):
+                await find_offer(services, number, wish.criteria.carrier)
+    except (OfferGone, CarrierNotConfigured) as error:
+        hint = "GET /api/numbers lists what is ours, and GET /api/numbers/search what is for sale"
+        raise InvalidInput(f"{number} is not ours, and {error.detail}", field=PICKED, hint=hint) from None
+    except Rejected as error:
+        raise Conflict(error.detail, hint=error.hint, field=PICKED) from None
+    except (ProviderError, TimeoutError):
+        return
+
+
+async def refuse_busy(session: AsyncSession, row: Number, restaurant_id: str | None) -> None:
+    """Raise where the number is in use, or kept from this restaurant."""
+    if users := await mappings.of_number(session, row.number):
+        names = await restaurants.names(session, [user.restaurant_id for user in users])
+        detail = f"{row.number} serves {', '.join(names[user.restaurant_id] for user in users)}"
+        raise NumberInService(detail, hint=f"POST /api/numbers/{row.number}/move gives it to another", field=PICKED)
+    former = row.former_restaurant_id
+    if row.claimed_by is not None:
+        if (await ASSIGNMENTS.get(session, row.claimed_by)).restaurant_id == restaurant_id:
+            return  # it was bought for this very one
+        why = "about to be put in service"
+    elif (
+        row.state == NumberState.COOLING_DOWN and former != restaurant_id and (row.cooling_until or utcnow()) > utcnow()
+    ):
+        name = (await restaurants.names(session, [former or ""])).get(former or "", "its last restaurant")
+        hint = f"or give it to this one all the same: POST /api/numbers/{row.number}/move"
+        detail = f"{row.number} cools down after {name} until {row.cooling_until:%Y-%m-%d %H:%M} UTC"
+        raise Conflict(detail, hint=hint, field=PICKED)
+    elif row.put_aside_until is not None and row.put_aside_until > utcnow():
+        why = f"put aside until {row.put_aside_until:%Y-%m-%d %H:%M} UTC: {row.put_aside_reason}"
+    elif row.state in (NumberState.PURCHASING, NumberState.RELEASING):
+        why = "being bought" if row.state == NumberState.PURCHASING else "being released"
+    else:
+        return
+    raise Conflict(f"{row.number} is {why}", hint=f"GET /api/numbers/{row.number}", field=PICKED)
+
+
+async def is_held(services: Services, number: E164, carrier: str | None) -> bool:
+    """Whether the voice platform has the number, or a carrier's account: what is done with it then, the flow says."""
+    if await services.voice.find(number) is not None:
+        return True
+    for name, owner in services.carriers.items():
+        if carrier in (None, name) and await owner.lookup(number) is not None:
+            return True
+    return False
