@@ -21,7 +21,7 @@ from trunkline import metrics
 from trunkline.api.app import create_app
 from trunkline.cli.app import app as cli
 from trunkline.domain.numbers import NumberState
-from trunkline.domain.outcomes import RELEASE_STEPS, STEPS, Reason, Source, Status
+from trunkline.domain.outcomes import MOVE_STEPS, RELEASE_STEPS, STEPS, Reason, Source, Status
 from trunkline.domain.states import DebtKind
 from trunkline.errors import TrunklineError
 from trunkline.sandbox.app import Vendor
@@ -92,7 +92,7 @@ CODE = {
     "Settings": [name.upper() for name in FIELDS],
     "Commands": list(commands(typer.main.get_command(cli), "trunkline")),
     "API": operations(),
-    "Steps": [*STEPS, *RELEASE_STEPS],
+    "Steps": [*STEPS, *RELEASE_STEPS, *MOVE_STEPS],
     "Outcomes": [*Status, *Source],
     "Reasons": list(Reason),
     "Error codes": {error.code for error in errors()},
