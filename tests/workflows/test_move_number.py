@@ -177,9 +177,7 @@ async def at_once(*asked: Any) -> list[str]:
     return list(await asyncio.gather(*map(code, asked)))
 
 
-async def test_of_what_is_asked_at_once_all_or_one_happens_and_the_books_balance(
-    desk: Desk, database_url: str
-) -> None:
+async def test_of_what_is_asked_at_once_all_or_one_happens_and_the_books_balance(desk: Desk, database_url: str) -> None:
     services = desk.services
     for others in range(4):
         roma, number = await with_number(desk, "Roma")
@@ -199,4 +197,3 @@ async def test_of_what_is_asked_at_once_all_or_one_happens_and_the_books_balance
     books = await asyncio.to_thread(settled_books, desk.sandbox, database_url)
     assert books.wrongs() == []
     assert books.settled()
-
