@@ -68,13 +68,13 @@ async def test_what_cannot_be_had_is_refused_by_its_name_and_nothing_is_created(
         await delete_restaurant(desk.services, first.restaurant_id)
         with pytest.raises(Conflict, match="cools down after Roma until"):
             await create(desk, "Napoli", Wish().picking(picked))
-        with pytest.raises(InvalidInput, match="is not ours, and .* is not for sale"):
+        with pytest.raises(InvalidInput, match=r"is not ours, and .* is not for sale"):
             await create(desk, "Napoli", Wish().picking(E164("+14155550178")))
         async with desk.services.database.write() as session:
             row = await numbers.get(session, picked)
             numbers.put_aside(row, "Vapi refuses it")
             row.state = "idle"
-        with pytest.raises(Conflict, match="put aside until .*: Vapi refuses it"):
+        with pytest.raises(Conflict, match=r"put aside until .*: Vapi refuses it"):
             await create(desk, "Napoli", Wish().picking(picked))
         assert [row.name for row in await desk.rows(Restaurant)] == ["Roma"]
 
