@@ -61,7 +61,8 @@ class Books:
 
     def wrongs(self) -> list[str]:
         """Everything that must not be, in words; empty when the books balance."""
-        return [*self._wrong_holdings(), *self._wrong_mappings(), *self._wrong_claims(), *self._wrong_records()]
+        parts = (self._wrong_holdings, self._wrong_mappings, self._wrong_ends, self._wrong_claims, self._wrong_records)
+        return [wrong for part in parts for wrong in part()]
 
     def _wrong_holdings(self) -> Iterator[str]:
         """What the carriers hold against what we call ours."""
@@ -95,6 +96,15 @@ class Books:
         yield from (f"{m.number}: a mapping has ended and is active" for m in self.ended if m.active)
         homes = Counter(m.restaurant_id for m in self.mappings)
         yield from (f"{restaurant} has {count} numbers" for restaurant, count in homes.items() if count > 1)
+
+    def _wrong_ends(self) -> Iterator[str]:
+        """What was told of assignments."""
+        had = {(m.restaurant_id, m.number) for m in (*self.mappings, *self.ended)}
+        for run in self.assignments:
+            if run.reason == "internal_error":
+                yield f"{run.id} was stopped by an error of ours"
+            elif run.status == "assigned" and (run.restaurant_id, run.number) not in had:
+                yield f"{run.id} is said to have got {run.number}, which its restaurant never had"
 
     def _wrong_claims(self) -> Iterator[str]:
         """What was bought for whom, and what is left under way with nobody at work on it."""
