@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager
 
 import structlog
 
@@ -16,6 +17,7 @@ from trunkline.domain.states import DebtKind, IntentStatus
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Conflict, Foreign, Missing, ProviderError, TrunklineError
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
+from trunkline.providers.http import before_sending
 from trunkline.workflows import accounts, kinds, release_number
 from trunkline.workflows.connect_number import connect_number
 from trunkline.workflows.manage_restaurant import request_number
@@ -159,12 +161,13 @@ async def detach(services: Services, debt: Debt) -> None:
     voice, failure = await services.voice.find(E164(row.number)), None
     if voice is not None and voice.connected and await services.may_change(voice, row.target):
         try:
-            await services.voice.connect(voice, None)
+            with only_while(services, row.number, is_used=False):
+                await services.voice.connect(voice, None)
         except ProviderError as error:
             failure = error
     async with services.database.write() as session:
         now = (await numbers.lock(session, row.number))[row.number]
-        if now.state == NumberState.IN_SERVICE:
+        if _is_used(now):
             why = "overtaken while detaching it"
             await debts.owe(session, DebtKind.CONNECT_OWED, row.number, provider="vapi", wait=0, reason=why)
         elif failure is None:
@@ -182,10 +185,29 @@ async def connect_again(services: Services, debt: Debt) -> None:
         raise Conflict(f"{row.number} is about to be put in service")
     if row.state == NumberState.IN_SERVICE:
         await accounts.refuse_changed(services, accounts.VOICE)
-        await import_anew_if_led_away(services, row)
-        await connect_number(services, row, await services.target())
+        with only_while(services, row.number, is_used=True):
+            await import_anew_if_led_away(services, row)
+            await connect_number(services, row, await services.target())
     async with services.database.write() as session:
         await debts.settle(session, row.number, DebtKind.CONNECT_OWED)
+
+
+def _is_used(row: Number) -> bool:
+    """Whether it serves a restaurant, or is about to."""
+    return row.state == NumberState.IN_SERVICE or row.claimed_by is not None
+
+
+def only_while(services: Services, number: str, *, is_used: bool) -> AbstractContextManager[None]:
+    """Inside, nothing is sent once it serves a restaurant, or does not any more: another process may have been quicker,
+    and have settled the same debt."""
+
+    async def refuse_other() -> None:
+        async with services.database.read() as session:
+            row = await numbers.get(session, number)
+        if _is_used(row) is not is_used:
+            raise Conflict(f"{number} was put in service, or out of it, meanwhile")
+
+    return before_sending(refuse_other)
 
 
 async def import_anew_if_led_away(services: Services, row: Number) -> None:
