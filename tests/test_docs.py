@@ -28,7 +28,7 @@ from trunkline.sandbox.app import Vendor
 from trunkline.sandbox.control import control_routes
 from trunkline.sandbox.faults import KINDS, Fault
 from trunkline.sandbox.server import build_sandbox
-from trunkline.settings import Settings
+from trunkline.settings import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -84,7 +84,7 @@ def measured() -> set[str]:
 
 
 def operations() -> list[str]:
-    document = create_app(Settings(_env_file=None, vapi_secret_key=SecretStr("only-to-build-it"))).openapi()
+    document = create_app(load_settings(_env_file=None, vapi_secret_key=SecretStr("only-to-build-it"))).openapi()
     return [f"{method.upper()} {path}" for path, known in document["paths"].items() for method in known]
 
 
@@ -132,7 +132,7 @@ def test_the_example_settings_are_all_settings_with_their_descriptions_and_defau
 def test_the_example_settings_as_they_are_count_as_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in FIELDS:
         monkeypatch.delenv(name.upper(), raising=False)
-    assert Settings(_env_file=ROOT / ".env.example") == Settings(_env_file=None)
+    assert load_settings(_env_file=ROOT / ".env.example") == load_settings(_env_file=None)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

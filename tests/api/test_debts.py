@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from tests.api.conftest import Api, until
+from trunkline.db.addresses import driver_url
 from trunkline.db.models import Debt
-from trunkline.db.session import driver_url
 
 
 def test_a_number_bought_and_not_imported_is_owed_until_it_is_in_service(

@@ -92,7 +92,7 @@ def test_asking_for_a_number_twice_with_one_key_is_asking_once(api: Api) -> None
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "caf\u00e9"])
 def test_an_unusable_key_is_refused(api: Api, key: str) -> None:
-    headers = {"Idempotency-Key": key.encode("latin-1")}
+    headers = {b"Idempotency-Key": key.encode("latin-1")}
     answer = api.client.post("/api/restaurants", json={"name": "Never"}, headers=headers)
     assert (answer.status_code, answer.json()["field"]) == (422, "Idempotency-Key")
 

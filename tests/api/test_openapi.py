@@ -138,7 +138,7 @@ def test_generated_requests_get_documented_answers(
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def check(case: schemathesis.Case) -> None:
+    def check(case: schemathesis.Case[Any]) -> None:
         answer = case.call(base_url=api.url, headers={"X-Vapi-Secret": SECRET})
         case.validate_response(answer, checks=conformance)
 

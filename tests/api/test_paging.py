@@ -65,7 +65,7 @@ def test_a_cursor_that_is_not_ours_is_refused_by_its_name(api: Api, batch: Json,
     ],
 )
 def test_an_event_id_that_is_not_ours_is_the_beginning(api: Api, batch: Json, event_id: str) -> None:
-    headers = {"Last-Event-ID": event_id.encode()}
+    headers = {b"Last-Event-ID": event_id.encode()}
     answer = api.client.get(f"/api/batches/{batch['id']}/events", headers=headers)
     assert answer.status_code == 200
     assert [line for line in answer.text.splitlines() if line.startswith("event:")] == ["event: item", "event: end"]

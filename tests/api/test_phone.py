@@ -52,7 +52,7 @@ def test_a_restaurant_that_does_not_exist_gets_none(api: Api) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-NOTHING = {"available_phone_numbers": []}
+NOTHING: dict[str, Any] = {"available_phone_numbers": []}
 # What Twilio answers; what is asked for ({}: an area code that has stock); how the assignment ends, and its hint.
 FAILURES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str, str]] = {
     "carrier down": ({"status": 503}, {}, "failed", "carrier_unavailable", "try again"),

@@ -71,7 +71,9 @@ async def test_telnyx_and_vonage_say_their_balance(sandbox: SandboxServer, opene
     assert await opened("telnyx").account() == AccountState(balance=Decimal("3.25"), currency="USD")
     assert await opened("vonage").account() == AccountState(balance=Decimal("4.75"), currency="EUR")
     account(sandbox, "vonage", vonage.DEFAULT_ACCOUNT, extra={"auto_reload": True})
-    assert (await opened("vonage").account()).refills
+    state = await opened("vonage").account()
+    assert state is not None
+    assert state.refills
 
 
 @pytest.mark.parametrize(

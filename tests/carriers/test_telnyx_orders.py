@@ -23,7 +23,8 @@ from tests.carriers.telnyx_account import (
     switch,
 )
 from tests.support.sandbox_server import SandboxServer
-from trunkline.carriers.telnyx import TelnyxCarrier, refusal
+from trunkline.carriers.telnyx import TelnyxCarrier
+from trunkline.carriers.telnyx_wire import refusal
 from trunkline.domain.choosing import Criteria, Offer
 from trunkline.domain.numbers import E164
 from trunkline.errors import (

@@ -368,7 +368,7 @@ async def test_a_subaccount_that_does_not_answer_is_an_error_and_not_none(
     sandbox: SandboxServer, twilio: TwilioCarrier
 ) -> None:
     transfer(sandbox, (await twilio.buy(OFFER, MARK)).ref)
-    nothing = {"incoming_phone_numbers": [], "next_page_uri": None}
+    nothing: dict[str, Any] = {"incoming_phone_numbers": [], "next_page_uri": None}
     fault(sandbox, "incoming_numbers.list", kind="status", status=200, body=nothing, times=1)
     fault(sandbox, "incoming_numbers.list", kind="status", status=503)
     with pytest.raises(RetryLater):

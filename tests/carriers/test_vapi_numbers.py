@@ -105,7 +105,7 @@ async def test_search_offers_one_free_number_that_vapi_will_choose_and_asks_nobo
 ) -> None:
     assert await vapi.search(Criteria(area_code="312"), "US", 5) == [offer("312")]
     assert await vapi.search(Criteria(number_type=NumberType.LOCAL), "US", 5) == [offer(None)]
-    assert await vapi.offered_types("US") == {NumberType.LOCAL}
+    assert await vapi.offered_types("US") == frozenset({NumberType.LOCAL})
     assert await vapi.offered_types("GB") == frozenset()
     assert sandbox.requests(provider="vapi") == []
 

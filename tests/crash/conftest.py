@@ -39,7 +39,7 @@ class Site:
 
     def start(self, **changes: str) -> ServerProcess:
         log = self._folder / f"server-{next(self._count)}.log"
-        return self._stack.enter_context(ServerProcess(self.sandbox, self.database_url, log, **changes))
+        return self._stack.enter_context(ServerProcess(self.sandbox, self.database_url, log, 0, **changes))
 
     def books(self, seconds: float = 30) -> Books:
         return settled_books(self.sandbox, self.database_url, seconds)

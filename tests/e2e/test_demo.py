@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -36,9 +37,7 @@ def test_every_path_of_the_chart_ends_as_it_says(trunkline: Start) -> None:
         {"shared": True},
     ],
 )
-def test_a_request_that_ends_in_another_way_is_wrong(
-    change: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_request_that_ends_in_another_way_is_wrong(change: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "perform", lambda: ([RIGHT, replace(RIGHT, **change)], [CALLED], []))
     shown = CliRunner().invoke(app, ["demo"])
     assert shown.exit_code == 1

@@ -52,7 +52,8 @@ async def answered_by(door: Door) -> str | None:
     """The assistant's id, None where the caller hears that nobody is here."""
     answer = await door.ask(ASKED)
     assert answer == NOBODY or "error" not in answer
-    return answer.get("assistantId")
+    assistant: str | None = answer.get("assistantId")
+    return assistant
 
 
 async def until_answered_by(door: Door, wanted: str | None) -> None:

@@ -17,8 +17,8 @@ from sqlalchemy.orm import load_only
 
 from tests.routing.conftest import Found, Guide, Town
 from tests.support.postgres import PostgresServer
-from trunkline.db import callers, changes, mappings, numbers
-from trunkline.db.models import Mapping, Number, NumberChange, Restaurant
+from trunkline.db import callers, changes, mappings, numbers, routes
+from trunkline.db.models import Mapping, Number, NumberChange, Restaurant, utcnow
 from trunkline.db.session import Database
 from trunkline.domain.numbers import NumberState
 from trunkline.routing import follow
@@ -200,7 +200,7 @@ async def test_a_change_that_is_committed_after_later_ones_is_found(town: Town, 
     town.database.listeners.clear()
     async with town.database.write() as slow:
         await slow.execute(update(Mapping).where(Mapping.number == NUMBER).values(active=False, ended_at=func.now()))
-        slow.add(NumberChange(number=NUMBER, at=changes.utcnow()))
+        slow.add(NumberChange(number=NUMBER, at=utcnow()))
         await slow.flush()  # it has its id, and is not committed
         await town.out_of_service("+14155550124")
         await guide.follower.check()
@@ -211,13 +211,13 @@ async def test_a_change_that_is_committed_after_later_ones_is_found(town: Town, 
 
 async def test_a_check_reads_again_only_what_is_new(town: Town, guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    named = follow.routes.named
+    named = routes.named
 
     async def counting(session: Any, wanted: Any) -> Any:
         read.extend(wanted)
         return await named(session, wanted)
 
-    monkeypatch.setattr(follow.routes, "named", counting)
+    monkeypatch.setattr(routes, "named", counting)
     town.database.listeners.clear()
     await town.served(NUMBER, "Roma")
     for _ in range(3):
@@ -243,7 +243,7 @@ async def test_the_feed_keeps_a_day(town: Town, guide: Guide) -> None:
     await town.served("+14155550124", "Milano")
     async with town.database.write() as session:
         await session.execute(
-            update(NumberChange).where(NumberChange.number == NUMBER).values(at=changes.utcnow() - 2 * changes.KEPT)
+            update(NumberChange).where(NumberChange.number == NUMBER).values(at=utcnow() - 2 * changes.KEPT)
         )
         await changes.prune(session)
         assert set((await changes.after(session, 0)).values()) == {"+14155550124"}
@@ -272,7 +272,7 @@ async def test_what_could_not_be_read_after_a_commit_is_read_with_the_next_check
         raise OSError("the network is down")
 
     with monkeypatch.context() as patch:
-        patch.setattr(follow.routes, "named", broken)
+        patch.setattr(routes, "named", broken)
         await town.served(NUMBER, "Roma")
     assert guide.find(number=NUMBER) is None
     await guide.follower.check()

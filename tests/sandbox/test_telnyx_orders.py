@@ -202,8 +202,8 @@ def test_papers_missing_keep_an_order_pending_until_it_is_cancelled(
     assert len(sandbox.held("telnyx")) == 1
 
     (sub,) = made["sub_number_orders_ids"]
-    answer = api.patch(f"/sub_number_orders/{sub}/cancel")
-    assert (answer.status_code, answer.json()["data"]["order_request_id"]) == (200, made["id"])
+    cancelled = api.patch(f"/sub_number_orders/{sub}/cancel")
+    assert (cancelled.status_code, cancelled.json()["data"]["order_request_id"]) == (200, made["id"])
     assert look(api, made)["status"] == "failure"
     assert look(api, made)["phone_numbers"][0]["requirements_status"] == "cancelled"
     assert sandbox.held("telnyx") == []

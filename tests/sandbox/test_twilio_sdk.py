@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -250,7 +250,7 @@ def test_every_operation_answers_as_the_official_documents_say(sandbox: SandboxS
     ]
     sandbox.control.post("/numbers", json=rows).raise_for_status()
     base = f"/2010-04-01/Accounts/{DEFAULT_ACCOUNT}"
-    hooks = {"response": [recorder]}
+    hooks: dict[str, list[Callable[..., Any]]] = {"response": [recorder]}
     with httpx2.Client(base_url=sandbox.url, auth=auth, timeout=10, event_hooks=hooks) as http:
         sub = http.post("/2010-04-01/Accounts.json", data={"FriendlyName": "S"}).json()["sid"]
         http.post(f"/2010-04-01/Accounts/{sub}.json", data={"FriendlyName": "T"})

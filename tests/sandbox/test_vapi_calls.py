@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -238,14 +239,16 @@ def test_a_tool_may_report_an_error_and_must_not_return_an_object(
     sandbox: SandboxServer, vapi: httpx2.Client, webhook: Webhook
 ) -> None:
     number_with(vapi, server={"url": webhook.url})
-    for value, expected in (
+
+    def answer(value: dict[str, Any], message: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return 200, {"results": [{"toolCallId": message["toolCallList"][0]["id"], **value}]}
+
+    told: list[tuple[dict[str, Any], dict[str, str]]] = [
         ({"error": "closed"}, {"error": "closed"}),
         ({"result": {}}, {"error": "No result returned."}),
-    ):
-        webhook.answers["tool-calls"] = lambda message, value=value: (
-            200,
-            {"results": [{"toolCallId": message["toolCallList"][0]["id"], **value}]},
-        )
+    ]
+    for value, expected in told:
+        webhook.answers["tool-calls"] = partial(answer, value)
         assert call(sandbox)["tool_result"] == expected
 
 

@@ -310,7 +310,13 @@ def test_patch_without_provider_can_be_refused(sandbox: SandboxServer, vapi: htt
 def test_one_bad_field_rejects_the_whole_patch(vapi: httpx2.Client) -> None:
     row = make(vapi, twilio_import(name="before"))
     path = f"/phone-number/{row['id']}"
-    for bad in ({"server": {"timeoutSeconds": 0}}, {"provider": "vapi"}, {"metadata": {}}, {"number": None}):
+    wrong: list[dict[str, Any]] = [
+        {"server": {"timeoutSeconds": 0}},
+        {"provider": "vapi"},
+        {"metadata": {}},
+        {"number": None},
+    ]
+    for bad in wrong:
         refused(vapi.patch(path, json={"name": "after"} | bad), 400)
     refused(vapi.patch(path, json={"twilioAuthToken": "wrong"}), 400)
     assert vapi.get(path).json() == row

@@ -151,10 +151,13 @@ def test_a_secret_of_ours_in_the_reason_of_an_end_is_blanked() -> None:
     assert found.ended_reason == "error ***[2J"
 
 
+NO_TEXTS: list[Any] = ["", "  ", None, 7, {}]
+
+
 def test_a_text_fits_its_column() -> None:
     assert text("a\x00b" + "c" * 100, 10) == "abcccccccc"
     assert text("\ud800\x1b", 10) == "\ufffd"
-    assert [text(none, 10) for none in ("", "  ", None, 7, {})] == [None] * 5
+    assert [text(value, 10) for value in NO_TEXTS] == [None] * len(NO_TEXTS)
 
 
 def test_a_record_is_final_once_the_call_has_ended() -> None:

@@ -72,7 +72,7 @@ async def test_a_number_is_bought_imported_connected_and_mapped(desk: Desk) -> N
     )
     row = await desk.number(assignment.number)
     assert (row.state, row.claimed_by, row.voice_id) == (NumberState.IN_SERVICE, None, record["id"])
-    assert "1.15 USD a month" in (await desk.details(assignment))["purchase"]
+    assert "1.15 USD a month" in ((await desk.details(assignment))["purchase"] or "")
 
 
 async def test_sms_stays_with_the_owner_of_the_number(desk: Desk) -> None:

@@ -47,6 +47,7 @@ async def test_a_deleted_restaurant_s_number_is_detached_and_cools_down(open_des
         await settled(desk)
         row = await desk.number(assignment.number)
         assert row.state == "cooling_down"
+        assert row.cooling_until is not None
         assert timedelta(hours=167) < row.cooling_until - utcnow() <= timedelta(hours=168)
         assert row.former_restaurant_id == assignment.restaurant_id
         with vapi_client(desk.sandbox) as client:
