@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
+from trunkline.domain.money import Money
 from trunkline.domain.numbers import E164, NumberType
 from trunkline.errors import Missing
 
@@ -130,6 +131,9 @@ class Carrier(Protocol):
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         """The types that the carrier sells in the country, empty where it sells none there, None if it cannot say."""
+
+    async def price(self, country: str, number_type: NumberType) -> Money | None:
+        """What a number of this kind costs a month by the carrier's list; None where it publishes none."""
 
     async def account_id(self) -> str:
         """Which account the keys open: its id at the carrier, else a fingerprint of the keys. Never a secret; empty

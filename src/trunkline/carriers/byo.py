@@ -9,6 +9,7 @@ from typing import ClassVar
 from trunkline.carriers.base import AccountState, Capabilities, ImportSource, Restored, fingerprint, not_in_account
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
+from trunkline.domain.money import Money
 from trunkline.domain.numbers import E164, NumberType, parse_number
 from trunkline.errors import ActionRequired, InvalidInput, Rejected, SettingsError
 from trunkline.providers.account import Account
@@ -75,6 +76,9 @@ class ByoCarrier:
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return frozenset()
+
+    async def price(self, country: str, number_type: NumberType) -> Money | None:
+        return None
 
     async def account_id(self) -> str:
         """A fingerprint of the trunk: of its gateways, or of the credential that stands for them."""

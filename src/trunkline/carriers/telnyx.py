@@ -47,6 +47,7 @@ from trunkline.carriers.telnyx_wire import (
 )
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
+from trunkline.domain.money import Money
 from trunkline.domain.numbers import E164, NumberType
 from trunkline.errors import (
     AccountLevel,
@@ -190,6 +191,9 @@ class TelnyxCarrier:
         return Restored(read_owned(number_of(reply), self._account), ("connection_id",))
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
+        return None
+
+    async def price(self, country: str, number_type: NumberType) -> Money | None:
         return None
 
     async def account_id(self) -> str:

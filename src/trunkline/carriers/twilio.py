@@ -35,6 +35,7 @@ from trunkline.carriers.twilio_wire import (
 )
 from trunkline.domain.choosing import AREA_CODE_COUNTRIES, Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark, parse_mark
+from trunkline.domain.money import Money
 from trunkline.domain.numbers import E164, NumberType, national_form
 from trunkline.errors import (
     ActionRequired,
@@ -348,6 +349,10 @@ class TwilioCarrier:
         if not isinstance(offered, dict):
             raise unreadable("offered_types")
         return frozenset(kind for kind in TYPES if kind.value in offered)
+
+    async def price(self, country: str, number_type: NumberType) -> Money | None:
+        listed = (await self._price_list(country)).get(number_type)
+        return Money(*listed) if listed else None
 
     async def _price_list(self, country: str) -> dict[str, tuple[Decimal, str]]:
         return await self._prices.get(country, lambda: self._ask_prices(country))

@@ -22,6 +22,7 @@ from trunkline.carriers.base import (
 )
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
+from trunkline.domain.money import Money
 from trunkline.domain.numbers import E164, NumberType
 from trunkline.errors import (
     ActionRequired,
@@ -41,6 +42,7 @@ PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 # Without an area code Vapi has made records that never got a number (observed), so one is always asked for. Vapi's
 # own hint corrects it where that code has no stock.
 ANY_AREA_CODE = "716"
+FREE = Money(Decimal(0), "USD")
 BLOCKED = "ask Vapi's support why the number is blocked, or delete it in the dashboard"
 
 
@@ -78,7 +80,7 @@ class VapiCarrier:
             reason = "Vapi chooses the number itself: digits cannot be asked for"
         if reason:
             raise self._api.named(Rejected(reason), "search")
-        return [Offer(None, "US", NumberType.LOCAL, Decimal(0), "USD", token=want.area_code)]
+        return [Offer(None, "US", NumberType.LOCAL, FREE.amount, FREE.currency, token=want.area_code)]
 
     async def buy(self, offer: Offer, mark: OwnerMark) -> OwnedNumber:
         """One ask, and where the area code has no stock one more with the first code that Vapi's refusal names."""
@@ -132,6 +134,9 @@ class VapiCarrier:
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return frozenset({NumberType.LOCAL}) if country == "US" else frozenset()
+
+    async def price(self, country: str, number_type: NumberType) -> Money | None:
+        return FREE
 
     async def account_id(self) -> str:
         """The organisation."""

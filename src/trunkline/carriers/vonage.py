@@ -22,6 +22,7 @@ from trunkline.carriers.base import (
 )
 from trunkline.domain.choosing import AREA_CODE_COUNTRIES, Criteria, Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
+from trunkline.domain.money import Money
 from trunkline.domain.numbers import E164, NumberType
 from trunkline.errors import (
     ActionRequired,
@@ -180,6 +181,9 @@ class VonageCarrier:
         return Restored(read_owned(row | wanted, self._key), changed)
 
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
+        return None
+
+    async def price(self, country: str, number_type: NumberType) -> Money | None:
         return None
 
     async def account_id(self) -> str:

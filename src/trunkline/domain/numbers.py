@@ -44,6 +44,10 @@ MOVES: dict[NumberState, set[NumberState]] = {
 }
 
 
+# What a carrier is paid for, as far as we know.
+BILLED = (S.IN_SERVICE, S.IDLE, S.COOLING_DOWN, S.RELEASING)
+
+
 def check_move(number: str, now: NumberState, to: NumberState) -> None:
     """Raise Conflict unless the table allows the move."""
     if to not in MOVES[now]:

@@ -1,0 +1,143 @@
+"""What the numbers cost: sums by carrier, currency and state, never over two currencies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import and_, case, func, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from trunkline.db.models import Mapping, Number, Restaurant, utcnow
+from trunkline.domain.money import Money
+from trunkline.domain.numbers import BILLED, NumberState
+
+PUT_ASIDE = "put_aside"
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class StateCost:
+    """Numbers of one carrier in one state (or put aside), priced in one currency; `monthly` is their sum, `unpriced`
+    how many have no known price (`currency` is None for them)."""
+
+    carrier: str | None
+    currency: str | None
+    state: str
+    numbers: int
+    monthly: Decimal
+    unpriced: int
+
+
+@dataclass(frozen=True)
+class Bought:
+    """What was bought since a moment, in one currency, whether it is still held or not."""
+
+    currency: str | None
+    numbers: int
+    monthly: Decimal
+    upfront: Decimal
+
+
+@dataclass(frozen=True)
+class RestaurantCost:
+    """What one restaurant's number costs. A shared one is shown with each restaurant, and `shared_by` how many these
+    are."""
+
+    id: str
+    name: str
+    number: str
+    carrier: str | None
+    monthly: Decimal | None
+    currency: str | None
+    shared_by: int
+
+
+@dataclass(frozen=True)
+class Unpriced:
+    carrier: str
+    country: str
+    number_type: str
+
+
+async def by_state(session: AsyncSession) -> Sequence[StateCost]:
+    """Of all numbers that are paid for, by carrier, currency and state."""
+    aside = and_(Number.state == NumberState.IDLE, Number.put_aside_until > utcnow())
+    state = case((aside, literal(PUT_ASIDE)), else_=Number.state).label("shown")
+    currency = case((Number.monthly_price.is_not(None), Number.currency)).label("priced_in")
+    query = (
+        select(
+            Number.carrier,
+            currency,
+            state,
+            func.count(),
+            func.sum(Number.monthly_price),
+            func.count() - func.count(Number.monthly_price),
+        )
+        .where(Number.state.in_(BILLED))
+        .group_by(Number.carrier, currency, state)
+        .order_by(Number.carrier, currency, state)
+    )
+    rows = (await session.execute(query)).all()
+    return [StateCost(carrier, money, shown, n, total or ZERO, none) for carrier, money, shown, n, total, none in rows]
+
+
+async def bought_since(session: AsyncSession, moment: datetime) -> Sequence[Bought]:
+    query = (
+        select(Number.currency, func.count(), func.sum(Number.monthly_price), func.sum(Number.upfront_price))
+        .where(Number.bought_at >= moment)
+        .group_by(Number.currency)
+        .order_by(Number.currency)
+    )
+    rows = (await session.execute(query)).all()
+    return [Bought(currency, n, monthly or ZERO, upfront or ZERO) for currency, n, monthly, upfront in rows]
+
+
+async def by_restaurant(session: AsyncSession, *, after: str | None = None, limit: int = 50) -> list[RestaurantCost]:
+    """Of every restaurant that has a number, oldest first."""
+    other = aliased(Mapping)
+    sharers = select(func.count()).where(other.number == Number.number, other.ended_at.is_(None))
+    query = (
+        select(
+            Restaurant.id,
+            Restaurant.name,
+            Number.number,
+            Number.carrier,
+            Number.monthly_price,
+            Number.currency,
+            sharers.correlate(Number).scalar_subquery(),
+        )
+        .join(Mapping, and_(Mapping.restaurant_id == Restaurant.id, Mapping.ended_at.is_(None)))
+        .join(Number, Number.number == Mapping.number)
+        .order_by(Restaurant.id)
+        .limit(limit)
+    )
+    if after:
+        query = query.where(Restaurant.id > after)
+    return [RestaurantCost(*row) for row in await session.execute(query)]
+
+
+async def unpriced(session: AsyncSession) -> Sequence[Unpriced]:
+    """The kinds of numbers that we pay for and whose price nobody has told."""
+    kind = (Number.carrier, Number.country, Number.number_type)
+    query = select(*kind).where(Number.state.in_(BILLED), Number.monthly_price.is_(None))
+    rows = (await session.execute(query.distinct().order_by(*kind))).all()
+    return [Unpriced(carrier, country, of) for carrier, country, of in rows if carrier and country and of]
+
+
+async def keep_price(session: AsyncSession, kind: Unpriced, price: Money) -> None:
+    """The price of every number of this kind that had none."""
+    await session.execute(
+        update(Number)
+        .where(
+            Number.carrier == kind.carrier,
+            Number.country == kind.country,
+            Number.number_type == kind.number_type,
+            Number.state.in_(BILLED),
+            Number.monthly_price.is_(None),
+        )
+        .values(monthly_price=price.amount, currency=price.currency)
+    )

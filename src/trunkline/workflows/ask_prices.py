@@ -1,0 +1,30 @@
+"""What the numbers that we hold cost, where nobody has said so yet: asked of their carriers once a day."""
+
+from __future__ import annotations
+
+import structlog
+
+from trunkline.db import costs
+from trunkline.domain.numbers import NumberType
+from trunkline.errors import ProviderError
+from trunkline.workflows.services import Services
+
+log = structlog.get_logger()
+
+
+async def ask_missing_prices(services: Services) -> None:
+    """Once for each kind of number at each carrier; a carrier that does not answer is asked the next day."""
+    async with services.database.read() as session:
+        unpriced = await costs.unpriced(session)
+    for kind in unpriced:
+        carrier = services.carriers.get(kind.carrier)
+        if carrier is None:
+            continue
+        try:
+            price = await carrier.price(kind.country, NumberType(kind.number_type))
+        except ProviderError as error:
+            log.info("a price is not known", carrier=kind.carrier, country=kind.country, reason=error.detail)
+            continue
+        if price is not None:
+            async with services.database.write() as session:
+                await costs.keep_price(session, kind, price)
