@@ -19,6 +19,7 @@ from trunkline.voice.vapi import VapiPlatform
 from trunkline.workflows import kinds
 from trunkline.workflows.accounts import warn_of_others
 from trunkline.workflows.engine import Engine
+from trunkline.workflows.keep_house import keep_house
 from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import settle_debts
 
@@ -94,10 +95,12 @@ async def running_services(
             kinds.register(services)
             await services.engine.launch()
             worker = asyncio.create_task(settle_debts(services))
+            housekeeper = asyncio.create_task(keep_house(services))
             greeting = asyncio.create_task(warn_of_others(services))
             try:
                 yield services
             finally:
                 greeting.cancel()
                 worker.cancel()
+                housekeeper.cancel()
                 await services.engine.close(last_seconds() if last_seconds else settings.shutdown_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 import httpx2
@@ -265,3 +266,12 @@ def test_a_wrong_secret_says_which_setting(operator: Operator) -> None:
 def test_the_servers_own_secret_is_used_where_no_other_is_set(operator: Operator) -> None:
     secret = operator.settings.pop("TRUNKLINE_SECRET")
     assert operator.run("debts", VAPI_SECRET_KEY=secret, code=0)
+
+
+def test_what_numbers_cost_is_told_by_state_and_in_sum(operator: Operator) -> None:
+    operator.restaurant(force_twilio=True)
+    said = operator.run("costs")
+    assert re.search(r"^twilio +in_service +\d+ +\d+\.\d\d USD$", said, re.MULTILINE)
+    assert re.search(r"^\d+\.\d\d USD a month for \d+ numbers?, of it", said, re.MULTILINE)
+    assert operator.run("costs", "--csv").startswith("carrier,state,currency,numbers,monthly\n")
+    assert operator.json("costs")["totals"][0]["currency"] == "USD"

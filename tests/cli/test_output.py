@@ -60,6 +60,7 @@ def test_json_says_what_is_stored_and_steers_no_terminal_either(operator: Operat
         (("batch", "list"), "total"),
         (("debts",), "subject"),
         (("accounts", "list"), "provider"),
+        (("costs", "--restaurants"), "monthly_price"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

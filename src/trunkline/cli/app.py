@@ -13,6 +13,7 @@ from trunkline.cli import (
     assignments,
     batches,
     calls,
+    costs,
     db,
     debts,
     demo,
@@ -48,6 +49,7 @@ app.add_typer(numbers.app, name="numbers")
 app.add_typer(assignments.app, name="assignments")
 app.add_typer(batches.app, name="batch")
 app.command("debts")(debts.debts)
+app.command("costs")(costs.costs)
 app.add_typer(accounts.app, name="accounts")
 app.command("repoint")(repoint.repoint)
 app.command("doctor")(doctor.doctor)

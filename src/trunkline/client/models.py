@@ -169,6 +169,41 @@ class Debt(Answer, frozen=True):
     next_try_at: datetime
 
 
+class CostLine(Answer, frozen=True):
+    carrier: str | None
+    state: str
+    currency: str | None
+    numbers: int
+    monthly: Decimal
+
+
+class CostTotal(Answer, frozen=True):
+    currency: str
+    numbers: int
+    monthly: Decimal
+    idle_monthly: Decimal
+    new_numbers: int
+    new_monthly: Decimal
+    upfront: Decimal
+
+
+class Costs(Answer, frozen=True):
+    at: datetime
+    totals: list[CostTotal]
+    lines: list[CostLine]
+    unpriced: int
+
+
+class RestaurantCostLine(Answer, frozen=True):
+    id: str
+    name: str
+    phone_number: str
+    carrier: str | None
+    monthly_price: Decimal | None
+    currency: str | None
+    shared_by: int
+
+
 class Drift(Answer, frozen=True):
     routing: str
     in_service: int

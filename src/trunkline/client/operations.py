@@ -206,6 +206,16 @@ def debts() -> Pages[models.Debt]:
     return Pages("/api/debts", models.Debt, {})
 
 
+def costs() -> Call[models.Costs]:
+    """What the numbers cost a month, by carrier, state and currency."""
+    return Call("GET", "/api/costs", models.Costs)
+
+
+def restaurant_costs() -> Pages[models.RestaurantCostLine]:
+    """What each restaurant's number costs."""
+    return Pages("/api/costs/restaurants", models.RestaurantCostLine, {})
+
+
 def health() -> Call[models.Health]:
     return Call("GET", "/healthz", models.Health)
 

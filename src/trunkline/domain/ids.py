@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import datetime
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 
 
 def new_id(prefix: str) -> str:
     """`prefix_` and 16 characters: 9 of time in milliseconds, 7 random. Later ids sort after earlier ones."""
-    value = (time.time_ns() // 1_000_000) << 35 | secrets.randbits(35)
+    return _written(prefix, (time.time_ns() // 1_000_000) << 35 | secrets.randbits(35))
+
+
+def first_id(prefix: str, moment: datetime) -> str:
+    """What no id sorts before that was made at this moment or later."""
+    return _written(prefix, int(moment.timestamp() * 1000) << 35)
+
+
+def _written(prefix: str, value: int) -> str:
     return f"{prefix}_" + "".join(ALPHABET[value >> shift & 31] for shift in range(75, -1, -5))

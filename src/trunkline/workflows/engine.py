@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -135,6 +136,15 @@ class Engine:
         event = self._ended.get(run_id)
         if event is not None:
             await _until(event, seconds)
+
+    async def forget_ended(self, before: datetime, piece: int) -> int:
+        """Delete some of the engine's records of runs that ended before; how many. Ours tell all that is told."""
+        old = await DBOS.list_workflows_async(
+            status=sorted(ENDED), completed_before=before.isoformat(), limit=piece, load_input=False, load_output=False
+        )
+        if old:
+            await DBOS.delete_workflows_async([workflow.workflow_id for workflow in old])
+        return len(old)
 
     @property
     def running(self) -> int:

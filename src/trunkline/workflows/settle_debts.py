@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AbstractContextManager
 
 import structlog
@@ -20,7 +19,6 @@ from trunkline.errors import Conflict, Foreign, Missing, ProviderError, Trunklin
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
 from trunkline.providers.http import before_sending
 from trunkline.workflows import accounts, kinds, release_number
-from trunkline.workflows.ask_prices import ask_missing_prices
 from trunkline.workflows.connect_number import connect_number
 from trunkline.workflows.manage_restaurant import request_number
 from trunkline.workflows.purchase_outcome import look_for_late_ones, settle_without_run
@@ -29,14 +27,13 @@ from trunkline.workflows.services import Services
 log = structlog.get_logger()
 PAUSE = 1.0
 STRAY_SECONDS = 10.0
-PRICES_AFTER, DAY = 60.0, 86_400.0  # a start has other things to do
 LINE = 4  # debts of one provider at once
 
 
 async def settle_debts(services: Services) -> None:
     """For ever: try to settle the debts whose turn it is; look for runs that nobody works on."""
     lines: dict[str | None, set[asyncio.Task[None]]] = {}
-    beat, prices_due = 0, time.monotonic() + PRICES_AFTER
+    beat = 0
     try:
         while True:
             try:
@@ -44,9 +41,6 @@ async def settle_debts(services: Services) -> None:
                 if beat % int(STRAY_SECONDS / PAUSE) == 0:
                     await kinds.start_stray_runs(services)
                     await tidy(services)
-                if time.monotonic() >= prices_due:
-                    prices_due = time.monotonic() + DAY
-                    await ask_missing_prices(services)
             except Exception as error:
                 log.warning("debts cannot be worked off now", error=type(error).__name__)
             beat += 1

@@ -48,4 +48,4 @@ class Base(DeclarativeBase):
 
 
 def key(prefix: str) -> Any:
-    return mapped_column(String(40), primary_key=True, default=lambda: new_id(prefix))
+    return mapped_column(String(40), primary_key=True, default=lambda: new_id(prefix), info={"prefix": prefix})

@@ -1,0 +1,32 @@
+"""What the numbers cost, by carrier, state and restaurant."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from trunkline.api.dependencies import ServicesDep, operator
+from trunkline.api.described import costs as described
+from trunkline.api.paging import Listing, after_id, cut
+from trunkline.api.shapes.costs import Costs, RestaurantCostPage, show_costs, show_restaurant_cost
+from trunkline.db import costs
+from trunkline.db.models import utcnow
+
+router = APIRouter(prefix="/api/costs", tags=["costs"], dependencies=[Depends(operator)])
+
+
+@router.get("", **described.GET_COSTS)
+async def read(services: ServicesDep) -> Costs:
+    now = utcnow()
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    async with services.database.read() as session:
+        return show_costs(now, await costs.by_state(session), await costs.bought_since(session, month))
+
+
+@router.get("/restaurants", **described.LIST_RESTAURANT_COSTS)
+async def list_restaurants(services: ServicesDep, query: Annotated[Listing, Query()]) -> RestaurantCostPage:
+    async with services.database.read() as session:
+        found = await costs.by_restaurant(session, after=after_id(query.cursor), limit=query.limit + 1)
+    shown, cursor = cut(found, query.limit, lambda cost: cost.id)
+    return RestaurantCostPage(items=[show_restaurant_cost(cost) for cost in shown], next_cursor=cursor)

@@ -1,0 +1,62 @@
+"""Once a day: what is not known is asked for, and what is not kept for ever goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from trunkline.db import retention
+from trunkline.db.models import utcnow
+from trunkline.db.retention import PIECE, Prune
+from trunkline.workflows.ask_prices import ask_missing_prices
+from trunkline.workflows.services import Services
+
+log = structlog.get_logger()
+FIRST, DAY = 60.0, 86_400.0  # seconds; a start has other things to do
+Delete = Callable[[datetime], Awaitable[int]]
+BETWEEN = 0.05  # so that others get the database's one write lock
+
+
+async def keep_house(services: Services) -> None:
+    """For ever. What fails today is done tomorrow."""
+    pause = FIRST
+    while True:
+        await asyncio.sleep(pause)
+        pause = DAY
+        for job in (ask_missing_prices, prune):
+            try:
+                await job(services)
+            except Exception as error:
+                log.warning("not done today", job=job.__name__, error=type(error).__name__)
+
+
+async def prune(services: Services) -> None:
+    """Delete what is older than the settings say, piece by piece."""
+    settings = services.settings
+    rows: list[tuple[str, Delete, float]] = [
+        ("calls", partial(_in_books, services, retention.prune_calls), settings.keep_calls_days),
+        ("steps", partial(_in_books, services, retention.prune_steps), settings.keep_steps_days),
+        (
+            "idempotency keys",
+            partial(_in_books, services, retention.prune_idempotency_keys),
+            settings.keep_idempotency_keys_days,
+        ),
+        ("the engine's records", partial(services.engine.forget_ended, piece=PIECE), settings.keep_engine_days),
+    ]
+    for what, delete, days in rows:
+        before, deleted, piece = utcnow() - timedelta(days=days), 0, PIECE
+        while piece >= PIECE:
+            piece = await delete(before)
+            deleted += piece
+            await asyncio.sleep(BETWEEN)
+        if deleted:
+            log.info("pruned", what=what, rows=deleted)
+
+
+async def _in_books(services: Services, delete: Prune, before: datetime) -> int:
+    async with services.database.write() as session:
+        return await delete(session, before)
