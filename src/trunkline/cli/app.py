@@ -11,6 +11,7 @@ from trunkline import __version__
 from trunkline.cli import (
     accounts,
     assignments,
+    backups,
     batches,
     calls,
     costs,
@@ -42,6 +43,9 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(db.app, name="db")
+app.command("backup")(backups.backup)
+app.command("restore")(backups.restore)
+db.app.command("copy")(backups.copy)
 app.command("demo")(demo.demo)
 app.add_typer(restaurants.app, name="restaurants")
 app.command("assign")(restaurants.assign)

@@ -45,7 +45,7 @@ def current(url: str) -> str | None:
     file = database_file(url)
     if file and not file.exists():
         return None
-    with _connected(url) as connection:
+    with opened(url) as connection:
         return _revision(connection)
 
 
@@ -73,7 +73,7 @@ def ensure_current(url: str) -> None:
 def transaction(url: str) -> Iterator[Connection]:
     """One transaction around a change of the schema. Who comes second waits for it to end: on PostgreSQL by an
     advisory lock, on SQLite by the write lock."""
-    with _connected(url, begin_immediate=True) as connection:
+    with opened(url, begin_immediate=True) as connection:
         if connection.dialect.name == "sqlite":
             yield connection
             _check_references(connection)
@@ -92,7 +92,7 @@ def _refuse_read_only(url: str) -> None:
     """SettingsError where a PostgreSQL takes no writes: a standby, or one that was told so."""
     if database_file(url):
         return
-    with _connected(url) as connection:
+    with opened(url) as connection:
         if connection.scalar(text("SHOW transaction_read_only")) == "on":
             raise SettingsError(
                 "the database takes no writes now", hint="wait for the failover, or let DATABASE_URL name the primary"
@@ -125,8 +125,9 @@ def _is_behind(found: str | None) -> bool:
 
 
 @contextmanager
-def _connected(url: str, **options: bool) -> Iterator[Connection]:
-    """A connection with a transaction begun; SettingsError where the database cannot be opened."""
+def opened(url: str, **options: bool) -> Iterator[Connection]:
+    """A connection with a transaction begun, which whoever asked commits; SettingsError where the database cannot be
+    opened."""
     engine = _engine(url)
     with ExitStack() as stack:
         stack.callback(engine.dispose)
