@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.api.conftest import Api
+from tests.api.conftest import Api, until
 
 
 def dollars(api: Api) -> dict[str, Decimal]:
@@ -26,7 +26,9 @@ def test_the_sums_move_with_what_is_bought_and_given_back(api: Api) -> None:
         "new_monthly": Decimal("1.15"),
         "upfront": 0,
     }
-    api.post(f"/api/numbers/{made['phone_number']}/release", {"give_back": True, "force": True})
+    path = f"/api/numbers/{made['phone_number']}/release"
+    release = api.post(path, {"give_back": True, "force": True}).json()["id"]
+    until(lambda: api.get(f"/api/releases/{release}")["status"] == "done")
     released = dollars(api)
     assert (released["numbers"], released["monthly"]) == (before["numbers"], before["monthly"])
     assert released["new_numbers"] == bought["new_numbers"]

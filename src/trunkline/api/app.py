@@ -17,6 +17,7 @@ from trunkline.api import (
     batches,
     callers,
     calls,
+    costs,
     debts,
     health,
     numbers,
@@ -53,6 +54,7 @@ ROUTERS = (
     calls.router,
     webhook.router,
     debts.router,
+    costs.router,
     health.router,
 )
 DESCRIPTION = """Gives every restaurant on a multi-tenant voice assistant its own phone number.
@@ -66,6 +68,7 @@ TAGS = [
     {"name": "batches", "description": "Numbers for many restaurants at once."},
     {"name": "numbers", "description": "What we hold, what is for sale, and giving a number up."},
     {"name": "calls", "description": "What happens when the phone rings."},
+    {"name": "costs", "description": "What the numbers cost, and for whom."},
     {"name": "debts", "description": "What is still owed to carriers and Vapi."},
     {"name": "health", "description": "For load balancers and monitoring."},
 ]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from trunkline.api.shapes import Answer, shown_price
+from trunkline.api.shapes import Answer, Page, plain_price
 from trunkline.db.costs import Bought, RestaurantCost, StateCost
 
 Currency = Annotated[str | None, Field(description="null for numbers whose price is not known", examples=["USD"])]
@@ -57,16 +57,15 @@ class RestaurantCostLine(Answer):
     shared_by: int = Field(description="how many restaurants have this number; its price is paid once")
 
 
-class RestaurantCostPage(Answer):
-    items: list[RestaurantCostLine]
-    next_cursor: str | None
+class RestaurantCostPage(Page[RestaurantCostLine]):
+    pass
 
 
 def show_costs(at: datetime, lines: Sequence[StateCost], bought: Sequence[Bought]) -> Costs:
-    currencies = sorted({c.currency for c in (*lines, *bought) if c.currency is not None})
+    currencies = {c.currency for c in lines} | {b.currency for b in bought}
     return Costs(
         at=at,
-        totals=[_total(currency, lines, bought) for currency in currencies],
+        totals=[_total(currency, lines, bought) for currency in sorted(filter(None, currencies))],
         lines=[
             CostLine(
                 carrier=c.carrier, state=c.state, currency=c.currency, numbers=c.numbers, monthly=_plain(c.monthly)
@@ -97,11 +96,11 @@ def show_restaurant_cost(cost: RestaurantCost) -> RestaurantCostLine:
         name=cost.name,
         phone_number=cost.number,
         carrier=cost.carrier,
-        monthly_price=shown_price(cost.monthly),
+        monthly_price=plain_price(cost.monthly),
         currency=cost.currency,
         shared_by=cost.shared_by,
     )
 
 
 def _plain(amount: Decimal) -> Decimal:
-    return shown_price(amount) or Decimal(0)
+    return plain_price(amount) or Decimal(0)
