@@ -211,6 +211,7 @@ class Rejected(ProviderError):
     """Permanent for this offer or request: the next offer, then the next carrier."""
 
     code = "carrier_rejected"
+    status = 409  # and not 502, which a proxy in front of us would repeat
 
 
 class OfferGone(Rejected):
@@ -258,6 +259,7 @@ class ActionRequired(ProviderError):
     """A person must act; `hint` says what (credit, address, bundle, verification, keys)."""
 
     code = "carrier_action_required"
+    status = 409
 
 
 class AccountLevel(Rejected, ActionRequired):

@@ -85,7 +85,7 @@ def test_a_search_asks_every_carrier_and_one_that_refuses_takes_nothing_from_the
         ("telnyx", "carrier_action_required")
     ]
     pinned = api.client.get("/api/numbers/search", params={"carrier": "telnyx"})
-    assert (pinned.status_code, pinned.json()["code"]) == (502, "carrier_action_required")
+    assert (pinned.status_code, pinned.json()["code"]) == (409, "carrier_action_required")
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from trunkline.api.shapes.numbers import NumberDetail, Offer, show_detail, show_
 from trunkline.api.shapes.stock import Import, Purchase
 from trunkline.db import numbers, releases
 from trunkline.domain.numbers import E164, parse_number
+from trunkline.errors import Conflict
 from trunkline.workflows.services import Services
-from trunkline.workflows.stock_number import adopt_number, buy_number, find_offer
+from trunkline.workflows.stock_number import adopt_number, buy_number, find_offer, is_held
 
 router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
 
@@ -24,10 +25,13 @@ async def buy(
 ) -> NumberDetail | Offer:
     number = parse_number(body.number, services.settings.default_country)
     if body.dry_run:
+        if await is_held(services, number):
+            raise Conflict(f"{number} is ours already", hint=f"GET /api/numbers/{number}")
         found = await find_offer(services, number, body.carrier)
         response.status_code = 200
         return show_offer(found.carrier.name, found.offer)
-    await buy_number(services, number, body.carrier)
+    if not await buy_number(services, number, body.carrier):
+        response.status_code = 200
     response.headers["Location"] = f"/api/numbers/{number}"
     return await _shown(services, number)
 

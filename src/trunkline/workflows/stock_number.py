@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -27,6 +28,7 @@ from trunkline.errors import (
     NotFound,
     OfferGone,
     OutcomeUnknown,
+    ProviderError,
     Rejected,
     Role,
     Superseded,
@@ -55,7 +57,8 @@ class ForSale:
 
 
 async def find_offer(services: Services, number: E164, carrier: str | None = None) -> ForSale:
-    """The number as one of the carriers sells it, or this one. OfferGone where none does."""
+    """The number as one of the carriers sells it, or this one. OfferGone where none does, Conflict where the account
+    holds it, unknown to us."""
     limits = PriceLimits.of(services.settings.max_monthly_price, services.settings.max_upfront_price)
     for want in exactly(number, carrier):
         listing = await search_numbers(services, want, limit=10)
@@ -65,16 +68,21 @@ async def find_offer(services: Services, number: E164, carrier: str | None = Non
                 raise Rejected(f"{number}: {why}", provider=name, hint=RAISE_LIMITS)
             if exact:
                 return ForSale(services.carriers[name], exact[0])
+    with suppress(NotFound, CarrierNotConfigured, ProviderError):
+        owner, _ = await find_owned(services, number, carrier)
+        hint = f"take it over: POST /api/numbers/{number}/import"
+        raise Conflict(f"the account at {owner.name} holds {number} already", hint=hint)
     raise OfferGone(f"{number} is not for sale", hint="search again: GET /api/numbers/search")
 
 
-async def buy_number(services: Services, number: E164, carrier: str | None = None) -> None:
-    """Buy this exact number, once, for no restaurant; it is idle then.
+async def buy_number(services: Services, number: E164, carrier: str | None = None) -> bool:
+    """Buy this exact number, once, for no restaurant; it is idle then. False where it is ours already.
 
-    Conflict where we hold it or are buying it. The carrier's refusal as it is: nothing was bought. OutcomeUnknown where
+    Conflict where we are buying it. The carrier's refusal as it is: nothing was bought. OutcomeUnknown where
     the reply was lost: the intent stays open and is settled by itself, and the number is not bought again meanwhile.
     """
-    await refuse_held(services, number)
+    if await is_held(services, number):
+        return False
     chosen = await find_offer(services, number, carrier)
     try:
         async with services.database.write() as session:
@@ -86,15 +94,14 @@ async def buy_number(services: Services, number: E164, carrier: str | None = Non
     await services.engine.start(BuyNumber.kind, row.id)
     ended = await end_of(services, STOCK_PURCHASES, row.id, SENDING_SECONDS)
     if ended.status == RunStatus.DONE:
-        return
+        return True
     raise _as_error(ended, number)
 
 
-async def refuse_held(services: Services, number: E164) -> None:
+async def is_held(services: Services, number: E164) -> bool:
     async with services.database.read() as session:
         known = (await numbers.known(session, [number])).get(number)
-    if known is not None and known.state not in numbers.NOT_OURS:
-        raise Conflict(f"{number} is ours already", hint=f"GET /api/numbers/{number}")
+    return known is not None and known.state not in numbers.NOT_OURS
 
 
 def _as_error(ended: StockPurchase, number: E164) -> TrunklineError:

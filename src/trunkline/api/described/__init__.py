@@ -4,6 +4,7 @@ examples. Here: how it is put together, and what several nouns share."""
 from __future__ import annotations
 
 from collections import defaultdict
+from types import UnionType
 from typing import Any
 
 from pydantic import BaseModel
@@ -55,7 +56,11 @@ BEGAN, MOMENT, ENDED = "2026-03-02T17:20:05.120000Z", "2026-03-02T17:20:05.16000
 
 
 def answered(
-    description: str, *, model: type[BaseModel] | None = None, headers: dict[str, Any] | None = None, **shown: Example
+    description: str,
+    *,
+    model: type[BaseModel] | UnionType | None = None,
+    headers: dict[str, Any] | None = None,
+    **shown: Example,
 ) -> dict[str, Any]:
     """A documented answer; each keyword is one example as (summary, value)."""
     examples = {name: {"summary": summary, "value": value} for name, (summary, value) in shown.items()}

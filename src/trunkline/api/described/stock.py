@@ -51,7 +51,12 @@ BUY_NUMBER = operation(
         "Repeating the request buys nothing twice."
     ),
     responses={
-        200: answered("Who sells it.", model=Offer, offer=("For sale", OFFER)),
+        200: answered(
+            "Who sells it, or the number that is ours already.",
+            model=NumberDetail | Offer,
+            offer=("For sale", OFFER),
+            ours=("Ours already", NUMBER_DETAIL),
+        ),
         201: answered(
             "It is ours.",
             model=NumberDetail,
