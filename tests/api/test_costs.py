@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.api.conftest import Api, until
+from tests.api.conftest import Api, Json, until
 
 
 def dollars(api: Api) -> dict[str, Decimal]:
@@ -37,7 +37,8 @@ def test_the_sums_move_with_what_is_bought_and_given_back(api: Api) -> None:
 def test_each_restaurant_has_a_line_while_it_has_a_number(api: Api) -> None:
     made = api.create(force_twilio=True, area_code=api.area())
     without = api.create(assign_phone=False)
-    lines, cursor = {}, None
+    lines: Json = {}
+    cursor = None
     while True:
         page = api.get("/api/costs/restaurants", limit=2, **({"cursor": cursor} if cursor else {}))
         lines |= {line["id"]: line for line in page["items"]}

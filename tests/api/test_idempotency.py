@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pydantic import SecretStr
 
-from tests.api.conftest import Api
+from tests.api.conftest import Api, Json, until
 
 
 def new_key() -> str:
@@ -88,6 +88,90 @@ def test_asking_for_a_number_twice_with_one_key_is_asking_once(api: Api) -> None
     assert len(api.get("/api/assignments", restaurant_id=made["id"])["items"]) == 1
     other = api.post(path, {"area_code": "206"}, Idempotency_Key=key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+def offered(api: Api) -> str:
+    return f"+1{api.area(1)}5550100"
+
+
+def idle(api: Api) -> str:
+    """A number that was bought for stock."""
+    number = offered(api)
+    assert api.post("/api/numbers", {"number": number}).status_code == 201
+    return number
+
+
+def stopped(api: Api, change: str) -> str:
+    """A batch that has been cancelled, or the assignment of a restaurant that has lost its number."""
+    made = api.create(assign_phone=False)
+    if change == "retry":
+        assignment = api.post(f"/api/restaurants/{made['id']}/phone", {}).json()["assignment"]
+        api.post(f"/api/numbers/{assignment['phone_number']}/release", {"force": True})
+        return str(assignment["id"])
+    api.sandbox.fault(provider="twilio", operation="available_numbers.search", kind="latency", seconds=0.4, times=1)
+    batch = api.post("/api/batches", {"search": made["name"], "area_code": api.area()}).json()["id"]
+    assert api.post(f"/api/batches/{batch}/cancel").status_code == 200
+    until(lambda: not api.get(f"/api/batches/{batch}")["counts"]["running"])
+    return str(batch)
+
+
+# What begins something: its path and body, and another body if it has any.
+BEGUN: dict[str, Callable[[Api], tuple[str, Json, Json | None]]] = {
+    "buy": lambda api: ("/api/numbers", {"number": offered(api)}, {"number": offered(api)}),
+    "import": lambda api: (f"/api/numbers/{idle(api)}/import", {}, {"carrier": "twilio"}),
+    "release": lambda api: (f"/api/numbers/{idle(api)}/release", {"give_back": True}, {"give_back": False}),
+    "retry": lambda api: (f"/api/assignments/{stopped(api, 'retry')}/retry", {}, None),
+    "batch": lambda api: ("/api/batches", {"search": api.create(assign_phone=False)["name"]}, {}),
+    "resume": lambda api: (f"/api/batches/{stopped(api, 'batch')}/resume", {}, None),
+    "repoint": lambda api: ("/api/numbers/repoint", {}, None),
+}
+
+
+@pytest.mark.parametrize("name", BEGUN)
+def test_whatever_is_begun_with_a_key_is_begun_once(api: Api, name: str) -> None:
+    path, body, other_body = BEGUN[name](api)
+    key = new_key()
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: api.post(path, body, Idempotency_Key=key), range(3)))
+    assert {answer.status_code for answer in answers} <= {200, 201, 202}, [answer.text for answer in answers]
+    assert len({(answer.status_code, answer.content, answer.headers.get("Location")) for answer in answers}) == 1
+    assert [answer.headers.get("Idempotent-Replayed") for answer in answers].count(None) == 1
+    other_path = path if other_body is not None else "/api/batches"
+    other = api.post(other_path, other_body, Idempotency_Key=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    until(lambda: "running" not in [batch["status"] for batch in api.get("/api/batches")["items"]])
+
+
+def test_a_purchase_that_is_asked_for_again_is_told_as_it_ended(api: Api, setting: Callable[..., None]) -> None:
+    """One that was refused is refused again; one whose reply was lost is told once it has turned out."""
+    refused, lost = offered(api), offered(api)
+    key, path = new_key(), "/api/numbers"
+    api.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="status", status=400, times=1)
+    first = api.post(path, {"number": refused}, Idempotency_Key=key)
+    again = api.post(path, {"number": refused}, Idempotency_Key=key)
+    assert first.status_code >= 400
+    assert (again.status_code, again.json()["code"]) == (first.status_code, first.json()["code"])
+    assert refused not in str(api.sandbox.held("twilio"))
+
+    key = new_key()
+    api.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="drop", when="after", times=1)
+    assert api.post(path, {"number": lost}, Idempotency_Key=key).json()["code"] == "outcome_unknown"
+    [owed] = [debt["subject"] for debt in api.get("/api/debts")["items"] if debt["kind"] == "intent_unknown"]
+    setting(provider_timeout_seconds=0.1, listing_lag_seconds=0.1)  # it shows in the carrier's list by now
+    api.hurry(owed)
+    until(lambda: api.post(path, {"number": lost}, Idempotency_Key=key).status_code == 201)
+    assert api.get(f"/api/numbers/{lost}")["state"] == "idle"
+
+
+def test_every_operation_that_begins_something_takes_a_key(api: Api) -> None:
+    settled = {"cancelBatch", "activatePhone", "rotateKey", "acceptAccount", "takeOverInstallation", "vapiWebhook"}
+    posts = [methods["post"] for methods in api.get("/openapi.json")["paths"].values() if "post" in methods]
+    keyed = {
+        operation["operationId"]
+        for operation in posts
+        if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", []))
+    }
+    assert {operation["operationId"] for operation in posts} - keyed == settled
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "caf\u00e9"])

@@ -118,8 +118,8 @@ class World:
             case "settle":  # its number is owed its detachment, which both processes see
                 return self.ask(server, "DELETE", f"/api/restaurants/{self.owner}")
             case "release" | "give_back":
-                body = {"give_back": operation == "give_back", "force": True}
-                return self.ask(server, "POST", f"/api/numbers/{self.number}/release", body)
+                given = {"give_back": operation == "give_back", "force": True}
+                return self.ask(server, "POST", f"/api/numbers/{self.number}/release", given)
             case "release_idle":
                 return self.ask(server, "POST", f"/api/numbers/{self.idle}/release", {"give_back": True})
             case "batch":

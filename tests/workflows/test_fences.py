@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -153,7 +153,7 @@ async def batch(desk: Desk) -> None:
     await start_batch(desk.services, BatchRequest(Wish()))
 
 
-Act = Callable[[Desk], Awaitable[None]]
+Act = Callable[[Desk], Coroutine[Any, Any, None]]
 HELD: list[tuple[str, str, Act, Act, Act]] = [
     ("twilio", "buy", nothing, assign, overtake),
     ("telnyx", "number_orders.create", nothing, assign, overtake),

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import PatienceDep, Reader, ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, PatienceDep, Reader, ServicesDep, operator
 from trunkline.api.described import ASSIGNMENT_ID
 from trunkline.api.described import assignments as described
+from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, cut
 from trunkline.api.shapes.assignments import Assignment, AssignmentPage, AssignmentQuery, show_assignment, show_summary
 from trunkline.db import assignments
 from trunkline.db.runs import ASSIGNMENTS
+from trunkline.domain.outcomes import Status
 from trunkline.errors import NotFound
 from trunkline.workflows.identify import Identity, not_allowed
 from trunkline.workflows.manage_restaurant import retry_assignment
+from trunkline.workflows.once import Once
 
 router = APIRouter(prefix="/api/assignments", tags=["assignments"])
 AssignmentId = Annotated[str, Path(description="the assignment's id", examples=[ASSIGNMENT_ID])]
@@ -54,13 +58,18 @@ async def read(services: ServicesDep, identity: Reader, assignment_id: Assignmen
 
 @router.post("/{assignment_id}/retry", status_code=201, dependencies=[Depends(operator)], **described.RETRY_ASSIGNMENT)
 async def retry(
-    services: ServicesDep, assignment_id: AssignmentId, patience: PatienceDep, response: Response
+    services: ServicesDep, assignment_id: AssignmentId, key: KeyDep, patience: PatienceDep, response: Response
 ) -> Assignment:
-    again = await retry_assignment(services, assignment_id, patience.left)
+    once = Once.asked(key, "retryAssignment", assignment_id=assignment_id)
+    again = await retry_assignment(services, assignment_id, patience.left, once)
     row = await patience.end_of(again)
+    running = row.status == Status.RUNNING
     response.headers["Location"] = f"/api/assignments/{again}"
-    if patience.respond_async and row.status == "running":
+    if patience.respond_async and running:
         response.headers["Preference-Applied"] = "respond-async"
         response.status_code = 202
-    async with services.database.read() as session:
+
+    async def show(session: AsyncSession) -> Assignment:
         return await show_assignment(session, row, Identity())
+
+    return await answer_once(services, once, response, Assignment, show, final=not running)

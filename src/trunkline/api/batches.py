@@ -8,9 +8,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import ServicesDep, StoppingDep, operator
+from trunkline.api.dependencies import KeyDep, ServicesDep, StoppingDep, operator
 from trunkline.api.described import batches as described
+from trunkline.api.once import answer_once
 from trunkline.api.paging import Listing, after_id, after_place, cut
 from trunkline.api.shapes.batches import (
     Batch,
@@ -26,8 +28,8 @@ from trunkline.api.shapes.batches import (
 from trunkline.api.watching import LOOK_SECONDS, Watching
 from trunkline.db import batches
 from trunkline.db.runs import BATCHES
+from trunkline.workflows.once import Once
 from trunkline.workflows.run_batch import cancel_batch, plan_batch, resume_batch, start_batch
-from trunkline.workflows.services import Services
 
 router = APIRouter(prefix="/api/batches", tags=["batches"], dependencies=[Depends(operator)])
 
@@ -52,6 +54,7 @@ WatchingDep = Annotated[Watching, Depends(watching)]
 @router.post("", status_code=202, **described.START_BATCH)
 async def start(
     services: ServicesDep,
+    key: KeyDep,
     response: Response,
     body: Annotated[NewBatch | None, Body(openapi_examples=described.NEW_BATCHES)] = None,
 ) -> Batch | Plan:
@@ -59,9 +62,10 @@ async def start(
     if wanted.dry_run:
         response.status_code = 200
         return show_plan(await plan_batch(services, wanted.request()))
-    batch_id = await start_batch(services, wanted.request())
+    once = Once.asked(key, "startBatch", **wanted.model_dump())
+    batch_id = await start_batch(services, wanted.request(), once)
     response.headers["Location"] = f"/api/batches/{batch_id}"
-    return await _shown(services, batch_id)
+    return await answer_once(services, once, response, Batch, lambda session: _show(session, batch_id))
 
 
 @router.get("", **described.LIST_BATCHES)
@@ -74,7 +78,8 @@ async def list_all(services: ServicesDep, query: Annotated[Listing, Query()]) ->
 
 @router.get("/{batch_id}", **described.GET_BATCH)
 async def read(services: ServicesDep, batch_id: BatchId) -> Batch:
-    return await _shown(services, batch_id)
+    async with services.database.read() as session:
+        return await _show(session, batch_id)
 
 
 @router.get("/{batch_id}/items", **described.LIST_BATCH_ITEMS)
@@ -90,13 +95,15 @@ async def list_items(services: ServicesDep, batch_id: BatchId, query: Annotated[
 @router.post("/{batch_id}/cancel", **described.CANCEL_BATCH)
 async def cancel(services: ServicesDep, batch_id: BatchId) -> Batch:
     await cancel_batch(services, batch_id)
-    return await _shown(services, batch_id)
+    async with services.database.read() as session:
+        return await _show(session, batch_id)
 
 
 @router.post("/{batch_id}/resume", status_code=202, **described.RESUME_BATCH)
-async def resume(services: ServicesDep, batch_id: BatchId) -> Batch:
-    await resume_batch(services, batch_id)
-    return await _shown(services, batch_id)
+async def resume(services: ServicesDep, batch_id: BatchId, key: KeyDep, response: Response) -> Batch:
+    once = Once.asked(key, "resumeBatch", batch_id=batch_id)
+    await resume_batch(services, batch_id, once)
+    return await answer_once(services, once, response, Batch, lambda session: _show(session, batch_id))
 
 
 @router.get("/{batch_id}/events", response_class=EventSourceResponse, **described.WATCH_BATCH)
@@ -122,9 +129,8 @@ async def events(
         await stopping.sleep(LOOK_SECONDS)
 
 
-async def _shown(services: Services, batch_id: str) -> Batch:
-    async with services.database.read() as session:
-        return (await show_batches(session, [await BATCHES.get(session, batch_id)]))[0]
+async def _show(session: AsyncSession, batch_id: str) -> Batch:
+    return (await show_batches(session, [await BATCHES.get(session, batch_id)]))[0]
 
 
 def _moment(event_id: str | None) -> datetime | None:

@@ -125,4 +125,4 @@ async def idempotency_key(
 
 
 PatienceDep = Annotated[Patience, Depends(patience)]
-IdempotencyKeyDep = Annotated[str | None, Depends(idempotency_key)]
+KeyDep = Annotated[str | None, Depends(idempotency_key)]

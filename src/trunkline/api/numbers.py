@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import NumberPath, ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, NumberPath, ServicesDep, operator
 from trunkline.api.described import numbers as described
+from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, cut
 from trunkline.api.shapes.numbers import (
     NumberDetail,
@@ -26,6 +28,7 @@ from trunkline.api.shapes.numbers import (
 from trunkline.db import numbers, releases
 from trunkline.db.runs import RELEASES
 from trunkline.domain.numbers import E164, parse_number
+from trunkline.workflows.once import Once
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.search_numbers import search_numbers
 from trunkline.workflows.services import Services
@@ -66,13 +69,15 @@ async def read(services: ServicesDep, number: NumberPath) -> NumberDetail:
 async def release(
     services: ServicesDep,
     number: NumberPath,
+    key: KeyDep,
     response: Response,
     body: Annotated[ReleaseBody | None, Body(openapi_examples=described.RELEASES)] = None,
 ) -> Release:
-    wish = body or ReleaseBody()
-    release_id = await request_release(services, _e164(services, number), give_back=wish.give_back, force=wish.force)
+    wish, wanted = body or ReleaseBody(), _e164(services, number)
+    once = Once.asked(key, "releaseNumber", number=wanted, **wish.model_dump())
+    release_id = await request_release(services, wanted, give_back=wish.give_back, force=wish.force, once=once)
     response.headers["Location"] = f"/api/releases/{release_id}"
-    return await _release(services, release_id)
+    return await answer_once(services, once, response, Release, lambda session: _show_release(session, release_id))
 
 
 @router.get("/api/releases/{release_id}", **described.GET_RELEASE)
@@ -80,12 +85,12 @@ async def read_release(
     services: ServicesDep,
     release_id: Annotated[str, Path(description="the release's id", examples=[described.RELEASE_ID])],
 ) -> Release:
-    return await _release(services, release_id)
-
-
-async def _release(services: Services, release_id: str) -> Release:
     async with services.database.read() as session:
-        return (await show_releases(session, [await RELEASES.get(session, release_id)]))[0]
+        return await _show_release(session, release_id)
+
+
+async def _show_release(session: AsyncSession, release_id: str) -> Release:
+    return (await show_releases(session, [await RELEASES.get(session, release_id)]))[0]
 
 
 def _e164(services: Services, number: str) -> E164:

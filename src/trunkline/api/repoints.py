@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Path, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, ServicesDep, operator
 from trunkline.api.described import repoints as described
+from trunkline.api.once import answer_once
 from trunkline.api.shapes.repoints import Drift, Repoint, RepointBody, show_repoint
 from trunkline.db.runs import REPOINTS
+from trunkline.workflows.once import Once
 from trunkline.workflows.repoint_numbers import find_drift, start_repoint
 
 router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
@@ -18,6 +21,7 @@ router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
 @router.post("/api/numbers/repoint", status_code=202, **described.REPOINT_NUMBERS)
 async def start(
     services: ServicesDep,
+    key: KeyDep,
     response: Response,
     body: Annotated[RepointBody | None, Body(openapi_examples=described.BODIES)] = None,
 ) -> Repoint | Drift:
@@ -33,10 +37,14 @@ async def start(
             left_alone=len(drift.foreign),
             left_alone_numbers=drift.foreign,
         )
-    repoint_id = await start_repoint(services)
+    once = Once.asked(key, "repointNumbers")
+    repoint_id = await start_repoint(services, once)
     response.headers["Location"] = f"/api/repoints/{repoint_id}"
-    async with services.database.read() as session:
+
+    async def show(session: AsyncSession) -> Repoint:
         return show_repoint(await REPOINTS.get(session, repoint_id))
+
+    return await answer_once(services, once, response, Repoint, show)
 
 
 @router.get("/api/repoints/{repoint_id}", **described.GET_REPOINT)

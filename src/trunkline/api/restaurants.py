@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.dependencies import (
-    IdempotencyKeyDep,
+    KeyDep,
     Patience,
     PatienceDep,
     Reader,
@@ -16,6 +17,7 @@ from trunkline.api.dependencies import (
     operator,
 )
 from trunkline.api.described import restaurants as described
+from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, cut
 from trunkline.api.shapes.assignments import WishBody
 from trunkline.api.shapes.restaurants import (
@@ -29,7 +31,8 @@ from trunkline.api.shapes.restaurants import (
     show_restaurant,
     show_summaries,
 )
-from trunkline.db import idempotency, models, restaurants
+from trunkline.db import restaurants
+from trunkline.domain.outcomes import Status
 from trunkline.workflows.identify import Identity
 from trunkline.workflows.manage_restaurant import (
     Created,
@@ -38,9 +41,9 @@ from trunkline.workflows.manage_restaurant import (
     delete_restaurant,
     key_as_created,
     request_number,
-    request_number_once,
     rotate_key,
 )
+from trunkline.workflows.once import Once
 from trunkline.workflows.services import Services
 
 router = APIRouter(prefix="/api/restaurants", tags=["restaurants"])
@@ -50,20 +53,21 @@ OPERATOR = [Depends(operator)]
 @router.post("", status_code=201, dependencies=OPERATOR, **described.CREATE_RESTAURANT)
 async def create(
     services: ServicesDep,
-    key: IdempotencyKeyDep,
+    key: KeyDep,
     patience: PatienceDep,
     body: Annotated[NewRestaurant, Body(openapi_examples=described.NEW_RESTAURANT)],
     response: Response,
 ) -> CreatedRestaurant:
     secret = services.settings.vapi_secret_key
     assert secret is not None  # the server does not start without
+    once = Once.asked(key, "createRestaurant", **body.model_dump())
     created = await create_restaurant(
-        services, body.name, body.wish(), secret, key, assign=body.assign_phone, patience=patience.left
+        services, body.name, body.wish(), secret, once, assign=body.assign_phone, patience=patience.left
     )
-    answer, row = await _answer(services, created, key, patience, response)
+    answer = await _answer(services, created, once, patience, response)
     async with services.database.read() as session:
-        api_key = await key_as_created(session, secret, row)
-    return CreatedRestaurant(**(answer | {"api_key": api_key}))
+        api_key = await key_as_created(session, secret, await restaurants.kept(session, created.restaurant_id))
+    return CreatedRestaurant(**vars(answer), api_key=api_key)
 
 
 @router.get("", dependencies=OPERATOR, **described.LIST_RESTAURANTS)
@@ -96,18 +100,15 @@ async def delete(services: ServicesDep, restaurant_id: RestaurantId) -> DeletedR
 async def assign_phone(
     services: ServicesDep,
     restaurant_id: RestaurantId,
-    key: IdempotencyKeyDep,
+    key: KeyDep,
     patience: PatienceDep,
     response: Response,
     body: Annotated[WishBody | None, Body(openapi_examples=described.WISHES)] = None,
 ) -> Restaurant:
-    wish = (body or WishBody()).wish()
-    if key:
-        created = await request_number_once(services, restaurant_id, wish, key, patience.left)
-    else:
-        created = Created(restaurant_id, await request_number(services, restaurant_id, wish, patience.left))
-    answer, _ = await _answer(services, created, key, patience, response)
-    return Restaurant(**answer)
+    asked = body or WishBody()
+    once = Once.asked(key, "assignPhone", restaurant_id=restaurant_id, **asked.model_dump())
+    run_id = await request_number(services, restaurant_id, asked.wish(), patience.left, once)
+    return await _answer(services, Created(restaurant_id, run_id), once, patience, response)
 
 
 @router.post("/{restaurant_id}/activate-phone", dependencies=OPERATOR, **described.ACTIVATE_PHONE)
@@ -123,27 +124,21 @@ async def renew_key(services: ServicesDep, restaurant_id: RestaurantId) -> Rotat
 
 
 async def _answer(
-    services: Services, created: Created, key: str | None, patience: Patience, response: Response
-) -> tuple[dict[str, Any], models.Restaurant]:
-    """What a creation or an assignment is answered with, and its headers. The same key gets the same answer: the first
-    one after the end of the assignment is kept."""
+    services: Services, created: Created, once: Once | None, patience: Patience, response: Response
+) -> Restaurant:
+    """What a creation or an assignment is answered with, and its headers."""
     assignment = None
     if created.assignment_id is not None:
         assignment = await patience.end_of(created.assignment_id)
-    running = assignment is not None and assignment.status == "running"
-    async with services.database.read() as session:
-        row = await restaurants.kept(session, created.restaurant_id)
-        kept = await idempotency.answer(session, key) if key else None
-        answer = kept or (await show_restaurant(session, row, Identity(), assignment)).model_dump(mode="json")
-    if key and not running and kept is None:
-        async with services.database.write() as session:
-            await idempotency.keep(session, key, answer)
-            answer = await idempotency.answer(session, key) or answer
-    if created.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    running = assignment is not None and assignment.status == Status.RUNNING
     if running and patience.respond_async:
         response.headers["Preference-Applied"] = "respond-async"
         response.status_code = 202
-    where = f"/api/assignments/{created.assignment_id}" if running else f"/api/restaurants/{row.id}"
-    response.headers["Location"] = where
-    return answer, row
+    where = f"assignments/{created.assignment_id}" if running else f"restaurants/{created.restaurant_id}"
+    response.headers["Location"] = f"/api/{where}"
+
+    async def show(session: AsyncSession) -> Restaurant:
+        row = await restaurants.kept(session, created.restaurant_id)
+        return await show_restaurant(session, row, Identity(), assignment)
+
+    return await answer_once(services, once, response, Restaurant, show, final=not running)

@@ -5,23 +5,28 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import NumberPath, ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, NumberPath, ServicesDep, operator
 from trunkline.api.described import stock as described
+from trunkline.api.once import answer_once
 from trunkline.api.shapes.numbers import NumberDetail, Offer, show_detail, show_offer
 from trunkline.api.shapes.stock import Import, Purchase
 from trunkline.db import numbers, releases
 from trunkline.domain.numbers import E164, parse_number
 from trunkline.errors import Conflict
-from trunkline.workflows.services import Services
-from trunkline.workflows.stock_number import adopt_number, buy_number, find_offer, is_held
+from trunkline.workflows.once import Once
+from trunkline.workflows.stock_number import adopt_number_once, buy_number, find_offer, is_held
 
 router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
 
 
 @router.post("/api/numbers", status_code=201, **described.BUY_NUMBER)
 async def buy(
-    services: ServicesDep, response: Response, body: Annotated[Purchase, Body(openapi_examples=described.PURCHASES)]
+    services: ServicesDep,
+    key: KeyDep,
+    response: Response,
+    body: Annotated[Purchase, Body(openapi_examples=described.PURCHASES)],
 ) -> NumberDetail | Offer:
     number = parse_number(body.number, services.settings.default_country)
     if body.dry_run:
@@ -30,24 +35,28 @@ async def buy(
         found = await find_offer(services, number, body.carrier)
         response.status_code = 200
         return show_offer(found.carrier.name, found.offer)
-    if not await buy_number(services, number, body.carrier):
+    once = Once.asked(key, "buyNumber", number=number, carrier=body.carrier)
+    if not await buy_number(services, number, body.carrier, once):
         response.status_code = 200
     response.headers["Location"] = f"/api/numbers/{number}"
-    return await _shown(services, number)
+    return await answer_once(services, once, response, NumberDetail, lambda session: _show(session, number))
 
 
 @router.post("/api/numbers/{number}/import", **described.IMPORT_NUMBER)
 async def take_over(
     services: ServicesDep,
     number: NumberPath,
+    key: KeyDep,
+    response: Response,
     body: Annotated[Import | None, Body(openapi_examples=described.IMPORTS)] = None,
 ) -> NumberDetail:
     wanted = parse_number(number, services.settings.default_country)
-    await adopt_number(services, wanted, body.carrier if body else None)
-    return await _shown(services, wanted)
+    carrier = body.carrier if body else None
+    once = Once.asked(key, "importNumber", number=wanted, carrier=carrier)
+    await adopt_number_once(services, wanted, carrier, once)
+    return await answer_once(services, once, response, NumberDetail, lambda session: _show(session, wanted))
 
 
-async def _shown(services: Services, number: E164) -> NumberDetail:
-    async with services.database.read() as session:
-        row = await numbers.get(session, number)
-        return await show_detail(session, row, await releases.of_number(session, row.number))
+async def _show(session: AsyncSession, number: E164) -> NumberDetail:
+    row = await numbers.get(session, number)
+    return await show_detail(session, row, await releases.of_number(session, row.number))

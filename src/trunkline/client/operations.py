@@ -37,7 +37,7 @@ class Selection(Wish, total=False):
     currency: str | None
 
 
-def _headers(wait: bool, key: str | None = None) -> dict[str, str]:
+def _headers(key: str | None, wait: bool = True) -> dict[str, str]:
     return ({} if wait else {"Prefer": "respond-async"}) | ({"Idempotency-Key": key} if key else {})
 
 
@@ -54,7 +54,7 @@ def create_restaurant(
 ) -> Call[models.CreatedRestaurant]:
     """Create it and get it a number. `wait=False` answers at once; the same `idempotency_key` creates it once."""
     body = {"name": name, "assign_phone": assign_phone, **wish}
-    headers = _headers(wait, idempotency_key)
+    headers = _headers(idempotency_key, wait)
     return Call("POST", "/api/restaurants", models.CreatedRestaurant, body=body, headers=headers)
 
 
@@ -76,7 +76,7 @@ def assign_phone(
 ) -> Call[models.Restaurant]:
     """Get a number for a restaurant that has none, or shares one."""
     path = f"/api/restaurants/{_part(restaurant_id)}/phone"
-    return Call("POST", path, models.Restaurant, body=dict(wish), headers=_headers(wait, idempotency_key))
+    return Call("POST", path, models.Restaurant, body=dict(wish), headers=_headers(idempotency_key, wait))
 
 
 def activate_phone(restaurant_id: str) -> Call[models.Restaurant]:
@@ -102,10 +102,12 @@ def assignment(assignment_id: str) -> Call[models.Assignment]:
     return Call("GET", f"/api/assignments/{_part(assignment_id)}", models.Assignment)
 
 
-def retry_assignment(assignment_id: str, *, wait: bool = True) -> Call[models.Assignment]:
+def retry_assignment(
+    assignment_id: str, *, wait: bool = True, idempotency_key: str | None = None
+) -> Call[models.Assignment]:
     """Ask again for what it asked for; the new assignment."""
     path = f"/api/assignments/{_part(assignment_id)}/retry"
-    return Call("POST", path, models.Assignment, headers=_headers(wait))
+    return Call("POST", path, models.Assignment, headers=_headers(idempotency_key, wait))
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
@@ -129,20 +131,29 @@ def price_of_number(number: str, *, carrier: str | None = None) -> Call[models.O
     return Call("POST", "/api/numbers", models.Offer, body={"number": number, "carrier": carrier, "dry_run": True})
 
 
-def buy_number(number: str, *, carrier: str | None = None) -> Call[models.NumberDetail]:
+def buy_number(
+    number: str, *, carrier: str | None = None, idempotency_key: str | None = None
+) -> Call[models.NumberDetail]:
     """Buy this exact number, once, for no restaurant: it is idle then."""
-    return Call("POST", "/api/numbers", models.NumberDetail, body={"number": number, "carrier": carrier})
+    body, headers = {"number": number, "carrier": carrier}, _headers(idempotency_key)
+    return Call("POST", "/api/numbers", models.NumberDetail, body=body, headers=headers)
 
 
-def import_number(number: str, *, carrier: str | None = None) -> Call[models.NumberDetail]:
+def import_number(
+    number: str, *, carrier: str | None = None, idempotency_key: str | None = None
+) -> Call[models.NumberDetail]:
     """Take a number over that a carrier's account holds: into Vapi, for no restaurant."""
-    return Call("POST", f"/api/numbers/{_part(number)}/import", models.NumberDetail, body={"carrier": carrier})
+    path, headers = f"/api/numbers/{_part(number)}/import", _headers(idempotency_key)
+    return Call("POST", path, models.NumberDetail, body={"carrier": carrier}, headers=headers)
 
 
-def release_number(number: str, *, give_back: bool = False, force: bool = False) -> Call[models.Release]:
+def release_number(
+    number: str, *, give_back: bool = False, force: bool = False, idempotency_key: str | None = None
+) -> Call[models.Release]:
     """Give a number up; `give_back` returns it to the carrier, `force` takes it from the restaurant that it serves."""
     path = f"/api/numbers/{_part(number)}/release"
-    return Call("POST", path, models.Release, body={"give_back": give_back, "force": force})
+    body = {"give_back": give_back, "force": force}
+    return Call("POST", path, models.Release, body=body, headers=_headers(idempotency_key))
 
 
 def release(release_id: str) -> Call[models.Release]:
@@ -154,9 +165,9 @@ def plan_repoint() -> Call[models.Drift]:
     return Call("POST", "/api/numbers/repoint", models.Drift, body={"dry_run": True})
 
 
-def start_repoint() -> Call[models.Repoint]:
+def start_repoint(*, idempotency_key: str | None = None) -> Call[models.Repoint]:
     """Point them at what is to answer them."""
-    return Call("POST", "/api/numbers/repoint", models.Repoint, body={})
+    return Call("POST", "/api/numbers/repoint", models.Repoint, body={}, headers=_headers(idempotency_key))
 
 
 def repoint(repoint_id: str) -> Call[models.Repoint]:
@@ -171,8 +182,8 @@ def plan_batch(**selection: Unpack[Selection]) -> Call[models.Plan]:
     return Call("POST", "/api/batches", models.Plan, body={**selection, "dry_run": True})
 
 
-def start_batch(**selection: Unpack[Selection]) -> Call[models.Batch]:
-    return Call("POST", "/api/batches", models.Batch, body=dict(selection))
+def start_batch(*, idempotency_key: str | None = None, **selection: Unpack[Selection]) -> Call[models.Batch]:
+    return Call("POST", "/api/batches", models.Batch, body=dict(selection), headers=_headers(idempotency_key))
 
 
 def batches() -> Pages[models.Batch]:
@@ -193,9 +204,10 @@ def cancel_batch(batch_id: str) -> Call[models.Batch]:
     return Call("POST", f"/api/batches/{_part(batch_id)}/cancel", models.Batch)
 
 
-def resume_batch(batch_id: str) -> Call[models.Batch]:
+def resume_batch(batch_id: str, *, idempotency_key: str | None = None) -> Call[models.Batch]:
     """Go on with what was cancelled, or try again those that got no number."""
-    return Call("POST", f"/api/batches/{_part(batch_id)}/resume", models.Batch)
+    path = f"/api/batches/{_part(batch_id)}/resume"
+    return Call("POST", path, models.Batch, headers=_headers(idempotency_key))
 
 
 # --- the rest --------------------------------------------------------------------------------------------------------

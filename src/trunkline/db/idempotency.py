@@ -1,4 +1,4 @@
-"""Answers kept by idempotency key, for requests that come again."""
+"""What was begun and answered by idempotency key, for requests that come again."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from trunkline.db.models import IdempotencyKey
 
 
 async def get(session: AsyncSession, key: str) -> IdempotencyKey | None:
-    return await session.get(IdempotencyKey, key)
+    return await session.get(IdempotencyKey, key, populate_existing=True)
 
 
-def add(session: AsyncSession, once: IdempotencyKey, assignment_id: str | None) -> None:
-    """Keep the key together with what it has started."""
-    once.assignment_id = assignment_id
-    session.add(once)
+def add(session: AsyncSession, key: str, fingerprint: str, run_id: str | None, restaurant_id: str | None) -> None:
+    """Keep the key together with what it has begun; IntegrityError, at the end of the transaction, for one that is
+    kept already."""
+    session.add(IdempotencyKey(key=key, fingerprint=fingerprint, run_id=run_id, restaurant_id=restaurant_id))
 
 
 async def answer(session: AsyncSession, key: str) -> dict[str, Any] | None:
-    row = await session.get(IdempotencyKey, key, populate_existing=True)
+    """The answer that is kept."""
+    row = await get(session, key)
     return row.answer if row else None
 
 
-async def keep(session: AsyncSession, key: str, answer: dict[str, Any]) -> None:
-    """Keep the first answer that a key gets; a later one changes nothing."""
+async def keep(session: AsyncSession, key: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """Keep the first answer that a key gets; that one."""
     await session.execute(
         update(IdempotencyKey).where(IdempotencyKey.key == key, IdempotencyKey.answer.is_(None)).values(answer=answer)
     )
+    row = await get(session, key)
+    return row.answer or answer if row else answer

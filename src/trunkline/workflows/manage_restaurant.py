@@ -4,8 +4,6 @@ delete it. Each holds the restaurant's row while it decides, so that of two at o
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import assignments, callers, idempotency, mappings, restaurants
+from trunkline.db import assignments, callers, mappings, restaurants
 from trunkline.db.installation import key_salt
-from trunkline.db.models import Assignment, IdempotencyKey, Restaurant
+from trunkline.db.models import Assignment, Restaurant
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.callers import current_form
 from trunkline.domain.ids import new_id
@@ -29,11 +27,11 @@ from trunkline.errors import (
     AlreadyAssigned,
     AssignmentRunning,
     Conflict,
-    IdempotencyMismatch,
     InvalidInput,
     ProviderError,
 )
 from trunkline.workflows.assign_number import AssignNumber
+from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.pick_number import check_pick
 from trunkline.workflows.services import Services
 
@@ -44,12 +42,10 @@ JUST_STARTED = "an assignment of this restaurant has just been started"
 
 @dataclass(frozen=True)
 class Created:
-    """`replayed` is true where the same Idempotency-Key had created it before, `found` where the restaurant of this
-    external_id was there, and nothing has been created or changed."""
+    """`found` is true where the restaurant of this external_id was there, and nothing has been created or changed."""
 
     restaurant_id: str
     assignment_id: str | None
-    replayed: bool = False
     found: bool = False
 
 
@@ -58,41 +54,39 @@ async def create_restaurant(
     name: str,
     wish: Wish,
     secret: SecretStr,
-    idempotency_key: str | None = None,
+    once: Once | None = None,
     *,
     notes: RestaurantNotes = NO_NOTES,
     assign: bool = True,
     patience: float = OFFERED_SECONDS,
 ) -> Created:
-    """Create it and, where it is to have a number now (`assign`), start its assignment; once per idempotency key and
-    per external_id. InvalidInput names the field at fault and nothing is created; so does a Conflict, where the number
-    that is picked serves somebody else; IdempotencyMismatch if the key was used with another body. `patience`: seconds
-    that the caller waits."""
+    """Create it and, where it is to have a number now (`assign`), start its assignment; once per idempotency key
+    and per external_id. InvalidInput names the field at fault and nothing is created; so does a Conflict, where the
+    number that is picked serves somebody else; IdempotencyMismatch if the key was used with another body. `patience`:
+    seconds that the caller waits."""
     name = checked_name(name)
-    fingerprint = _fingerprint(name=name, assign_phone=assign, **_plain(wish), **notes.plain())
-    if before := await _before(services, idempotency_key, fingerprint, notes.external_id):
+    if before := await _before(services, once, notes.external_id):
         return before
     if assign:
         await check_wish(services, wish, None, patience)
+
+    async def begin(session: AsyncSession) -> Begun:
+        restaurant_id = new_id("rst")
+        key_hash = hash_key(api_key_of(secret, await key_salt(session), restaurant_id))
+        kept = {"external_id": notes.external_id, "notes": dict(notes.metadata)}
+        restaurant = Restaurant(id=restaurant_id, name=name, wish=wish.lasting(), api_key_hash=key_hash, **kept)
+        await restaurants.add(session, restaurant)
+        assignment = await _write_assignment(session, restaurant_id, wish) if assign else None
+        return Begun(assignment.id if assignment else None, restaurant_id)
+
     try:
-        async with services.database.write() as session:
-            restaurant_id = new_id("rst")
-            key_hash = hash_key(api_key_of(secret, await key_salt(session), restaurant_id))
-            kept = {"external_id": notes.external_id, "notes": dict(notes.metadata)}
-            restaurant = Restaurant(id=restaurant_id, name=name, wish=wish.lasting(), api_key_hash=key_hash, **kept)
-            await restaurants.add(session, restaurant)
-            assignment = await _write_assignment(session, restaurant.id, wish) if assign else None
-            created = Created(restaurant.id, assignment.id if assignment else None)
-            if idempotency_key:
-                once = IdempotencyKey(key=idempotency_key, fingerprint=fingerprint, restaurant_id=created.restaurant_id)
-                idempotency.add(session, once, created.assignment_id)
+        begun = await begin_once(services, once, AssignNumber.kind, begin)
     except IntegrityError:
-        if before := await _before(services, idempotency_key, fingerprint, notes.external_id):
+        if before := await _before(services, None, notes.external_id):
             return before  # the same came at the same time
         raise
-    if created.assignment_id:
-        await services.engine.start(AssignNumber.kind, created.assignment_id)
-    return created
+    assert begun.restaurant_id is not None
+    return Created(begun.restaurant_id, begun.run_id)
 
 
 async def request_number(
@@ -100,25 +94,23 @@ async def request_number(
     restaurant_id: str,
     wish: Wish,
     patience: float = OFFERED_SECONDS,
-    once: IdempotencyKey | None = None,
+    once: Once | None = None,
 ) -> str:
-    """Start an assignment for a restaurant that has no number of its own; its id.
+    """Start an assignment for a restaurant that has no number of its own; its id. Once per idempotency key.
 
     AssignmentRunning while one has not ended, AlreadyAssigned where it has its own number. A restaurant that shares a
-    trial account's number may ask for its own. `once` is the caller's key, kept together with the assignment."""
+    trial account's number may ask for its own."""
+    if before := await find_begun(services, once):
+        return before.run
     await check_wish(services, wish, restaurant_id, patience)
-    try:
-        async with services.database.write() as session:
-            restaurant = await restaurants.get_soon(session, restaurant_id)
-            if wish.lasting():
-                restaurants.keep_wish(restaurant, wish)
-            assignment = await add_assignment(session, restaurant_id, wish)
-            if once is not None:
-                idempotency.add(session, once, assignment.id)
-    except IntegrityError:  # the key was kept at the same time
-        raise AssignmentRunning(JUST_STARTED) from None
-    await services.engine.start(AssignNumber.kind, assignment.id)
-    return assignment.id
+
+    async def begin(session: AsyncSession) -> Begun:
+        restaurant = await restaurants.get_soon(session, restaurant_id)
+        if wish.lasting():
+            restaurants.keep_wish(restaurant, wish)
+        return Begun((await add_assignment(session, restaurant_id, wish)).id)
+
+    return (await begin_once(services, once, AssignNumber.kind, begin)).run
 
 
 async def add_assignment(session: AsyncSession, restaurant_id: str, wish: Wish, **columns: Any) -> Assignment:
@@ -137,28 +129,14 @@ async def add_assignment(session: AsyncSession, restaurant_id: str, wish: Wish, 
         raise AssignmentRunning(JUST_STARTED) from None
 
 
-async def request_number_once(
-    services: Services, restaurant_id: str, wish: Wish, key: str, patience: float = OFFERED_SECONDS
-) -> Created:
-    """The same, once per idempotency key; IdempotencyMismatch if the key was used with another request."""
-    fingerprint = _fingerprint(restaurant_id=restaurant_id, **_plain(wish))
-    if before := await _replay(services, key, fingerprint):
-        return before
-    once = IdempotencyKey(key=key, fingerprint=fingerprint, restaurant_id=restaurant_id)
-    try:
-        return Created(restaurant_id, await request_number(services, restaurant_id, wish, patience, once))
-    except Conflict:
-        if before := await _replay(services, key, fingerprint):  # the same request came at the same time
-            return before
-        raise
-
-
-async def retry_assignment(services: Services, assignment_id: str, patience: float = OFFERED_SECONDS) -> str:
+async def retry_assignment(
+    services: Services, assignment_id: str, patience: float = OFFERED_SECONDS, once: Once | None = None
+) -> str:
     """Ask again for what an assignment asked for; the id of the new one. Raises as `request_number` does."""
     async with services.database.read() as session:
         before = await ASSIGNMENTS.get(session, assignment_id)
     wish = Wish.stored(before.criteria, before.force_twilio)
-    return await request_number(services, before.restaurant_id, wish, patience)
+    return await request_number(services, before.restaurant_id, wish, patience, once)
 
 
 async def delete_restaurant(services: Services, restaurant_id: str) -> str | None:
@@ -295,32 +273,12 @@ async def _write_assignment(session: AsyncSession, restaurant_id: str, wish: Wis
     return await assignments.add(session, restaurant_id, criteria=wish.plain(), force_twilio=wish.forced, **columns)
 
 
-def _plain(wish: Wish) -> dict[str, Any]:
-    return {"criteria": wish.plain(), "force_twilio": wish.forced}
-
-
-def _fingerprint(**request: Any) -> str:
-    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
-
-
-async def _before(services: Services, key: str | None, fingerprint: str, external_id: str | None) -> Created | None:
+async def _before(services: Services, once: Once | None, external_id: str | None) -> Created | None:
     """The restaurant that the same request, or another one for this external_id, has created already."""
-    if key and (before := await _replay(services, key, fingerprint)):
-        return before
+    if (begun := await find_begun(services, once)) and begun.restaurant_id:
+        return Created(begun.restaurant_id, begun.run_id)
     if external_id is None:
         return None
     async with services.database.read() as session:
         there = await restaurants.by_external_id(session, external_id)
     return Created(there.id, None, found=True) if there is not None else None
-
-
-async def _replay(services: Services, key: str, fingerprint: str) -> Created | None:
-    async with services.database.read() as session:
-        row = await idempotency.get(session, key)
-    if row is None:
-        return None
-    if row.fingerprint != fingerprint:
-        raise IdempotencyMismatch(
-            "this Idempotency-Key was used with another body", hint="use a new key for a new request"
-        )
-    return Created(row.restaurant_id, row.assignment_id, replayed=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import structlog
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import debts, mappings, numbers, releases
@@ -24,6 +25,7 @@ from trunkline.errors import (
     TrunklineError,
 )
 from trunkline.workflows import accounts
+from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.run import Run, RunStep
 from trunkline.workflows.services import Services, leads_to_vapi
 
@@ -31,35 +33,46 @@ log = structlog.get_logger()
 NOT_PROTECTED = "force releases it all the same; PATCH /api/numbers/{number} takes the protection off"
 
 
-async def request_release(services: Services, number: str, *, give_back: bool, force: bool = False) -> str:
-    """Start a release; its id. `give_back` ends the number at the carrier too (and its monthly price); else it stays in
-    the account with its old settings. NumberInService for a number that serves a restaurant and NumberProtected for a
-    protected one, unless `force`, which ends the mappings; Conflict for one that is claimed, foreign or already being
-    released."""
+async def request_release(
+    services: Services, number: str, *, give_back: bool, force: bool = False, once: Once | None = None
+) -> str:
+    """Start a release; its id. Once per idempotency key. `give_back` ends the number at the carrier too (and its
+    monthly price); else it stays in the account with its old settings. NumberInService for a number that serves a
+    restaurant and NumberProtected for a protected one, unless `force`, which ends the mappings; Conflict for one that
+    is claimed, foreign or already being released."""
+    if before := await find_begun(services, once):
+        return before.run
+
+    async def begin(session: AsyncSession) -> Begun:
+        await numbers.get(session, number)
+        row = (await numbers.lock(session, number))[number]
+        current = await mappings.of_number(session, number)
+        refuse_release(row, bool(current), force)
+        for mapping in current:
+            hours = services.settings.number_cooldown_hours
+            await mappings.end(session, mapping, "number_released", hours, detach=False)
+        numbers.move(row, NumberState.RELEASING)
+        release = await releases.add(session, number, give_back)
+        await debts.settle(session, number)
+        await debts.owe(session, DebtKind.RELEASE_OWED, number, provider=row.carrier, run_id=release.id)
+        return Begun(release.id)
+
     try:
-        async with services.database.write() as session:
-            await numbers.get(session, number)
-            row = (await numbers.lock(session, number))[number]
-            if row.state in (NumberState.FOREIGN, NumberState.RELEASED, NumberState.RELEASING):
-                raise Conflict(f"{number} is {row.state}", hint="only a number that we hold can be released")
-            if row.claimed_by is not None:
-                raise Conflict(f"{number} is about to be put in service", hint="wait until its assignment has ended")
-            if row.protected and not force:
-                raise NumberProtected(f"{number} is protected", hint=NOT_PROTECTED)
-            current = await mappings.of_number(session, number)
-            if current and not force:
-                raise NumberInService(f"{number} serves a restaurant", hint="force releases it all the same")
-            for mapping in current:
-                hours = services.settings.number_cooldown_hours
-                await mappings.end(session, mapping, "number_released", hours, detach=False)
-            numbers.move(row, NumberState.RELEASING)
-            release = await releases.add(session, number, give_back)
-            await debts.settle(session, number)
-            await debts.owe(session, DebtKind.RELEASE_OWED, number, provider=row.carrier, run_id=release.id)
+        return (await begin_once(services, once, ReleaseNumber.kind, begin)).run
     except IntegrityError:
         raise Conflict(f"{number} is already being released") from None
-    await services.engine.start(ReleaseNumber.kind, release.id)
-    return release.id
+
+
+def refuse_release(row: Number, in_use: bool, force: bool) -> None:
+    """Raise unless the number may be released."""
+    if row.state in (NumberState.FOREIGN, NumberState.RELEASED, NumberState.RELEASING):
+        raise Conflict(f"{row.number} is {row.state}", hint="only a number that we hold can be released")
+    if row.claimed_by is not None:
+        raise Conflict(f"{row.number} is about to be put in service", hint="wait until its assignment has ended")
+    if row.protected and not force:
+        raise NumberProtected(f"{row.number} is protected", hint=NOT_PROTECTED)
+    if in_use and not force:
+        raise NumberInService(f"{row.number} serves a restaurant", hint="force releases it all the same")
 
 
 async def release_due(services: Services) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import numbers
 from trunkline.db.models import Number, Repoint
@@ -19,6 +20,7 @@ from trunkline.domain.states import RunStatus
 from trunkline.errors import ActionRequired, Conflict, Foreign, Missing, ProviderError, RetryLater
 from trunkline.voice.base import Target
 from trunkline.workflows.connect_number import Connected, connect_number
+from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.run import Run, backoff, side_by_side
 from trunkline.workflows.services import Services
 
@@ -63,15 +65,18 @@ async def fresh_target(services: Services) -> Target:
     return await services.target()
 
 
-async def start_repoint(services: Services) -> str:
-    """Start a run; its id. Conflict while one runs."""
+async def start_repoint(services: Services, once: Once | None = None) -> str:
+    """Start a run; its id. Once per idempotency key. Conflict while one runs."""
+    if before := await find_begun(services, once):
+        return before.run
+
+    async def begin(session: AsyncSession) -> Begun:
+        return Begun((await REPOINTS.add(session)).id)
+
     try:
-        async with services.database.write() as session:
-            row = await REPOINTS.add(session)
+        return (await begin_once(services, once, RepointNumbers.kind, begin)).run
     except IntegrityError:
         raise Conflict("numbers are being re-pointed already", hint="wait for the end of that run") from None
-    await services.engine.start(RepointNumbers.kind, row.id)
-    return row.id
 
 
 class RepointNumbers:

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import assignments, batches, restaurants
 from trunkline.db.models import Batch, BatchItem, Restaurant, utcnow
@@ -24,6 +25,7 @@ from trunkline.workflows.assignment_run import AssignmentRun
 from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.inventory import BatchInventory, LiveInventory
 from trunkline.workflows.manage_restaurant import add_assignment, check_offered
+from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.plan_batch import Plan, plan_for
 from trunkline.workflows.run import execute, side_by_side
 from trunkline.workflows.services import Services
@@ -83,15 +85,19 @@ async def plan_batch(services: Services, request: BatchRequest) -> Plan:
     return await plan_for(services, [wish_for(own.get(row.id), request.wish) for row in matching])
 
 
-async def start_batch(services: Services, request: BatchRequest) -> str:
-    """Create the batch with one item for each restaurant, and start it; its id."""
+async def start_batch(services: Services, request: BatchRequest, once: Once | None = None) -> str:
+    """Create the batch with one item for each restaurant, and start it; its id. Once per idempotency key."""
+    if before := await find_begun(services, once):
+        return before.run
     await check_offered(services, request.wish)
     matching = await _matching(services, request)
-    async with services.database.write() as session:
+
+    async def begin(session: AsyncSession) -> Begun:
         batch = await BATCHES.add(session, request=request.plain())
         await batches.add_items(session, batch.id, [row.id for row in matching])
-    await services.engine.start(RunBatch.kind, batch.id)
-    return batch.id
+        return Begun(batch.id)
+
+    return (await begin_once(services, once, RunBatch.kind, begin)).run
 
 
 async def cancel_batch(services: Services, batch_id: str) -> None:
@@ -115,10 +121,13 @@ async def pause_batch(services: Services, batch_id: str, outcome: Outcome) -> No
             batch.status, batch.message, batch.hint = RunStatus.PAUSED.value, outcome.message, outcome.hint
 
 
-async def resume_batch(services: Services, batch_id: str) -> None:
+async def resume_batch(services: Services, batch_id: str, once: Once | None = None) -> None:
     """A cancelled or paused batch goes on with the items that were not served; one that is done with those that
-    failed."""
-    async with services.database.write() as session:
+    failed. Once per idempotency key."""
+    if await find_begun(services, once):
+        return
+
+    async def begin(session: AsyncSession) -> Begun:
         await BATCHES.get(session, batch_id)
         batch = await batches.hold(session, batch_id)
         if batch.status == RunStatus.RUNNING:
@@ -128,6 +137,9 @@ async def resume_batch(services: Services, batch_id: str) -> None:
         if not await batches.unfinished(session, batch_id):
             raise Conflict("every restaurant of the batch has its number", hint="start a new batch")
         batch.status, batch.ended_at, batch.message, batch.hint = RunStatus.RUNNING.value, None, None, None
+        return Begun(batch_id)
+
+    await begin_once(services, once, None, begin)
     await services.engine.ensure(RunBatch.kind, batch_id)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline import errors
 from trunkline.carriers.base import Carrier
@@ -37,6 +38,7 @@ from trunkline.errors import (
 from trunkline.voice.base import Target, VoiceNumber
 from trunkline.workflows import accounts
 from trunkline.workflows.candidates import RAISE_LIMITS
+from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.purchase import Buyer, buy, settle_purchase
 from trunkline.workflows.purchase_outcome import look_after, plain_kept, read_offer
 from trunkline.workflows.search_numbers import search_numbers
@@ -75,27 +77,45 @@ async def find_offer(services: Services, number: E164, carrier: str | None = Non
     raise OfferGone(f"{number} is not for sale", hint="search again: GET /api/numbers/search")
 
 
-async def buy_number(services: Services, number: E164, carrier: str | None = None) -> bool:
-    """Buy this exact number, once, for no restaurant; it is idle then. False where it is ours already.
+async def buy_number(services: Services, number: E164, carrier: str | None = None, once: Once | None = None) -> bool:
+    """Buy this exact number, once, for no restaurant; it is idle then. False where it is ours already. With the same
+    idempotency key, the end of the purchase that was begun.
 
     Conflict where we are buying it. The carrier's refusal as it is: nothing was bought. OutcomeUnknown where
     the reply was lost: the intent stays open and is settled by itself, and the number is not bought again meanwhile.
     """
-    if await is_held(services, number):
-        return False
-    chosen = await find_offer(services, number, carrier)
-    try:
-        async with services.database.write() as session:
-            row = await STOCK_PURCHASES.add(
-                session, number=number, carrier=chosen.carrier.name, offer=plain_kept(chosen.offer)
-            )
-    except IntegrityError:
-        raise Conflict(f"{number} is being bought", hint=f"GET /api/numbers/{number}") from None
-    await services.engine.start(BuyNumber.kind, row.id)
-    ended = await end_of(services, STOCK_PURCHASES, row.id, SENDING_SECONDS)
-    if ended.status == RunStatus.DONE:
+    begun = await find_begun(services, once)
+    if begun is None and await is_held(services, number):
+        begun = await find_begun(services, once)  # the same request may have bought it meanwhile
+        if begun is None:
+            return False
+    run_id = begun.run if begun else await begin_purchase(services, number, carrier, once)
+    ended = await end_of(services, STOCK_PURCHASES, run_id, SENDING_SECONDS)
+    if ended.status == RunStatus.DONE or await was_bought(services, ended):
         return True
     raise _as_error(ended, number)
+
+
+async def begin_purchase(services: Services, number: E164, carrier: str | None, once: Once | None) -> str:
+    """The id of the run that buys it."""
+    chosen = await find_offer(services, number, carrier)
+
+    async def begin(session: AsyncSession) -> Begun:
+        bought = {"number": number, "carrier": chosen.carrier.name, "offer": plain_kept(chosen.offer)}
+        return Begun((await STOCK_PURCHASES.add(session, **bought)).id)
+
+    try:
+        return (await begin_once(services, once, BuyNumber.kind, begin)).run
+    except IntegrityError:
+        raise Conflict(f"{number} is being bought", hint=f"GET /api/numbers/{number}") from None
+
+
+async def was_bought(services: Services, ended: StockPurchase) -> bool:
+    """Whether it has turned out since that a purchase whose outcome was not known has bought the number."""
+    if ended.reason != OutcomeUnknown.code:
+        return False
+    async with services.database.read() as session:
+        return await intents.bought_under(session, str(OwnerMark(services.installation, ended.id)))
 
 
 async def is_held(services: Services, number: E164) -> bool:
@@ -192,6 +212,18 @@ async def refuse_bought(run: Buyer[StockPurchase]) -> None:
 
 
 # --- from the carrier's account into Vapi ----------------------------------------------------------------------------
+
+
+async def adopt_number_once(services: Services, number: E164, carrier: str | None, once: Once | None) -> None:
+    """The same as `adopt_number`, once per idempotency key."""
+    if await find_begun(services, once):
+        return
+    await adopt_number(services, number, carrier)
+
+    async def note(_: AsyncSession) -> Begun:
+        return Begun(None)
+
+    await begin_once(services, once, None, note)
 
 
 async def adopt_number(services: Services, number: E164, carrier: str | None = None) -> None:

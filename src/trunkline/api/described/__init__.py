@@ -78,10 +78,8 @@ def header(description: str, example: str) -> dict[str, Any]:
 
 LOCATION = header("the restaurant, or the assignment while it runs", f"/api/assignments/{ASSIGNMENT_ID}")
 
-CREATED_HEADERS = {
-    "Location": LOCATION,
-    "Idempotent-Replayed": header("`true` where the same Idempotency-Key was answered before", "true"),
-}
+REPLAYED = {"Idempotent-Replayed": header("`true` where the same Idempotency-Key was answered before", "true")}
+CREATED_HEADERS = {"Location": LOCATION} | REPLAYED
 
 ASYNC_HEADERS = CREATED_HEADERS | {"Preference-Applied": header("what was asked by `Prefer`", "respond-async")}
 

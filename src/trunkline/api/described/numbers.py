@@ -12,12 +12,14 @@ from trunkline.api.described import (
     CARRIER_PROBLEMS,
     ENDED,
     INTERNATIONAL,
+    KEY_REUSED,
     MALFORMED,
     MOMENT,
     NATIONAL,
     NO_CARRIER,
     NUMBER,
     REFUSED,
+    REPLAYED,
     RESTAURANT_ID,
     answered,
     documented,
@@ -161,7 +163,7 @@ RELEASE_NUMBER = operation(
         202: answered(
             "The release has begun.",
             begun=("To be given back", RELEASE),
-            headers={"Location": header("the release", f"/api/releases/{RELEASE_ID}")},
+            headers={"Location": header("the release", f"/api/releases/{RELEASE_ID}")} | REPLAYED,
         ),
         **documented(
             *REFUSED,
@@ -170,6 +172,7 @@ RELEASE_NUMBER = operation(
             BAD_NUMBER,
             IN_SERVICE,
             NOT_HELD,
+            KEY_REUSED,
         ),
     },
 )

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from trunkline.api.described import BEGAN, ENDED, MALFORMED, NUMBER, REFUSED, answered, documented, header, operation
+from trunkline.api.described import (
+    BEGAN,
+    ENDED,
+    KEY_REUSED,
+    MALFORMED,
+    NUMBER,
+    REFUSED,
+    REPLAYED,
+    answered,
+    documented,
+    header,
+    operation,
+)
 from trunkline.api.shapes.repoints import Drift, Repoint
 from trunkline.errors import ActionRequired, Conflict, InvalidInput, NotFound, RetryLater
 
@@ -68,9 +80,9 @@ REPOINT_NUMBERS = operation(
             "It has begun.",
             model=Repoint,
             begun=("It has begun", BEGUN),
-            headers={"Location": header("the run", f"/api/repoints/{REPOINT_ID}")},
+            headers={"Location": header("the run", f"/api/repoints/{REPOINT_ID}")} | REPLAYED,
         ),
-        **documented(*REFUSED, *MALFORMED, BAD_BODY, RUNNING, *VAPI_PROBLEMS),
+        **documented(*REFUSED, *MALFORMED, BAD_BODY, KEY_REUSED, RUNNING, *VAPI_PROBLEMS),
     },
 )
 

@@ -7,10 +7,12 @@ from typing import Any
 from trunkline.api.described import (
     BAD_NUMBER,
     CARRIER_PROBLEMS,
+    KEY_REUSED,
     MALFORMED,
     NO_CARRIER,
     NUMBER,
     REFUSED,
+    REPLAYED,
     answered,
     documented,
     header,
@@ -61,7 +63,7 @@ BUY_NUMBER = operation(
             "It is ours.",
             model=NumberDetail,
             bought=("Idle at the carrier", IDLE | {"voice_id": None}),
-            headers={"Location": header("the number", f"/api/numbers/{NUMBER}")},
+            headers={"Location": header("the number", f"/api/numbers/{NUMBER}")} | REPLAYED,
         ),
         **documented(
             *REFUSED,
@@ -71,6 +73,7 @@ BUY_NUMBER = operation(
             OWNED,
             GONE,
             UNKNOWN,
+            KEY_REUSED,
             *CARRIER_PROBLEMS,
         ),
     },
@@ -84,7 +87,7 @@ IMPORT_NUMBER = operation(
         "number that something else answers is left alone. May be repeated."
     ),
     responses={
-        200: answered("It is in Vapi.", idle=("Idle", IDLE)),
+        200: answered("It is in Vapi.", idle=("Idle", IDLE), headers=REPLAYED),
         **documented(
             *REFUSED,
             *MALFORMED,
@@ -93,6 +96,7 @@ IMPORT_NUMBER = operation(
             NO_CARRIER,
             IN_USE,
             USED,
+            KEY_REUSED,
             *CARRIER_PROBLEMS,
         ),
     },

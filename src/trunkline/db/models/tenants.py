@@ -75,13 +75,14 @@ class Restaurant(Base):
 
 
 class IdempotencyKey(Base):
-    """A request that was answered: the same key with the same body gets the same answer."""
+    """A request that was made once: the same key with the same body gets the same answer, and nothing is begun again.
+    `run_id` is the run that it has begun, of whatever kind; `answer` the first that was final."""
 
     __tablename__ = "idempotency_keys"
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
-    restaurant_id: Mapped[str] = mapped_column(ForeignKey("restaurants.id"))
-    assignment_id: Mapped[str | None] = mapped_column(ForeignKey("assignments.id"))
+    restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"))
+    run_id: Mapped[str | None] = mapped_column(String(40))
     answer: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
