@@ -15,6 +15,7 @@ from trunkline.api import (
     accounts,
     assignments,
     batches,
+    bulk,
     callers,
     calls,
     costs,
@@ -43,6 +44,7 @@ from trunkline.settings import Settings
 
 ROUTERS = (
     restaurants.router,
+    bulk.router,
     callers.router,
     assignments.router,
     batches.router,

@@ -20,8 +20,9 @@ from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-MAX_BODY = 64 * 1024
-TOO_LARGE = PayloadTooLarge(f"the body has more than {MAX_BODY // 1024} KB", hint="send less")
+KB = 1024
+MAX_BODY = 64 * KB
+LARGE_BODIES = {"/api/restaurants/bulk": 8 * KB * KB}
 METRICS = "/metrics"
 QUIET = {"/healthz", "/readyz", METRICS}
 
@@ -52,6 +53,7 @@ class Exchange:
         self._send = send
         self._request_id = request_id
         self._received = 0
+        self._most = MAX_BODY
         self._status = 0
 
     async def run(self) -> None:
@@ -89,9 +91,13 @@ class Exchange:
             except Unauthorized as error:
                 return respond(error)
             self._scope[IDENTITY] = identity
-        if self._announced() > MAX_BODY:
-            return respond(TOO_LARGE, headers={"Connection": "close"})
+        self._most = LARGE_BODIES.get(path, MAX_BODY)
+        if self._announced() > self._most:
+            return respond(self._too_large(), headers={"Connection": "close"})
         return None
+
+    def _too_large(self) -> PayloadTooLarge:
+        return PayloadTooLarge(f"the body has more than {self._most // KB} KB", hint="send less")
 
     @property
     def _services(self) -> Services:
@@ -105,8 +111,8 @@ class Exchange:
     async def receive(self) -> Message:
         message = await self._receive()
         self._received += len(message.get("body", b""))
-        if self._received > MAX_BODY:
-            raise HTTPException(413, TOO_LARGE.detail)
+        if self._received > self._most:
+            raise HTTPException(413, self._too_large().detail)
         return message
 
     async def send(self, message: Message) -> None:

@@ -29,7 +29,7 @@ class BoundedProtocol(HttpToolsProtocol):
     comes, or whose answer is not read."""
 
     max_head = 64 * KB
-    max_request = 2 * KB * KB  # more than the largest body that an endpoint takes
+    max_request = 9 * KB * KB  # more than the largest body that an endpoint takes
     request_seconds = 30.0  # from the first byte of a request, or from the connection, to the last byte of its body
     stalled_seconds = 60.0  # for which nothing of an answer could be sent
     linger_seconds = 2.0  # for which a refused caller may still read why; what it sends meanwhile is not read

@@ -22,6 +22,7 @@ from trunkline.cli import (
     numbers,
     repoint,
     restaurants,
+    restaurants_import,
     sandbox,
     sandbox_world,
     serve,
@@ -48,6 +49,7 @@ app.command("restore")(backups.restore)
 db.app.command("copy")(backups.copy)
 app.command("demo")(demo.demo)
 app.add_typer(restaurants.app, name="restaurants")
+restaurants.app.command("import")(restaurants_import.import_file)
 app.command("assign")(restaurants.assign)
 app.add_typer(numbers.app, name="numbers")
 app.add_typer(assignments.app, name="assignments")

@@ -204,6 +204,40 @@ class RestaurantCostLine(Answer, frozen=True):
     shared_by: int
 
 
+class BulkItem(Answer, frozen=True):
+    row: int
+    fate: str
+    name: str | None
+    external_id: str | None
+    restaurant_id: str | None
+    changes: list[str]
+    field: str | None
+    detail: str | None
+    hint: str | None
+
+
+class BulkCounts(Answer, frozen=True):
+    new: int
+    same: int
+    changed: int
+    refused: int
+
+
+class BulkCreated(Answer, frozen=True):
+    row: int
+    id: str
+    name: str
+    external_id: str | None
+    api_key: str
+
+
+class BulkResult(Answer, frozen=True):
+    created: list[BulkCreated]
+    changed: int
+    same: int
+    batch_id: str | None
+
+
 class Drift(Answer, frozen=True):
     routing: str
     in_service: int
@@ -322,3 +356,9 @@ class ProviderAccounts(Answer, frozen=True):
 
 class Installation(Answer, frozen=True):
     name: str
+
+
+class BulkPlan(Answer, frozen=True):
+    counts: BulkCounts
+    items: list[BulkItem]
+    numbers: Plan | None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, Unpack
 from urllib.parse import quote
 
 from trunkline.client import models
@@ -25,16 +26,21 @@ class Wish(Criteria, total=False):
     force_twilio: bool
 
 
-class Selection(Wish, total=False):
+class Spending(TypedDict, total=False):
+    """What a batch may buy, and for how much a month together."""
+
+    max_purchases: int | None
+    max_monthly_price: str | None
+    currency: str | None
+
+
+class Selection(Wish, Spending, total=False):
     """Which restaurants of a batch, and how they want their numbers."""
 
     search: str | None
     include_shared: bool
     limit: int | None
     ignore_wishes: bool
-    max_purchases: int | None
-    max_monthly_price: str | None
-    currency: str | None
 
 
 def _headers(key: str | None, wait: bool = True) -> dict[str, str]:
@@ -87,6 +93,20 @@ def activate_phone(restaurant_id: str) -> Call[models.Restaurant]:
 def rotate_key(restaurant_id: str) -> Call[models.RotatedKey]:
     """Renew its key: the one that it had opens nothing any more."""
     return Call("POST", f"/api/restaurants/{_part(restaurant_id)}/rotate-key", models.RotatedKey)
+
+
+def plan_import(rows: Sequence[Mapping[str, Any]], *, assign_phone: bool = True) -> Call[models.BulkPlan]:
+    """What would become of each row, and what numbers for the new ones would cost; nothing is done."""
+    body = {"rows": list(rows), "assign_phone": assign_phone, "dry_run": True}
+    return Call("POST", "/api/restaurants/bulk", models.BulkPlan, body=body)
+
+
+def import_restaurants(
+    rows: Sequence[Mapping[str, Any]], *, assign_phone: bool = True, **spending: Unpack[Spending]
+) -> Call[models.BulkResult]:
+    """Create or change them all, or none; the keys of the new ones are told only now."""
+    body = {"rows": list(rows), "assign_phone": assign_phone, **spending}
+    return Call("POST", "/api/restaurants/bulk", models.BulkResult, body=body)
 
 
 # --- assignments -----------------------------------------------------------------------------------------------------

@@ -73,13 +73,18 @@ async def sharers_to_move(session: AsyncSession) -> Sequence[str]:
     return [mapping.restaurant_id for _, sharers in by_number for mapping in list(sharers)[1:]]
 
 
-async def add_items(session: AsyncSession, batch_id: str, restaurant_ids: Sequence[str]) -> None:
-    now = utcnow()
+async def add_items(
+    session: AsyncSession, batch_id: str, restaurant_ids: Sequence[str], picked: dict[str, str | None] | None = None
+) -> None:
+    """One for each, in their order; `picked` are the exact numbers that some are to have."""
+    numbers = picked or {}
+    queued = {"batch_id": batch_id, "status": ItemStatus.QUEUED.value, "updated_at": utcnow()}
     rows = [
-        {"batch_id": batch_id, "restaurant_id": r, "seq": n, "status": ItemStatus.QUEUED.value, "updated_at": now}
-        for n, r in enumerate(restaurant_ids)
+        {**queued, "restaurant_id": restaurant_id, "seq": n, "picked": numbers.get(restaurant_id)}
+        for n, restaurant_id in enumerate(restaurant_ids)
     ]
-    await session.execute(insert(BatchItem), rows)
+    for start in range(0, len(rows), CHUNK):
+        await session.execute(insert(BatchItem), rows[start : start + CHUNK])
 
 
 async def unfinished(session: AsyncSession, batch_id: str) -> Sequence[BatchItem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import exists, select, text
 from sqlalchemy.exc import OperationalError
@@ -13,6 +13,7 @@ from trunkline.domain.notes import OUR_IDS, RestaurantChange, checked_external_i
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Conflict, NotFound
 
+CHUNK = 500
 MOMENT_SECONDS = 2
 MOST_NAMESAKES = 5  # named in a refusal
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's lock_not_available
@@ -20,6 +21,11 @@ LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's lock_not_available
 
 async def add(session: AsyncSession, restaurant: Restaurant) -> None:
     session.add(restaurant)
+    await session.flush()
+
+
+async def add_many(session: AsyncSession, wanted: Sequence[Restaurant]) -> None:
+    session.add_all(wanted)
     await session.flush()
 
 
@@ -96,6 +102,17 @@ async def by_external_id(session: AsyncSession, external_id: str) -> Restaurant 
     """The living one that has it."""
     query = select(Restaurant).where(Restaurant.external_id == external_id, Restaurant.deleted_at.is_(None))
     return (await session.execute(query)).scalar_one_or_none()
+
+
+async def by_external_ids(session: AsyncSession, wanted: Iterable[str | None]) -> dict[str, Restaurant]:
+    """The living ones that have them."""
+    ids, found = [one for one in wanted if one is not None], dict[str, Restaurant]()
+    for start in range(0, len(ids), CHUNK):
+        query = select(Restaurant).where(
+            Restaurant.external_id.in_(ids[start : start + CHUNK]), Restaurant.deleted_at.is_(None)
+        )
+        found |= {row.external_id: row for row in (await session.execute(query)).scalars() if row.external_id}
+    return found
 
 
 async def id_of(session: AsyncSession, text: str) -> str:

@@ -16,6 +16,7 @@ from trunkline.db import assignments, batches, restaurants
 from trunkline.db.models import Batch, BatchItem, Restaurant, utcnow
 from trunkline.db.runs import BATCHES
 from trunkline.domain.choosing import Criteria
+from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import Outcome
 from trunkline.domain.states import ItemStatus, RunStatus
 from trunkline.domain.wishes import Wish
@@ -163,10 +164,15 @@ class RunBatch:
         async with services.database.read() as session:
             unfinished = await batches.unfinished(session, batch.id)
         asked = asked_of_all(batch.request)
-        await side_by_side(
-            services.settings.provider_concurrency * ITEMS_PER_PLACE,
-            [lambda item=item: self._item(services, batch, item, asked) for item in unfinished],  # type: ignore[misc]
-        )
+        for picky in (True, False):  # what one of them is to have is not given to another one
+            await side_by_side(
+                services.settings.provider_concurrency * ITEMS_PER_PLACE,
+                [
+                    partial(self._item, services, batch, item, asked)
+                    for item in unfinished
+                    if (item.picked is not None) is picky
+                ],
+            )
         if services.engine.closing:
             return True  # what has not begun is for the next process
         async with services.database.write() as session:
@@ -183,7 +189,7 @@ class RunBatch:
             await services.engine.work(item.assignment_id, again)
             return
         try:
-            run = await self._begin(services, batch, item.restaurant_id, asked)
+            run = await self._begin(services, batch, item, asked)
         except Cancelled:
             return  # cancelled since it was read; if it was queued again as well, the next round takes it
         except DBAPIError as error:
@@ -203,14 +209,15 @@ class RunBatch:
         if outcome.account_wide:
             await pause_batch(services, batch.id, outcome)
 
-    async def _begin(self, services: Services, batch: Batch, restaurant_id: str, asked: Wish) -> AssignmentRun:
+    async def _begin(self, services: Services, batch: Batch, item: BatchItem, asked: Wish) -> AssignmentRun:
         """Write the assignment of a queued item and begin it. Cancelled where the item is not queued any more, the
         batch has been stopped, or another execution has taken it over."""
+        restaurant_id = item.restaurant_id
         async with services.database.write() as session:
             restaurant = await restaurants.get(session, restaurant_id, lock=True)
             ignore = batch.request.get("ignore_wishes")
             own = {} if ignore else await own_wishes(session, [restaurant])
-            wish = wish_for(own.get(restaurant_id), asked)
+            wish = Wish(number=E164(item.picked)) if item.picked else wish_for(own.get(restaurant_id), asked)
             begun = {"batch_id": batch.id, "epoch": 1, "started_at": utcnow()}
             assignment = await add_assignment(session, restaurant_id, wish, **begun)
             await self._refuse_stopped(session, batch)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.paging import Listing
@@ -26,15 +26,9 @@ MAX_ITEMS = 100_000
 ItemStatus = Literal["queued", "running", "assigned", "unassigned", "failed", "cancelled"]
 
 
-class NewBatch(WishBody):
-    """Which restaurants, and how they want their numbers."""
+class Spending(BaseModel):
+    """What a batch may spend."""
 
-    search: Text | None = Field(default=None, max_length=MAX_NAME, description="only those with this in their name")
-    include_shared: bool = Field(default=False, description="also those that share a number with others")
-    limit: int | None = Field(default=None, ge=1, le=MAX_ITEMS, description="how many restaurants at most")
-    ignore_wishes: bool = Field(
-        default=False, description="leave out what each restaurant had asked for; only this request's criteria count"
-    )
     max_purchases: int | None = Field(
         default=None, ge=0, description="how many numbers may be bought at most; those that are reused do not count"
     )
@@ -44,13 +38,26 @@ class NewBatch(WishBody):
     currency: str | None = Field(
         default=None, min_length=3, max_length=3, description="of max_monthly_price; USD if it is not given"
     )
+
+    def bounds(self) -> Bounds:
+        currency = None if self.max_monthly_price is None else (self.currency or "USD").upper()
+        return Bounds(self.max_purchases, self.max_monthly_price, currency)
+
+
+class NewBatch(WishBody, Spending):
+    """Which restaurants, and how they want their numbers."""
+
+    search: Text | None = Field(default=None, max_length=MAX_NAME, description="only those with this in their name")
+    include_shared: bool = Field(default=False, description="also those that share a number with others")
+    limit: int | None = Field(default=None, ge=1, le=MAX_ITEMS, description="how many restaurants at most")
+    ignore_wishes: bool = Field(
+        default=False, description="leave out what each restaurant had asked for; only this request's criteria count"
+    )
     dry_run: bool = Field(default=False, description="say what would be done, and do nothing")
 
     def request(self) -> BatchRequest:
-        currency = None if self.max_monthly_price is None else (self.currency or "USD").upper()
-        bounds = Bounds(self.max_purchases, self.max_monthly_price, currency)
         return BatchRequest(
-            self.wish(), self.search or None, self.include_shared, self.limit, bounds, self.ignore_wishes
+            self.wish(), self.search or None, self.include_shared, self.limit, self.bounds(), self.ignore_wishes
         )
 
 

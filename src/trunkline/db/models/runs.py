@@ -127,13 +127,15 @@ class Batch(RunRow):
 
 
 class BatchItem(Base):
-    """One restaurant of a batch: queued, running, assigned, unassigned, failed or cancelled, and why."""
+    """One restaurant of a batch: queued, running, assigned, unassigned, failed or cancelled, and why. `picked` is the
+    exact number that it is to have, None for any."""
 
     __tablename__ = "batch_items"
     batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
     restaurant_id: Mapped[str] = mapped_column(ForeignKey("restaurants.id"), primary_key=True)
     seq: Mapped[int]
     status: Mapped[str] = mapped_column(String(16), default="queued", index=True)
+    picked: Mapped[str | None] = mapped_column(String(20))
     assignment_id: Mapped[str | None] = mapped_column(String(40))
     reason: Mapped[str | None] = mapped_column(String(40))
     message: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,33 @@
+"""Many restaurants at once: what would become of each row, or all of them written and given numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Response
+
+from trunkline.api.dependencies import ServicesDep, operator
+from trunkline.api.described import bulk as described
+from trunkline.api.shapes.bulk import BulkBody, BulkPlan, BulkResult, show_import, show_judged
+from trunkline.workflows.import_restaurants import import_restaurants, judge_rows, plan_numbers
+
+router = APIRouter(prefix="/api/restaurants/bulk", tags=["restaurants"], dependencies=[Depends(operator)])
+
+
+@router.post("", status_code=201, **described.IMPORT_RESTAURANTS)
+async def run(
+    services: ServicesDep,
+    body: Annotated[BulkBody, Body(openapi_examples=described.EXAMPLES)],
+    response: Response,
+) -> BulkResult | BulkPlan:
+    rows = [row.model_dump(exclude_none=True) for row in body.rows]
+    if body.dry_run:
+        response.status_code = 200
+        judged = await judge_rows(services, rows)
+        return show_judged(judged, await plan_numbers(services, judged) if body.assign_phone else None)
+    secret = services.settings.vapi_secret_key
+    assert secret is not None  # the server does not start without
+    done = await import_restaurants(services, rows, secret, assign=body.assign_phone, bounds=body.bounds())
+    if done.batch_id:
+        response.headers["Location"] = f"/api/batches/{done.batch_id}"
+    return show_import(done)

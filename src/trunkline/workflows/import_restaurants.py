@@ -1,0 +1,195 @@
+"""Many restaurants at once, from a file: all rows are judged first, then all are written, then a batch gets numbers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy.exc import IntegrityError
+
+from trunkline.db import batches, mappings, numbers, restaurants
+from trunkline.db.installation import key_salt
+from trunkline.db.models import Restaurant
+from trunkline.db.runs import BATCHES
+from trunkline.domain.bulk import JudgedRow, Row, RowFate, check_rows, refused
+from trunkline.domain.ids import new_id
+from trunkline.domain.keys import api_key_of, hash_key
+from trunkline.domain.notes import RestaurantChange, merged_metadata
+from trunkline.domain.wishes import PICKED, Wish
+from trunkline.errors import Conflict, InvalidInput
+from trunkline.workflows.batch_bounds import Bounds
+from trunkline.workflows.pick_number import refuse_busy
+from trunkline.workflows.plan_batch import Plan, plan_for
+from trunkline.workflows.run_batch import BatchRequest, RunBatch
+from trunkline.workflows.services import Services
+
+PIECE = 500
+TOLD = 5  # refused rows in one sentence
+
+
+@dataclass(frozen=True)
+class ImportedRow:
+    """A restaurant that a row has created; its key is told only now."""
+
+    place: int
+    restaurant_id: str
+    name: str
+    external_id: str | None
+    api_key: str
+
+
+@dataclass(frozen=True)
+class Imported:
+    """`batch_id` is None where nobody is to get a number."""
+
+    created: list[ImportedRow]
+    changed: int
+    same: int
+    batch_id: str | None
+
+
+async def judge_rows(services: Services, given: Sequence[Mapping[str, Any]]) -> list[JudgedRow]:
+    """What would become of each row; nothing is changed. A ProviderError where rows name numbers, and an account cannot
+    be read."""
+    rows, wrong = check_rows(given, services.settings.default_country)
+    held = await _held(services) if any(row.wish.number for row in rows) else set()
+    async with services.database.read() as session:
+        there = await restaurants.by_external_ids(session, [row.notes.external_id for row in rows])
+        known = await numbers.known(session, [row.wish.number for row in rows if row.wish.number])
+        judged = []
+        for place, row in enumerate(rows):
+            if place % PIECE == 0:
+                await asyncio.sleep(0)  # calls go on meanwhile
+            before = there.get(row.notes.external_id or "")
+            try:
+                await _check_number(session, row, before, known, held)
+            except InvalidInput as error:
+                judged.append(refused(row.place, error))
+            else:
+                judged.append(_judged(row, before))
+    return sorted([*judged, *wrong], key=lambda one: one.place)
+
+
+async def plan_numbers(services: Services, judged: Sequence[JudgedRow]) -> Plan | None:
+    """Where the new restaurants' numbers would come from, and what they would cost; None where there are none."""
+    wishes = [one.row.wish for one in judged if one.row is not None and one.fate is RowFate.NEW]
+    wishes.sort(key=lambda wish: wish.number is None)  # as the batch serves them
+    return await plan_for(services, wishes) if wishes else None
+
+
+async def import_restaurants(
+    services: Services, given: Sequence[Mapping[str, Any]], secret: SecretStr, *, assign: bool, bounds: Bounds
+) -> Imported:
+    """Write all rows, or none: InvalidInput names the first that are refused. `assign`: a batch within the `bounds`
+    gets the new restaurants their numbers; a number that a row names becomes its restaurant's in any case."""
+    judged = await judge_rows(services, given)
+    if wrong := [one for one in judged if one.fate is RowFate.REFUSED]:
+        raise _refusal(wrong)
+    new = [one.row for one in judged if one.row is not None and one.fate is RowFate.NEW]
+    changed = [one for one in judged if one.fate is RowFate.CHANGED]
+    try:
+        async with services.database.write() as session:
+            created = await _create(session, new, secret)
+            for one in changed:
+                await _edit(session, one)
+            wanted = {made.restaurant_id: row.wish for made, row in zip(created, new, strict=True)}
+            batch_id = await _begin_batch(session, wanted, assign, bounds)
+    except IntegrityError:
+        hint = "import the file again"
+        raise Conflict("a restaurant with one of these external_ids was created meanwhile", hint=hint) from None
+    if batch_id is not None:
+        await services.engine.start(RunBatch.kind, batch_id)
+    return Imported(created, len(changed), sum(one.fate is RowFate.SAME for one in judged), batch_id)
+
+
+async def _held(services: Services) -> set[str]:
+    """Every number that the voice platform or an account of ours has."""
+    found: set[str] = {voice.number for voice in await services.voice.numbers() if voice.number}
+    for carrier in services.carriers.values():
+        found |= {owned.number async for owned in carrier.owned()}
+    return found
+
+
+async def _check_number(
+    session: Any, row: Row, before: Restaurant | None, known: Mapping[str, Any], held: set[str]
+) -> None:
+    number = row.wish.number
+    if number is None:
+        return
+    if before is not None:
+        current = await mappings.current(session, before.id)
+        if current is not None and current.number == number:
+            return
+        hint = f"POST /api/numbers/{number}/move gives it to {before.id}"
+        raise InvalidInput(f"restaurant {before.id} is there and does not have {number}", field=PICKED, hint=hint)
+    if number not in held:
+        detail = f"{number} is in none of the configured accounts"
+        raise InvalidInput(detail, field=PICKED, hint="configure the account that has it, or leave it out")
+    if number in known:
+        try:
+            await refuse_busy(session, known[number], None)
+        except Conflict as error:
+            raise InvalidInput(error.detail, field=PICKED, hint=error.hint) from None
+
+
+def _judged(row: Row, before: Restaurant | None) -> JudgedRow:
+    if before is None:
+        return JudgedRow(row.place, RowFate.NEW, row)
+    changes = []
+    if row.name != before.name:
+        changes.append("name")
+    if merged_metadata(before.notes, row.notes.metadata) != (before.notes or {}):
+        changes.append("metadata")
+    if row.wish.lasting() and row.wish.lasting() != (before.wish or {}):
+        changes.append("criteria")
+    fate = RowFate.CHANGED if changes else RowFate.SAME
+    return JudgedRow(row.place, fate, row, before.id, tuple(changes))
+
+
+def _refusal(wrong: Sequence[JudgedRow]) -> InvalidInput:
+    first = wrong[0]
+    told = "; ".join(f"row {one.place}, {one.field}: {one.detail}" for one in wrong[:TOLD])
+    more = f"; and {len(wrong) - TOLD} more" if len(wrong) > TOLD else ""
+    hint = first.hint if len(wrong) == 1 else "mend them all: with dry_run each is told"
+    return InvalidInput(f"{told}{more}; nothing was done", field=f"rows.{first.place - 1}.{first.field}", hint=hint)
+
+
+async def _create(session: Any, rows: Sequence[Row], secret: SecretStr) -> list[ImportedRow]:
+    salt = await key_salt(session)
+    created: list[ImportedRow] = []
+    for start in range(0, len(rows), PIECE):
+        piece = []
+        for row in rows[start : start + PIECE]:
+            restaurant_id = new_id("rst")
+            api_key = api_key_of(secret, salt, restaurant_id)
+            created.append(ImportedRow(row.place, restaurant_id, row.name, row.notes.external_id, api_key))
+            kept = {"external_id": row.notes.external_id, "notes": dict(row.notes.metadata)}
+            piece.append(
+                Restaurant(
+                    id=restaurant_id, name=row.name, wish=row.wish.lasting(), api_key_hash=hash_key(api_key), **kept
+                )
+            )
+        await restaurants.add_many(session, piece)
+        await asyncio.sleep(0)
+    return created
+
+
+async def _edit(session: Any, one: JudgedRow) -> None:
+    assert one.row is not None
+    restaurant = await restaurants.get(session, one.restaurant_id or "", lock=True)
+    wish = one.row.wish.lasting() or None
+    change = RestaurantChange(name=one.row.name, metadata=one.row.notes.metadata, wish=wish)
+    await restaurants.edit(session, restaurant, change)
+
+
+async def _begin_batch(session: Any, wanted: Mapping[str, Wish], assign: bool, bounds: Bounds) -> str | None:
+    """Write the batch that serves them; each with the number that its row names."""
+    served: dict[str, str | None] = {one: wish.number for one, wish in wanted.items() if assign or wish.number}
+    if not served:
+        return None
+    batch = await BATCHES.add(session, request=BatchRequest(Wish(), limit=len(served), bounds=bounds).plain())
+    await batches.add_items(session, batch.id, list(served), picked=served)
+    return batch.id
