@@ -34,7 +34,7 @@ def shop(sandbox: SandboxServer, trunkline: Start, migrated_sqlite: Path, tmp_pa
 
 def doctor(shop: Shop, **settings: str) -> tuple[Said, dict[str, dict[str, Any]]]:
     """What it said, and its findings by subject; of several on one subject the worst."""
-    said = shop.run("doctor", "--json", **settings)
+    said = shop.run("doctor", "--here", "--json", **settings)
     assert said.out, said.errors
     order = ["ok", "warning", "problem"]
     return said, {f["subject"]: f for f in sorted(said.json, key=lambda f: order.index(f["level"]))}
@@ -44,6 +44,17 @@ def ask_vapi(shop: Shop, method: str, path: str, **fields: Any) -> Any:
     headers = {"Authorization": f"Bearer {vapi.DEFAULT_SECRET}"}
     answer = httpx2.request(method, f"{shop.sandbox.url}{path}", json=fields or None, headers=headers)
     return answer.raise_for_status().json()
+
+
+def test_a_server_that_runs_looks_with_its_own_settings(shop: Shop) -> None:
+    wrong = {"TWILIO_AUTH_TOKEN": "another", "VAPI_API_KEY": "another"}
+    told = shop.run("doctor", "--json", **wrong).json
+    assert "Full account" in next(f["text"] for f in told if f["subject"] == "twilio")
+    said, found = doctor(shop, **wrong)
+    assert (said.code, found["twilio"]["level"]) == (1, "problem")
+    unknown = shop.run("doctor", "--json", TRUNKLINE_SECRET="another", **wrong)
+    assert unknown.code == 1
+    assert "looking with the settings found here" in unknown.errors
 
 
 def test_all_is_right_after_setup_and_nothing_is_changed_by_looking(shop: Shop) -> None:

@@ -20,6 +20,7 @@ from trunkline.api import (
     calls,
     costs,
     debts,
+    doctor,
     health,
     numbers,
     phone_mappings,
@@ -57,6 +58,7 @@ ROUTERS = (
     webhook.router,
     debts.router,
     costs.router,
+    doctor.router,
     health.router,
 )
 DESCRIPTION = """Gives every restaurant on a multi-tenant voice assistant its own phone number.

@@ -135,6 +135,7 @@ class Trunkline:
     accounts = _sent(operations.accounts)
     accept_account = _sent(operations.accept_account)
     take_over_installation = _sent(operations.take_over_installation)
+    diagnose = _sent(operations.diagnose)
     health = _sent(operations.health)
 
 
@@ -240,4 +241,5 @@ class AsyncTrunkline:
     accounts = _awaited(operations.accounts)
     accept_account = _awaited(operations.accept_account)
     take_over_installation = _awaited(operations.take_over_installation)
+    diagnose = _awaited(operations.diagnose)
     health = _awaited(operations.health)

@@ -169,6 +169,17 @@ class Debt(Answer, frozen=True):
     next_try_at: datetime
 
 
+class Finding(Answer, frozen=True):
+    subject: str
+    level: str
+    text: str
+    mend: str | None
+
+
+class Findings(Answer, frozen=True):
+    items: list[Finding]
+
+
 class CostLine(Answer, frozen=True):
     carrier: str | None
     state: str

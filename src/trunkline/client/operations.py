@@ -248,6 +248,11 @@ def restaurant_costs() -> Pages[models.RestaurantCostLine]:
     return Pages("/api/costs/restaurants", models.RestaurantCostLine, {})
 
 
+def diagnose() -> Call[models.Findings]:
+    """Whether everything is right, as the server sees it."""
+    return Call("GET", "/api/doctor", models.Findings)
+
+
 def health() -> Call[models.Health]:
     return Call("GET", "/healthz", models.Health)
 
