@@ -33,6 +33,12 @@ async def remember(session: AsyncSession, provider: str, account: str) -> Provid
     return row
 
 
+async def accept(session: AsyncSession, provider: str, account: str) -> None:
+    """This is the provider's account from now on, whichever it was."""
+    row = await remember(session, provider, account)
+    row.account = account
+
+
 async def all_known(session: AsyncSession) -> Sequence[ProviderAccount]:
     return (await session.execute(select(ProviderAccount).order_by(ProviderAccount.provider))).scalars().all()
 

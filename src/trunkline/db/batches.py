@@ -126,6 +126,19 @@ async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:
     return True
 
 
+def cancel(batch: Batch) -> None:
+    batch.status = RunStatus.CANCELLED.value
+
+
+def pause(batch: Batch, message: str | None, hint: str | None) -> None:
+    batch.status, batch.message, batch.hint = RunStatus.PAUSED.value, message, hint
+
+
+def reopen(batch: Batch) -> None:
+    """It runs again, whatever had ended or stopped it."""
+    batch.status, batch.ended_at, batch.message, batch.hint = RunStatus.RUNNING.value, None, None, None
+
+
 async def counts(session: AsyncSession, batch_ids: Sequence[str]) -> dict[str, dict[str, int]]:
     """How many items of each status, by batch."""
     query = (

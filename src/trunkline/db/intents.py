@@ -97,6 +97,11 @@ async def sent(session: AsyncSession, intent: PurchaseIntent, *, again: bool) ->
     )
 
 
+def count_from_now(intent: PurchaseIntent) -> None:
+    """On the copy at hand: how far the carrier's list may lag is counted from this moment."""
+    intent.tried_at = utcnow()
+
+
 async def close(session: AsyncSession, intent_id: str, status: IntentStatus, reason: str | None = None) -> bool:
     """False if it was closed before. One that came to nothing is looked for again later, by itself."""
     look_at = None if status is IntentStatus.BOUGHT else utcnow() + LOOKS[0]

@@ -15,7 +15,8 @@ from trunkline.db.changes import note
 from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseIntent, Release, utcnow
 from trunkline.domain.choosing import OwnedNumber
 from trunkline.domain.notes import NumberNotes
-from trunkline.domain.numbers import NumberState, check_move
+from trunkline.domain.numbers import E164, NumberState, check_move, countries_of
+from trunkline.domain.outcomes import Source
 from trunkline.domain.states import DebtKind, IntentStatus
 from trunkline.errors import NotFound
 
@@ -193,6 +194,29 @@ def held(row: Number, carrier: str, owned: OwnedNumber) -> None:
     if not owned.by_vapi:  # else they are those of an import, and what was there before is not known
         row.saved_urls = row.saved_urls or owned.urls
     row.released_at = None
+
+
+def bought(row: Number, intent: PurchaseIntent, owned: OwnedNumber) -> None:
+    """What a purchase has brought, at the price that was agreed to."""
+    row.saved_urls = None
+    held(row, intent.carrier, owned)
+    row.monthly_price, row.upfront_price, row.currency = intent.monthly_price, intent.upfront_price, intent.currency
+    row.country = row.country or intent.offer.get("country")
+    row.bought_at = utcnow()
+
+
+def claim_bought(row: Number, assignment_id: str | None) -> None:
+    """For the assignment that has bought it; for nobody where it was bought for stock."""
+    row.claimed_by, row.claim_source = assignment_id, Source.PURCHASED.value if assignment_id else None
+
+
+def adopted(row: Number, carrier: str, owned: OwnedNumber) -> None:
+    """A person has taken it over from the carrier's account: it is idle, whatever had refused it before."""
+    if row.state != NumberState.IDLE:
+        move(row, NumberState.IDLE)
+    row.country = row.country or next(iter(countries_of(E164(row.number))), None)
+    row.put_aside_until = row.put_aside_reason = None
+    held(row, carrier, owned)
 
 
 def in_voice(row: Number, voice_id: str | None, voice_org: str | None, target: dict[str, Any] | None) -> None:

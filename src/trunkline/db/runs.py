@@ -21,7 +21,7 @@ from trunkline.db.models import (
     UtcDateTime,
     utcnow,
 )
-from trunkline.domain.states import RunStatus
+from trunkline.domain.states import RunStatus, StepStatus
 from trunkline.errors import NotFound, Superseded
 
 R = TypeVar("R", bound=RunRow)
@@ -106,6 +106,24 @@ async def steps(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, list
     for step in (await session.execute(query)).scalars():
         by_run[step.run_id].append(step)
     return by_run
+
+
+def note_step(row: Step, detail: str) -> None:
+    """Its one line for people. As all that is changed of a step: saved with the next write of its run."""
+    row.detail = detail
+
+
+def end_step(row: Step, status: str, detail: str | None) -> None:
+    row.status, row.ended_at, row.detail = status, utcnow(), detail or row.detail
+
+
+def reopen_step(row: Step) -> None:
+    """What seemed to be its end was not."""
+    row.status, row.ended_at = StepStatus.RUNNING.value, None
+
+
+def count_attempt(row: Step) -> None:
+    row.attempt += 1
 
 
 async def save_steps(session: AsyncSession, rows: Sequence[Step]) -> None:

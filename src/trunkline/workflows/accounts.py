@@ -68,8 +68,7 @@ async def accept(services: Services, provider: str) -> KeysOf:
         raise NotFound(f"{provider} is not configured", hint="CARRIERS names those that are, and their keys are set")
     keys = await keys_of(services, provider)
     async with services.database.write() as session:
-        row = await accounts.remember(session, provider, keys.now)
-        row.account = keys.now
+        await accounts.accept(session, provider, keys.now)
         await accounts.unblock(session, provider)
     return keys
 

@@ -211,10 +211,9 @@ async def obtain(
         except WrongNumber:
             raise
         except (Rejected, ActionRequired, Cancelled) as error:
-            if unknown or not isinstance(error, Cancelled):
-                intent.tried_at = utcnow() if unknown else intent.tried_at  # the last look, as long as a list may lag
-                if seen := await look_once(run, step, carrier, intent, unknown):
-                    return seen, FOUND
+            certain = isinstance(error, Cancelled) and not unknown
+            if not certain and (seen := await look_once(run, step, carrier, intent, unknown)):
+                return seen, FOUND
             raise
         attempts += 1
 
@@ -228,7 +227,7 @@ async def send(run: Buyer[Any], carrier: Carrier, intent: PurchaseIntent, again:
         async with run.write() as session:
             await run.refuse_stopped(session)
             await intents.sent(session, intent, again=again)
-        intent.tried_at = utcnow()
+        intents.count_from_now(intent)
 
     if carrier.capabilities.sells_held and offer.number and not run.has_seen_unheld(carrier, offer.number):
         held = await carrier.find(offer.number, mark_of(intent))
@@ -260,6 +259,7 @@ async def look_once(
     """The look after a refusal. Where no earlier request can have succeeded it is a single one, and a carrier that
     refuses that as well, or shows somebody else's number, is believed."""
     if unknown:
+        intents.count_from_now(intent)  # the last look, as long as a list may lag
         return await look(run, step, carrier, intent)
     try:
         seen = await carrier.find(number_of(intent), mark_of(intent))

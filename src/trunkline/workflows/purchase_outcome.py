@@ -43,18 +43,9 @@ async def conclude(
         return None
     if row.state != NumberState.IDLE:
         numbers.move(row, NumberState.IDLE)
-    keep_price(row, intent, owned)
-    for_restaurant = claimed_by if intent.restaurant_id else None
-    row.claimed_by, row.claim_source = for_restaurant, "purchased" if for_restaurant else None
+    numbers.bought(row, intent, owned)
+    numbers.claim_bought(row, claimed_by if intent.restaurant_id else None)
     return row
-
-
-def keep_price(row: Number, intent: PurchaseIntent, owned: OwnedNumber) -> None:
-    row.saved_urls = None
-    numbers.held(row, intent.carrier, owned)
-    row.monthly_price, row.upfront_price, row.currency = intent.monthly_price, intent.upfront_price, intent.currency
-    row.country = row.country or intent.offer.get("country")
-    row.bought_at = utcnow()
 
 
 async def keep_late(services: Services, intent: PurchaseIntent, owned: OwnedNumber) -> bool:
@@ -76,7 +67,7 @@ async def record_other(services: Services, intent: PurchaseIntent, error: WrongN
         row = await numbers.get(session, error.sold.number)
         if row.state in numbers.NOT_OURS:
             numbers.move(row, NumberState.IDLE)
-        keep_price(row, intent, error.sold)
+        numbers.bought(row, intent, error.sold)
         await debts.owe(session, DebtKind.SOLD_OTHER, row.number, provider=intent.carrier, reason=error.detail)
 
 

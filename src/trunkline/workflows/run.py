@@ -154,7 +154,7 @@ class Run(Generic[R]):
         if announced := _take(self._announced, name, carrier):
             return announced
         if row := _take(self._left, name, carrier):
-            row.attempt += 1
+            runs.count_attempt(row)
         else:
             seq, self._next_seq = self._next_seq, self._next_seq + 1
             row = Step(
@@ -195,18 +195,17 @@ class RunStep:
 
     @detail.setter
     def detail(self, text: str) -> None:
-        self._row.detail = text
+        runs.note_step(self._row, text)
         self.run._keep(self._row)
 
     def end(self, status: str, detail: str | None = None) -> None:
-        self._row.status, self._row.ended_at = status, utcnow()
-        self._row.detail = detail or self._row.detail
+        runs.end_step(self._row, status, detail)
         self.run._keep(self._row)
         log.info("step", step=self._row.name, status=status, attempt=self._row.attempt, detail=self._row.detail)
 
     def begin_again(self) -> None:
         """What seemed to be its end was not."""
-        self._row.status, self._row.ended_at = StepStatus.RUNNING.value, None
+        runs.reopen_step(self._row)
 
     async def show(self) -> None:
         """Write the step as it stands, and make sure that this execution is still the current one; a write that has
@@ -241,7 +240,7 @@ class RunStep:
         if left <= 0:
             raise error
         wait = min(wait, left + LAST_TRY)  # one more attempt at the end of the patience, however long we are to wait
-        self._row.attempt += 1
+        runs.count_attempt(self._row)
         self.detail = f"{error.detail}; next attempt in {wait:.1f} s"
         await self.show()
         await asyncio.sleep(wait)

@@ -108,7 +108,7 @@ async def cancel_batch(services: Services, batch_id: str) -> None:
         batch = await batches.hold(session, batch_id)
         if batch.status not in (RunStatus.RUNNING, RunStatus.PAUSED):
             raise Conflict(f"the batch is {batch.status}", hint="only a running batch can be cancelled")
-        batch.status = RunStatus.CANCELLED.value
+        batches.cancel(batch)
         await batches.set_items(session, batch_id, ItemStatus.QUEUED, ItemStatus.CANCELLED)
 
 
@@ -119,7 +119,7 @@ async def pause_batch(services: Services, batch_id: str, outcome: Outcome) -> No
         batch = await batches.hold(session, batch_id)
         if batch.status == RunStatus.RUNNING:
             log.warning("batch paused", batch=batch_id, reason=outcome.message)
-            batch.status, batch.message, batch.hint = RunStatus.PAUSED.value, outcome.message, outcome.hint
+            batches.pause(batch, outcome.message, outcome.hint)
 
 
 async def resume_batch(services: Services, batch_id: str, once: Once | None = None) -> None:
@@ -137,7 +137,7 @@ async def resume_batch(services: Services, batch_id: str, once: Once | None = No
             await batches.set_items(session, batch_id, status, ItemStatus.QUEUED, reason=None, message=None)
         if not await batches.unfinished(session, batch_id):
             raise Conflict("every restaurant of the batch has its number", hint="start a new batch")
-        batch.status, batch.ended_at, batch.message, batch.hint = RunStatus.RUNNING.value, None, None, None
+        batches.reopen(batch)
         return Begun(batch_id)
 
     await begin_once(services, once, None, begin)

@@ -19,7 +19,7 @@ from trunkline.domain.choosing import Offer, OwnedNumber, exactly, is_ours_to_us
 from trunkline.domain.ids import new_id
 from trunkline.domain.marks import OwnerMark, parse_mark
 from trunkline.domain.money import PriceLimits
-from trunkline.domain.numbers import E164, NumberState, countries_of
+from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, RunStatus
 from trunkline.errors import (
     AlreadyThere,
@@ -243,11 +243,7 @@ async def adopt_number(services: Services, number: E164, carrier: str | None = N
         await numbers.ensure(session, number, NumberState.IDLE, carrier=owner.name)
         row = (await numbers.lock(session, number))[number]
         refuse_used(row)
-        if row.state != NumberState.IDLE:
-            numbers.move(row, NumberState.IDLE)
-        row.country = row.country or next(iter(countries_of(number)), None)
-        row.put_aside_until = row.put_aside_reason = None
-        numbers.held(row, owner.name, owned)
+        numbers.adopted(row, owner.name, owned)
     voice, voice_org = voice or await bring_in(services, owner, number), await services.voice.account()
     async with services.database.write() as session:
         row = await numbers.get(session, number)
