@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -45,6 +46,23 @@ def test_a_file_is_judged_imported_and_changes_nothing_when_it_comes_again(api: 
     repeated = bulk(api, rows)
     assert (repeated["created"], repeated["changed"], repeated["same"]) == ([], 1, 1)
     assert api.get(f"/api/restaurants/{done['created'][1]['id']}")["name"] == "Nuova Napoli"
+
+
+def test_a_file_that_is_sent_twice_with_a_key_is_imported_once(api: Api) -> None:
+    key, rows = unique(), [{"name": f"Once {unique()}"} for _ in range(3)]
+    body = {"rows": rows, "assign_phone": False}
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: api.post(PATH, body, Idempotency_Key=key), range(2)))
+    answers.append(api.post(PATH, body, Idempotency_Key=key))
+    assert len({(answer.status_code, answer.content) for answer in answers}) == 1
+    made = answers[0].json()["created"]
+    assert all(one["api_key"].startswith("tlr_") for one in made)
+    assert [one["id"] for one in api.get("/api/restaurants", search=rows[0]["name"])["items"]] == [made[0]["id"]]
+    renewed = api.post(f"/api/restaurants/{made[0]['id']}/rotate-key").json()["api_key"]
+    later = api.post(PATH, body, Idempotency_Key=key)
+    assert later.headers["Idempotent-Replayed"] == "true"
+    assert [one["api_key"] for one in later.json()["created"]] == [None, made[1]["api_key"], made[2]["api_key"]]
+    assert renewed not in later.text
 
 
 def test_one_refused_row_stops_all(api: Api) -> None:

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
 
-from trunkline.api.dependencies import ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, ServicesDep, operator
 from trunkline.api.described import bulk as described
 from trunkline.api.shapes.bulk import BulkBody, BulkPlan, BulkResult, show_import, show_judged
 from trunkline.workflows.import_restaurants import import_restaurants, judge_rows, plan_numbers
+from trunkline.workflows.once import Once
 
 router = APIRouter(prefix="/api/restaurants/bulk", tags=["restaurants"], dependencies=[Depends(operator)])
 
@@ -17,6 +18,7 @@ router = APIRouter(prefix="/api/restaurants/bulk", tags=["restaurants"], depende
 @router.post("", status_code=201, **described.IMPORT_RESTAURANTS)
 async def run(
     services: ServicesDep,
+    key: KeyDep,
     body: Annotated[BulkBody, Body(openapi_examples=described.EXAMPLES)],
     response: Response,
 ) -> BulkResult | BulkPlan:
@@ -27,7 +29,10 @@ async def run(
         return show_judged(judged, await plan_numbers(services, judged) if body.assign_phone else None)
     secret = services.settings.vapi_secret_key
     assert secret is not None  # the server does not start without
-    done = await import_restaurants(services, rows, secret, assign=body.assign_phone, bounds=body.bounds())
+    once = Once.asked(key, "importRestaurants", **body.model_dump())
+    done = await import_restaurants(services, rows, secret, assign=body.assign_phone, bounds=body.bounds(), once=once)
+    if once is not None and once.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
     if done.batch_id:
         response.headers["Location"] = f"/api/batches/{done.batch_id}"
     return show_import(done)

@@ -239,7 +239,7 @@ class BulkCreated(Answer, frozen=True):
     id: str
     name: str
     external_id: str | None
-    api_key: str
+    api_key: str | None
 
 
 class BulkResult(Answer, frozen=True):

@@ -102,11 +102,16 @@ def plan_import(rows: Sequence[Mapping[str, Any]], *, assign_phone: bool = True)
 
 
 def import_restaurants(
-    rows: Sequence[Mapping[str, Any]], *, assign_phone: bool = True, **spending: Unpack[Spending]
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    assign_phone: bool = True,
+    idempotency_key: str | None = None,
+    **spending: Unpack[Spending],
 ) -> Call[models.BulkResult]:
     """Create or change them all, or none; the keys of the new ones are told only now."""
     body = {"rows": list(rows), "assign_phone": assign_phone, **spending}
-    return Call("POST", "/api/restaurants/bulk", models.BulkResult, body=body)
+    headers = _headers(idempotency_key)
+    return Call("POST", "/api/restaurants/bulk", models.BulkResult, body=body, headers=headers)
 
 
 # --- assignments -----------------------------------------------------------------------------------------------------

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 
-from trunkline.db import batches, mappings, numbers, restaurants
+from trunkline.db import batches, idempotency, mappings, numbers, restaurants
 from trunkline.db.installation import key_salt
 from trunkline.db.models import Restaurant
 from trunkline.db.runs import BATCHES
@@ -21,6 +21,7 @@ from trunkline.domain.notes import RestaurantChange, merged_metadata
 from trunkline.domain.wishes import PICKED, Wish
 from trunkline.errors import Conflict, InvalidInput
 from trunkline.workflows.batch_bounds import Bounds
+from trunkline.workflows.once import Once, find_begun
 from trunkline.workflows.pick_number import refuse_busy
 from trunkline.workflows.plan_batch import Plan, plan_for
 from trunkline.workflows.run_batch import BatchRequest, RunBatch
@@ -32,13 +33,14 @@ TOLD = 5  # refused rows in one sentence
 
 @dataclass(frozen=True)
 class ImportedRow:
-    """A restaurant that a row has created; its key is told only now."""
+    """A restaurant that a row has created. `api_key` is the one that it was created with; None if it has another one
+    by now."""
 
-    place: int
-    restaurant_id: str
+    row: int
+    id: str
     name: str
     external_id: str | None
-    api_key: str
+    api_key: str | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Imported:
     changed: int
     same: int
     batch_id: str | None
+
+    def plain(self) -> dict[str, Any]:
+        """As it is kept: without the keys."""
+        return {**asdict(self), "created": [asdict(replace(made, api_key=None)) for made in self.created]}
 
 
 async def judge_rows(services: Services, given: Sequence[Mapping[str, Any]]) -> list[JudgedRow]:
@@ -81,10 +87,19 @@ async def plan_numbers(services: Services, judged: Sequence[JudgedRow]) -> Plan 
 
 
 async def import_restaurants(
-    services: Services, given: Sequence[Mapping[str, Any]], secret: SecretStr, *, assign: bool, bounds: Bounds
+    services: Services,
+    given: Sequence[Mapping[str, Any]],
+    secret: SecretStr,
+    *,
+    assign: bool,
+    bounds: Bounds,
+    once: Once | None = None,
 ) -> Imported:
     """Write all rows, or none: InvalidInput names the first that are refused. `assign`: a batch within the `bounds`
-    gets the new restaurants their numbers; a number that a row names becomes its restaurant's in any case."""
+    gets the new restaurants their numbers; a number that a row names becomes its restaurant's in any case. Once per
+    idempotency key."""
+    if await find_begun(services, once):
+        return await _imported_before(services, once, secret)
     judged = await judge_rows(services, given)
     if wrong := [one for one in judged if one.fate is RowFate.REFUSED]:
         raise _refusal(wrong)
@@ -95,14 +110,35 @@ async def import_restaurants(
             created = await _create(session, new, secret)
             for one in changed:
                 await _edit(session, one)
-            wanted = {made.restaurant_id: row.wish for made, row in zip(created, new, strict=True)}
+            wanted = {made.id: row.wish for made, row in zip(created, new, strict=True)}
             batch_id = await _begin_batch(session, wanted, assign, bounds)
+            done = Imported(created, len(changed), sum(one.fate is RowFate.SAME for one in judged), batch_id)
+            if once is not None:
+                idempotency.add(session, once.key, once.fingerprint, batch_id, None)
+                await idempotency.keep(session, once.key, done.plain())
     except IntegrityError:
+        if await find_begun(services, once):  # the same came at the same time
+            return await _imported_before(services, once, secret)
         hint = "import the file again"
         raise Conflict("a restaurant with one of these external_ids was created meanwhile", hint=hint) from None
     if batch_id is not None:
         await services.engine.start(RunBatch.kind, batch_id)
-    return Imported(created, len(changed), sum(one.fate is RowFate.SAME for one in judged), batch_id)
+    return done
+
+
+async def _imported_before(services: Services, once: Once | None, secret: SecretStr) -> Imported:
+    """What the same request had done, with the keys that are still those which it had told."""
+    assert once is not None
+    async with services.database.read() as session:
+        kept = await idempotency.answer(session, once.key) or {}
+        salt = await key_salt(session)
+        hashes = dict(await restaurants.key_hashes(session))
+    created = []
+    for plain in kept["created"]:
+        api_key = api_key_of(secret, salt, plain["id"])
+        told = api_key if hashes.get(plain["id"]) == hash_key(api_key) else None
+        created.append(ImportedRow(**plain | {"api_key": told}))
+    return Imported(**kept | {"created": created})
 
 
 async def _held(services: Services) -> set[str]:

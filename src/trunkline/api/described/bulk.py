@@ -6,6 +6,7 @@ from typing import Any
 
 from trunkline.api.described import (
     CARRIER_PROBLEMS,
+    KEY_REUSED,
     MALFORMED,
     REFUSED,
     RESTAURANT_ID,
@@ -78,6 +79,6 @@ IMPORT_RESTAURANTS = operation(
             done=("One restaurant is new", DONE),
             headers={"Location": header("the batch, if there is one", f"/api/batches/{BATCH_ID}")},
         ),
-        **documented(*REFUSED, *MALFORMED, BAD_ROW, MEANWHILE, *CARRIER_PROBLEMS),
+        **documented(*REFUSED, *MALFORMED, BAD_ROW, KEY_REUSED, MEANWHILE, *CARRIER_PROBLEMS),
     },
 )

@@ -69,7 +69,9 @@ class BulkCreated(Answer):
     id: str
     name: str
     external_id: str | None
-    api_key: str = Field(description="reads this restaurant's data; shown only here")
+    api_key: str | None = Field(
+        description="reads this restaurant's data; shown only here. Null in a repeated answer if it was renewed since"
+    )
 
 
 class BulkResult(Answer):
@@ -107,8 +109,8 @@ def show_import(done: Imported) -> BulkResult:
     return BulkResult(
         created=[
             BulkCreated(
-                row=one.place,
-                id=one.restaurant_id,
+                row=one.row,
+                id=one.id,
                 name=one.name,
                 external_id=one.external_id,
                 api_key=one.api_key,
