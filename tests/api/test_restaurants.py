@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import event
 
 from tests.api.conftest import Api, path_of
@@ -41,7 +42,7 @@ def test_the_guides_curl_creates_a_restaurant_with_a_number(api: Api) -> None:
     assert made["assignment"]["status"] == "assigned"
     assert made["api_key"].startswith("tlr_")
     assert answer.headers["Location"] == f"/api/restaurants/{made['id']}"
-    without_key = {key: value for key, value in made.items() if key != "api_key"}
+    without_key = {key: value for key, value in made.items() if key not in ("api_key", "sandbox")}
     assert api.get(f"/api/restaurants/{made['id']}") == without_key
 
 
@@ -150,6 +151,16 @@ def test_an_assignment_that_another_process_runs_is_waited_for_too(api: Api, mon
 
     monkeypatch.setattr(api.services.engine, "wait", not_here)
     assert api.create()["assignment"]["status"] == "assigned"
+
+
+def test_what_is_done_on_a_sandbox_says_so(api: Api, setting: Callable[..., None]) -> None:
+    played = api.post("/api/restaurants", {"name": "Roma", "assign_phone": False})
+    assert played.json()["sandbox"] is True
+    assert api.client.get(played.headers["Location"]).headers["X-Trunkline-Sandbox"] == "true"
+    setting(vapi_api_key=SecretStr("a key of Vapi"))
+    real = api.post("/api/restaurants", {"name": "Roma", "assign_phone": False})
+    assert "sandbox" not in real.json()
+    assert "X-Trunkline-Sandbox" not in real.headers
 
 
 def test_a_list_is_paged_to_its_end_without_gaps(api: Api) -> None:

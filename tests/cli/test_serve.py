@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,9 @@ from pydantic import SecretStr
 
 from tests.cli.conftest import Start
 from tests.support.sandbox_server import SandboxServer
+from trunkline import __version__
 from trunkline.cli import main
-from trunkline.cli.serve import has_provider_keys, sandbox_settings
+from trunkline.cli.serve import has_provider_keys, how_to_try, in_earnest, sandbox_settings
 from trunkline.db.lock import SingleProcess
 from trunkline.sandbox.server import environment
 from trunkline.settings import Settings, load_settings
@@ -118,13 +120,40 @@ def test_with_keys_it_serves_for_real_and_shows_no_secret(
     keys = environment(sandbox.url) | {"VAPI_SECRET_KEY": SECRET, "DATABASE_URL": f"sqlite:///{tmp_path}/real.sqlite"}
     server = trunkline("serve", "--sandbox-without-keys", "--port", "0", **keys)
     printed = server.until("}'")
-    assert "sandbox" not in printed
+    assert "no provider's key is set" not in printed
+    assert f"those of a sandbox, at {sandbox.url}" in printed
     assert SECRET not in printed
     answer = tried(printed.replace("$VAPI_SECRET_KEY", SECRET))
     assert answer.status_code == 201
     assert [n["number"] for n in sandbox.held("twilio")] == [answer.json()["phone_number"]]
     assert server.stop() == 0
     assert SECRET not in server.ends()[1]
+
+
+def test_a_server_with_real_keys_says_that_it_buys_where_and_how(no_settings: pytest.MonkeyPatch) -> None:
+    keys = {"VAPI_API_KEY": "real-vapi-key", "TWILIO_AUTH_TOKEN": "real-token", "TELNYX_API_KEY": "real-telnyx-key"}
+    wishes = {"TWILIO_ACCOUNT_SID": "AC12", "CARRIERS": "telnyx,vonage,twilio", "MAX_MONTHLY_PRICE": "1.50"}
+    for name, value in {**keys, **wishes}.items():
+        no_settings.setenv(name, value)
+    said = in_earnest(load_settings())
+    for told in ("bought at telnyx and twilio (account AC12)", "1.50", "reuse_first", "VAPI_ROUTING=assistant"):
+        assert told in said
+    assert "real-" not in said
+    assert "\n" not in said
+
+
+def test_what_is_printed_finds_commands_and_secret_where_it_is_pasted(
+    no_settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("VAPI_SECRET_KEY='a secret, quoted'\n")
+    no_settings.setenv("PATH", "/usr/bin:/bin")
+    no_settings.delenv("TRUNKLINE_SECRET", raising=False)
+    lines = how_to_try("http://127.0.0.1:1", "$VAPI_SECRET_KEY")
+    exports = [line for line in lines if line.startswith("export ")]
+    pasted = "\n".join([*exports, 'echo "$VAPI_SECRET_KEY|$TRUNKLINE_SECRET|$TRUNKLINE_URL"', "trunkline --version"])
+    ran = subprocess.run(["/bin/sh", "-c", pasted], capture_output=True, text=True, check=True, cwd="/")
+    secret = "a secret, quoted"
+    assert ran.stdout.splitlines() == [f"{secret}|{secret}|http://127.0.0.1:1", f"trunkline {__version__}"]
 
 
 def test_on_a_sandbox_no_real_key_or_address_is_left(no_settings: pytest.MonkeyPatch) -> None:

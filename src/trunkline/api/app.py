@@ -65,7 +65,8 @@ DESCRIPTION = """Gives every restaurant on a multi-tenant voice assistant its ow
 
 Every error is `application/problem+json`; read its `code`. Lists are paged: pass `next_cursor` as `cursor` until it is
 null. Times are UTC, money is text with its currency, numbers are E.164. `X-Request-ID` is taken over if you send one,
-and finds the request in the log."""
+and finds the request in the log.
+On a sandbox each answer has `X-Trunkline-Sandbox: true`, and to a POST `sandbox: true`."""
 TAGS = [
     {"name": "restaurants", "description": "The tenants, each with its number."},
     {"name": "assignments", "description": "The durable runs in which restaurants get their numbers."},

@@ -24,6 +24,7 @@ KB = 1024
 MAX_BODY = 64 * KB
 LARGE_BODIES = {"/api/restaurants/bulk": 8 * KB * KB}
 METRICS = "/metrics"
+OF_A_SANDBOX = b'{"sandbox":true,'  # begins an answer that tells what was done
 QUIET = {"/healthz", "/readyz", METRICS}
 
 
@@ -55,6 +56,7 @@ class Exchange:
         self._received = 0
         self._most = MAX_BODY
         self._status = 0
+        self._marks = False
 
     async def run(self) -> None:
         started = time.monotonic()
@@ -121,7 +123,17 @@ class Exchange:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self._request_id
             if self._services.settings.sandbox:
-                headers["X-Trunkline-Sandbox"] = "true"
+                self._mark(headers)
             if headers.get("location", "").startswith("/"):
                 headers["location"] = self._scope.get("root_path", "") + headers["location"]
+        elif self._marks and message.get("body"):
+            message["body"] = OF_A_SANDBOX + message["body"][1:]
+            self._marks = False
         await self._send(message)
+
+    def _mark(self, headers: MutableHeaders) -> None:
+        """Nobody takes what is played for what is real."""
+        headers["X-Trunkline-Sandbox"] = "true"
+        self._marks = headers.get("content-type") == "application/json" and self._scope["method"] == "POST"
+        if self._marks:
+            headers["content-length"] = str(int(headers["content-length"]) + len(OF_A_SANDBOX) - 1)

@@ -26,7 +26,10 @@ curl -X POST {url}/api/restaurants \\
     "force_twilio": false
   }}'
 # the commands, in another terminal:
-export TRUNKLINE_URL={url} TRUNKLINE_SECRET={secret}"""
+export {path}TRUNKLINE_SECRET="{secret}" TRUNKLINE_URL={url}"""
+# In another terminal than the server's nobody knows the secret; here is how it gets there, and is not shown.
+FROM_ENV_FILE = 'export VAPI_SECRET_KEY="$({bin}/dotenv -f {file} get VAPI_SECRET_KEY)"'
+SANDBOX_SECRET = "your_secret"  # noqa: S105  # so that README's requests work as they are
 
 
 def serve(
@@ -48,19 +51,54 @@ def serve(
     from trunkline.logs import configure_logs
     from trunkline.settings import load_settings
 
-    settings, secret = load_settings(), "$VAPI_SECRET_KEY"
+    settings, secret, first = load_settings(), "$VAPI_SECRET_KEY", list[str]()
     configure_logs(settings.log_level, settings.log_format)
     with ExitStack() as stack:
         sock = stack.enter_context(listen(host, port))
         if sandbox or (sandbox_without_keys and not has_provider_keys(settings)):
             if not sandbox:
                 say("# no provider's key is set, in the environment or in .env")
-            own_secret = settings.vapi_secret_key is not None
+            secret = secret if settings.vapi_secret_key else SANDBOX_SECRET
             settings = on_sandbox(stack, url_of(sock))
-            secret = secret if own_secret else _shown(settings)
-        refuse_unusable(settings)
-        guide = TRY_IT.format(url=url_of(sock), secret=secret).splitlines()
+        else:
+            refuse_unusable(settings)
+            first = [in_earnest(settings)]
+        guide = [*first, *how_to_try(url_of(sock), secret)]
         api_server(settings, sock, announce=lambda: say(*guide)).run()
+
+
+def in_earnest(settings: Settings) -> str:
+    """What a server does with the keys that are set, in one line."""
+    from trunkline.carriers.registry import CARRIERS
+
+    if settings.sandbox:
+        return f"# the keys are those of a sandbox, at {settings.vapi_base_url}: nothing is bought for real"
+    accounts = {"twilio": settings.twilio_account_sid, "vonage": settings.vonage_api_key}
+    able = [name for name in settings.carriers if CARRIERS[name].configured(settings)]
+    sellers = [f"{name} (account {accounts[name]})" if name in accounts else name for name in able]
+    limit = f"up to {settings.max_monthly_price} a month each" if settings.max_monthly_price else "at any price"
+    where = " and ".join(sellers) or "no carrier, for want of keys"
+    return (
+        f"# for real: numbers are bought at {where}, {limit}, and imported at {settings.vapi_base_url}; "
+        f"NUMBER_STRATEGY={settings.number_strategy}, VAPI_ROUTING={settings.vapi_routing}"
+    )
+
+
+def how_to_try(url: str, secret: str) -> list[str]:
+    """A request and the commands, as they work when they are pasted into another terminal in this directory."""
+    import shutil
+    import sys
+    from pathlib import Path
+    from shlex import quote
+
+    from trunkline.settings import load_settings
+
+    folder, file = Path(sys.executable).parent, Path(".env").resolve()
+    path = "" if shutil.which("trunkline") else f'PATH={quote(str(folder))}:"$PATH" '
+    lines = TRY_IT.format(url=url, secret=secret, path=path).splitlines()
+    if secret.startswith("$") and load_settings(_env_file=None).vapi_secret_key is None:
+        lines.insert(1, FROM_ENV_FILE.format(bin=quote(str(folder)), file=quote(str(file))))
+    return lines
 
 
 def has_provider_keys(settings: Settings) -> bool:
@@ -82,7 +120,10 @@ def on_sandbox(stack: ExitStack, url: str) -> Settings:
     say(f"# the sandbox's accounts, stock and faults: {sandbox.url}/sandbox/state")
     say(f"# a call without a phone: trunkline call-test RESTAURANT --sandbox {sandbox.url}")
     settings = sandbox_settings(
-        sandbox.url, database_url=f"sqlite:///{folder}/trunkline.sqlite", public_backend_url=url
+        sandbox.url,
+        database_url=f"sqlite:///{folder}/trunkline.sqlite",
+        public_backend_url=url,
+        trunkline_url=url,
     )
     set_up(settings)
     return settings
@@ -103,14 +144,12 @@ def started_sandbox(stack: ExitStack, wanted_port: int = 0) -> Server:
 
 def sandbox_settings(sandbox_url: str, **more: Any) -> Settings:
     """The settings of this machine, and `more`, with every vendor's replaced: no real key or address is left."""
-    import secrets
-
     from trunkline.sandbox.server import environment
     from trunkline.settings import load_settings
 
     vendors = {n: v for n, v in default_settings().items() if n.startswith(VENDORS) and n != "vapi_routing"}
     keys = {name.lower(): value for name, value in environment(sandbox_url).items()}
-    secret = load_settings().vapi_secret_key or secrets.token_urlsafe(12)
+    secret = load_settings().vapi_secret_key or SANDBOX_SECRET
     return load_settings(**more | vendors | keys | {"vapi_secret_key": secret, "number_cooldown_hours": 0})
 
 
@@ -119,8 +158,3 @@ def default_settings() -> dict[str, Any]:
     from trunkline.settings import Settings
 
     return {name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
-
-
-def _shown(settings: Settings) -> str:
-    """The secret that was generated for this run alone."""
-    return settings.vapi_secret_key.get_secret_value() if settings.vapi_secret_key else ""
