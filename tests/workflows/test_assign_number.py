@@ -9,6 +9,8 @@ from tests.support.desk import Desk, Opener
 from tests.support.sandbox_server import SandboxServer
 from trunkline.domain.numbers import NumberState
 from trunkline.sandbox import twilio, vapi
+from trunkline.workflows.manage_restaurant import delete_restaurant
+from trunkline.workflows.settle_debts import work_off
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +99,22 @@ async def test_purchase_path_takes_six_requests_with_the_credential_known(desk: 
     ]
 
 
-async def test_an_idle_number_of_vapi_is_reused_with_three_requests(desk: Desk) -> None:
+async def test_a_number_of_ours_is_reused_with_three_requests(desk: Desk) -> None:
+    first = await desk.assign()
+    await delete_restaurant(desk.services, first.restaurant_id)
+    while await desk.debts():
+        await work_off(desk.services)
+    before = desk.seen()
+    assignment = await desk.assign("second")
+    assert (assignment.source, assignment.number) == ("existing", first.number)
+    assert desk.operations(before) == [
+        "vapi phone_numbers.list_v2",
+        "twilio incoming_numbers.list",  # the carrier still holds it
+        "vapi phone_numbers.update",
+    ]
+
+
+async def test_an_idle_number_of_vapi_is_marked_and_looked_at_again(desk: Desk) -> None:
     await desk.assign("warm up")
     own(desk.sandbox, "+14155550199")
     import_number(desk.sandbox, "+14155550199")
@@ -108,7 +125,9 @@ async def test_an_idle_number_of_vapi_is_reused_with_three_requests(desk: Desk) 
     assert desk.operations(before) == [
         "vapi phone_numbers.list_v2",
         "twilio incoming_numbers.list",  # the carrier still holds it
+        "vapi phone_numbers.get",
         "vapi phone_numbers.update",
+        "vapi phone_numbers.get",  # whose mark stands there now
     ]
     assert len(desk.sandbox.held("twilio")) == 2
 

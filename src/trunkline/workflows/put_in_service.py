@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,12 +30,14 @@ from trunkline.errors import (
     Role,
     TrunklineError,
 )
+from trunkline.providers.http import before_sending
 from trunkline.voice.base import Target, VoiceNumber
 from trunkline.workflows import accounts
 from trunkline.workflows.assignment_run import AssignmentRun
 from trunkline.workflows.run import RunStep
 from trunkline.workflows.services import plain_target
 
+MARKING_SECONDS = 1.0  # in which everybody who saw no mark has written theirs
 FRESH_SECONDS = 2.0  # what was seen longer ago is looked at again before it is changed
 
 
@@ -85,14 +88,51 @@ async def assign_existing(run: AssignmentRun, held: Held) -> Outcome:
     """Point an idle number that Vapi has at what answers for restaurants, under our mark, and map it."""
     async with run.step("assign_existing") as step:
         if held.voice is None or not held.fresh:
-            held.voice = await step.ask(lambda: run.services.voice.get(held.row.voice_id or ""))
-            await refuse_foreign(run, held)
+            await see_record(run, step, held)
         voice, target = held.voice, await run.services.target()
-        await step.ask(partial(run.services.voice.connect, voice, target, mark_for(run, voice)))
+        assert voice is not None
+        if mark_for(run, voice) is None:
+            await step.ask(partial(run.services.voice.connect, voice, target))
+        else:
+            await take_unmarked(run, step, held, target)
         async with step.finish(f"{held.number} answers for the restaurant now") as session:
             outcome = await write_mapping(session, run, held, Source.EXISTING, target)
     run.count(outcome)
     return outcome
+
+
+async def take_unmarked(run: AssignmentRun, step: RunStep, held: Held, target: Target) -> None:
+    """Put our mark on a record that has none, and see that it stands when everybody who saw none has written theirs: of
+    several installations that want the number, the last one has it. Foreign for the others."""
+    quiet = min(run.settings.listing_lag_seconds, MARKING_SECONDS)
+    try:
+        await step.ask(partial(mark_record, run, held, target, quiet * 0.75))
+    except Conflict:  # many wait for their turn: it is looked at once more, and taken however long that takes
+        await step.ask(partial(mark_record, run, held, target, math.inf))
+    await step.pause(quiet)
+    await see_record(run, step, held)
+
+
+async def mark_record(run: AssignmentRun, held: Held, target: Target, seconds: float) -> None:
+    """Look, and mark what is ours to use; Conflict where the turn to do it came later than so long after the look."""
+    assert held.voice is not None
+    seen_at = time.monotonic()
+    voice = held.voice = await run.services.voice.get(held.voice.id)
+    await refuse_foreign(run, held)
+
+    async def refuse_old() -> None:
+        if time.monotonic() - seen_at > seconds:
+            raise Conflict(f"{voice.number} was seen too long ago")
+
+    with before_sending(refuse_old):
+        await run.services.voice.connect(voice, target, mark_for(run, voice))
+
+
+async def see_record(run: AssignmentRun, step: RunStep, held: Held) -> None:
+    """The record at the voice platform as it is now; Foreign where it serves somebody else."""
+    voice_id = held.voice.id if held.voice else held.row.voice_id or ""
+    held.voice = await step.ask(lambda: run.services.voice.get(voice_id))
+    await refuse_foreign(run, held)
 
 
 def mark_for(run: AssignmentRun, voice: VoiceNumber) -> str | None:
