@@ -90,6 +90,21 @@ def test_a_number_is_searched_bought_shown_and_given_back(operator: Operator) ->
     assert number not in [n["number"] for n in operator.sandbox.held("twilio")]
 
 
+def test_a_number_that_is_put_aside_is_shown_with_the_reason(operator: Operator) -> None:
+    held = {"carrier": "twilio", "number": "+14155550171", "account": operator.account}
+    operator.sandbox.control.post("/numbers", json=held).raise_for_status()
+    refused = {"message": "This number is not supported.", "statusCode": 400}
+    fault = {"kind": "status", "status": 400, "body": refused, "contains": "4155550171"}
+    operator.sandbox.fault(provider="vapi", operation="phone_numbers.create", **fault)
+    operator.restaurant()
+    (row,) = [n for n in operator.json("numbers", "list") if n["number"] == held["number"]]
+    assert row["put_aside_until"] is not None
+    assert "not supported" in row["put_aside_reason"]
+    (line,) = [n for n in operator.run("numbers", "list").splitlines() if n.startswith(held["number"])]
+    assert "idle, put aside" in line
+    assert "not supported" in operator.run("numbers", "show", held["number"])
+
+
 def test_a_number_in_service_is_released_only_by_force(operator: Operator) -> None:
     restaurant = operator.restaurant()
     number = restaurant.phone_number

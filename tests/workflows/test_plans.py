@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from tests.support.desk import Desk, Opener, sandbox_settings
 from tests.support.sandbox_server import SandboxServer
@@ -78,6 +81,7 @@ async def play(sandbox: SandboxServer, empty: Path, world: dict[str, Any]) -> No
     assert planned == done
 
 
+PRICES = st.sampled_from(["1.00", "1.50", "3.00"])
 PLAIN: dict[str, Any] = {
     "carriers": ["twilio", "telnyx"],
     "strategy": "reuse_first",
@@ -107,6 +111,8 @@ PLAIN: dict[str, Any] = {
         {"max_price": "2", "stock": {"twilio": [], "telnyx": ["3.00", "1.50", "1.00"]}},
         {"carriers": ["twilio"], "trial": True, "in_vapi": {"twilio": 0, "vapi": 1}},
         {"carriers": ["twilio"], "trial": True, "restaurants": 3, "stock": {"twilio": ["1"] * 3, "telnyx": []}},
+        {"carriers": ["twilio"], "trial": True, "restaurants": 4, "stock": {"twilio": ["1"] * 2, "telnyx": []}},
+        {"carriers": ["twilio"], "trial": True, "restaurants": 3, "stock": {"twilio": ["1"], "telnyx": []}},
     ],
     ids=[
         "purchase first although some are idle",
@@ -116,12 +122,54 @@ PLAIN: dict[str, Any] = {
         "those within the limit",
         "a number that cannot be shared",
         "one of a trial for all",
+        "one of a trial for more than there is for sale",
+        "the only one of a trial",
     ],
 )
 def test_the_plan_is_what_the_batch_does(
     sandbox_server: SandboxServer, migrated_sqlite: Path, special: dict[str, Any]
 ) -> None:
     asyncio.run(play(sandbox_server, migrated_sqlite, PLAIN | special))
+
+
+WORLDS = st.fixed_dictionaries(
+    {
+        "carriers": st.sampled_from(
+            [["twilio"], ["telnyx"], ["twilio", "telnyx"], ["telnyx", "twilio"], ["twilio", "vapi"]]
+        ),
+        "strategy": st.sampled_from(["reuse_first", "purchase_first"]),
+        "max_price": st.sampled_from([None, None, "2"]),
+        "trial": st.sampled_from([False, False, True]),
+        "in_vapi": st.fixed_dictionaries({"twilio": st.integers(0, 2), "vapi": st.integers(0, 2)}),
+        "owned": st.fixed_dictionaries({"twilio": st.integers(0, 2), "telnyx": st.integers(0, 2)}),
+        "stock": st.fixed_dictionaries(dict.fromkeys(("twilio", "telnyx"), st.lists(PRICES, max_size=4))),
+        "restaurants": st.integers(1, 5),
+        "pinned": st.sampled_from([None, None, None, "twilio", "telnyx"]),
+        "force": st.sampled_from([False, False, False, True]),
+        "area_code": st.sampled_from([None, None, "415"]),
+    }
+)
+
+
+def test_in_a_random_world_the_plan_is_what_the_batch_does(
+    sandbox_server: SandboxServer, migrated_sqlite: Path
+) -> None:
+    """`PLAN_WORLDS` (default 8, the same ones each time) tries more, other ones each time."""
+    more = os.environ.get("PLAN_WORLDS")
+
+    @settings(
+        max_examples=int(more or 8),
+        derandomize=more is None,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate] + ([Phase.shrink] if more else []),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(world=WORLDS)
+    def any_world(world: dict[str, Any]) -> None:
+        asyncio.run(play(sandbox_server, migrated_sqlite, world))
+
+    any_world()
 
 
 @pytest.mark.anyio

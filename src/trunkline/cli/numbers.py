@@ -13,7 +13,7 @@ from trunkline.cli.output import say
 from trunkline.cli.releasing import Force, Numbers, release_all
 
 if TYPE_CHECKING:
-    from trunkline.client.models import NumberDetail
+    from trunkline.client.models import Number, NumberDetail
 
 app = typer.Typer(help="The numbers that we hold or know, and those for sale.", no_args_is_help=True)
 StateName = Literal["purchasing", "idle", "in_service", "cooling_down", "releasing", "released", "foreign"]
@@ -39,7 +39,7 @@ def list_all(
     if show.as_document(found, "Number", json, csv):
         return
     rows = [
-        (n.number, n.state, n.carrier, [u.name for u in n.restaurants], show.price(n.monthly_price, n.currency))
+        (n.number, state_of(n), n.carrier, [u.name for u in n.restaurants], show.price(n.monthly_price, n.currency))
         for n in found
     ]
     show.table(["number", "state", "carrier", "serves", "a month"], rows, "no number")
@@ -169,6 +169,11 @@ def release(
         release_all(client, [client.number(n) for n in dict.fromkeys(numbers)], give_back, force, yes, json)
 
 
+def state_of(found: Number) -> str:
+    """In a list: its state, and whether it is left out all the same."""
+    return f"{found.state}, put aside" if found.put_aside_until else found.state
+
+
 def describe(found: NumberDetail) -> None:
     show.facts(
         [
@@ -180,6 +185,8 @@ def describe(found: NumberDetail) -> None:
             ("id in Vapi", found.voice_id),
             ("a month", show.price(found.monthly_price, found.currency)),
             ("cools down until", found.cooling_until),
+            ("put aside until", found.put_aside_until),
+            ("because", found.put_aside_reason),
             ("claimed by", found.claimed_by),
             ("bought", found.bought_at),
             ("released", found.released_at),

@@ -97,6 +97,8 @@ class Number(Answer, frozen=True):
     restaurants: list[User]
     cooling_until: datetime | None
     former_restaurant_id: str | None
+    put_aside_until: datetime | None
+    put_aside_reason: str | None
     claimed_by: str | None
     bought_at: datetime | None
     released_at: datetime | None

@@ -161,16 +161,21 @@ class Tour:
 
     async def _purchased(self, run: AssignmentRun, carrier: Carrier) -> Number | None:
         """A number that was bought there; None if none was, and a refusal is noted."""
+        offers: list[Offer] = []
+        left = False  # for others
         try:
-            return await purchase(run, carrier, await search(run, carrier))
+            offers = await search(run, carrier)
+            return await purchase(run, carrier, offers)
         except OutcomeUnknown:
             raise
         except BudgetExceeded as error:
             self.beyond[carrier.name] = error
         except (Rejected, ActionRequired, RetryLater) as error:
             self.refusals[carrier.name] = error
-            if isinstance(error, TrialLimit) and self.trial is None:
-                self.trial = carrier, error
+            if isinstance(error, TrialLimit):
+                left, self.trial = True, self.trial or (carrier, error)
+        finally:
+            run.inventory.tried(offers, left=left)
         return None
 
     async def end(self, run: AssignmentRun) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -138,10 +138,10 @@ class Candidates:
         listing = await self._inventory.offers(ask, carrier, self.wish.criteria, self.country)
         settings = self._services.settings
         limits = PriceLimits.of(settings.max_monthly_price, settings.max_upfront_price)
-        within = [offer for offer in listing if objection(offer, limits) is None]
+        within = self._only(listing, lambda offer: objection(offer, limits) is None)
         while self._inventory.hands_out and listing and not within:  # one at a time: the next one may be within
             more = await self._inventory.offers(ask, carrier, self.wish.criteria, self.country)
-            within = [offer for offer in more if objection(offer, limits) is None]
+            within = self._only(more, lambda offer: objection(offer, limits) is None)
             if not more:
                 break
         if listing and not within:
@@ -164,13 +164,18 @@ class Candidates:
         limits = PriceLimits.of(settings.max_monthly_price, settings.max_upfront_price)
         for want in exactly(number):
             listing = await self._inventory.offers(ask, carrier, want, self.country)
-            exact = [offer for offer in listing if offer.number == number]
+            exact = self._only(listing, lambda offer: offer.number == number)
             if exact and (why := objection(exact[0], limits)):
                 raise Rejected(f"{number}: {why}", provider=carrier.name, hint=RAISE_LIMITS)
             if exact:
                 return exact
         detail = f"{carrier.name} does not sell {number}"
         raise OfferGone(detail, provider=carrier.name, hint="pick one that GET /api/numbers/search shows")
+
+    def _only(self, listing: list[Offer], suits: Callable[[Offer], bool]) -> list[Offer]:
+        """Those that suit; what becomes of the others is known."""
+        self._inventory.tried([offer for offer in listing if not suits(offer)], left=False)
+        return [offer for offer in listing if suits(offer)]
 
     def _suits_in_voice(self, voice: VoiceNumber, shared: str, row: Number | None) -> bool:
         """Whether the record may be taken for this wish: it can take calls, suits, and nobody else is served by it."""

@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from trunkline.carriers.base import Carrier
@@ -45,6 +45,9 @@ class Inventory(Protocol):
         """Whether the carrier's account was listed within a moment, and did not hold the number."""
 
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]: ...
+
+    def tried(self, offers: Iterable[Offer], *, left: bool) -> None:
+        """What came of offers that were given out: `left` where they are for sale as before, for whoever asks next."""
 
 
 class LiveInventory:
@@ -90,7 +93,11 @@ class LiveInventory:
         offers: list[Offer] = await ask(lambda: carrier.search(want, country, self._offers))
         return offers
 
+    def tried(self, offers: Iterable[Offer], *, left: bool) -> None:
+        """Nothing is kept of them."""
 
+
+UNDECIDED_SECONDS = 10.0  # longest wait for another item's purchase
 POOL = 200
 POOL_SECONDS = 60.0  # after which an offer may have another price, or none
 FAILURE_SECONDS = 30.0
@@ -110,6 +117,7 @@ class BatchInventory:
         self._offers: dict[tuple[str, Criteria, str], deque[Offer]] = {}
         self._searched_at: dict[tuple[str, Criteria, str], float] = {}
         self._handed_out: set[str] = set()
+        self._undecided: dict[str, asyncio.Event] = {}
         self._failed: dict[str, tuple[float, ProviderError]] = {}
         self._reading = asyncio.Lock()
 
@@ -145,7 +153,28 @@ class BatchInventory:
             owned.pop(number, None)
 
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]:
-        """The cheapest offer that no other item was given; the pool is filled again when it is empty."""
+        """The cheapest offer that no other item was given; the pool is filled again when it is empty. Where all that is
+        for sale was given to others, what comes of it there is waited for: some may be left."""
+        while True:
+            found, undecided = await self._next(ask, carrier, want, country)
+            if found or not undecided:
+                return found
+            try:
+                await asyncio.wait_for(undecided[0].wait(), UNDECIDED_SECONDS)
+            except TimeoutError:
+                return []
+
+    def tried(self, offers: Iterable[Offer], *, left: bool) -> None:
+        for number in (offer.number for offer in offers if offer.number is not None):
+            if left:
+                self._handed_out.discard(number)
+            if event := self._undecided.pop(number, None):
+                event.set()
+
+    async def _next(
+        self, ask: Ask, carrier: Carrier, want: Criteria, country: str
+    ) -> tuple[list[Offer], list[asyncio.Event]]:
+        """The next one from the pool; and where there is none, the decisions about what is for sale."""
         async with self._reading:
             asked = (carrier.name, want, country)
             pool = self._offers.setdefault(asked, deque())
@@ -159,7 +188,12 @@ class BatchInventory:
                 )
                 pool.extend(in_order([o for o in offers if o.number is None or o.number not in self._handed_out]))
                 self._handed_out.update(o.number for o in pool if o.number is not None)
-            return [pool.popleft()] if pool else []
+                if not pool:
+                    return [], [self._undecided[o.number] for o in offers if o.number in self._undecided]
+            found = pool.popleft()
+            if found.number is not None:
+                self._undecided[found.number] = asyncio.Event()
+            return [found], []
 
     async def _read(self, what: str, read: Callable[[], Awaitable[list[T]]]) -> list[T]:
         at, error = self._failed.get(what, (0.0, None))

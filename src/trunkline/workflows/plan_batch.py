@@ -101,6 +101,7 @@ class _Planner:
         self._waiting: dict[tuple[Wish, Place], deque[Any]] = {}
         self._room: dict[str, int | None] = {}
         self._trial: set[str] = set()
+        self._served: set[str] = set()  # carriers of which something is taken
         self._refused: dict[str, ProviderError] = {}
         self.plan = Plan(len(wishes))
 
@@ -113,7 +114,7 @@ class _Planner:
                 continue
             try:
                 if place.source is Source.PURCHASED and await self._is_full(place.carrier):
-                    at_limit = at_limit or (place.carrier.name if place.carrier in self._trials() else None)
+                    at_limit = at_limit or await self._trial_at_limit(candidates, place)
                     continue
                 if await self._take(candidates, place):
                     return
@@ -137,16 +138,21 @@ class _Planner:
         if note not in self.plan.notes:
             self.plan.notes.append(note)
 
-    async def _take(self, candidates: Candidates, place: Place) -> bool:
+    async def _left(self, candidates: Candidates, place: Place) -> deque[Any]:
+        """What there is for this wish; the first ones may be taken by now."""
         if (candidates.wish, place) not in self._waiting:
             self._waiting[candidates.wish, place] = deque(await self._look(candidates, place))
-        waiting = self._waiting[candidates.wish, place]
+        return self._waiting[candidates.wish, place]
+
+    async def _take(self, candidates: Candidates, place: Place) -> bool:
+        waiting = await self._left(candidates, place)
         while waiting:
             candidate = waiting.popleft()
             if candidate.number in self._taken:
                 continue
             if place.source is not Source.PURCHASED:
                 self._taken.add(candidate.number)
+                self._served.add(place.carrier.name if place.carrier else candidate.carrier)
                 self.plan.reused += 1
                 return True
             return self._buy(place, waiting, candidate)
@@ -160,6 +166,7 @@ class _Planner:
             self._taken.add(offer.number)
         if (room := self._room.get(place.carrier.name)) is not None:
             self._room[place.carrier.name] = room - 1
+        self._served.add(place.carrier.name)
         self.plan.bought_at(place.carrier.name, offer)
         return True
 
@@ -195,14 +202,19 @@ class _Planner:
             return None
         return most - len(await self._live.owned(self._live.ask, carrier))
 
-    def _trials(self) -> list[Carrier]:
-        return [c for name, c in self._services.carriers.items() if name in self._trial]
+    async def _trial_at_limit(self, candidates: Candidates, place: Place) -> str | None:
+        """The carrier, if it would refuse a purchase for its trial's limit: it refuses only what it has for sale."""
+        assert place.carrier is not None
+        if place.carrier.name not in self._trial:
+            return None
+        left = [offer for offer in await self._left(candidates, place) if offer.number not in self._taken]
+        return place.carrier.name if left else None
 
     async def _can_share(self, carrier: str) -> bool:
         if self._services.settings.trial_sharing is TrialSharing.OFF:
             return False
         async with self._services.database.read() as session:
-            return self.plan.reused + self.plan.bought > 0 or await numbers.in_service_at(session, carrier) is not None
+            return carrier in self._served or await numbers.in_service_at(session, carrier) is not None
 
 
 class _Once(LiveInventory):

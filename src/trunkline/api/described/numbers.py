@@ -49,6 +49,8 @@ NUMBER_ROW: dict[str, Any] = {
     "restaurants": [{"id": RESTAURANT_ID, "name": "My Restaurant", "active": True}],
     "cooling_until": None,
     "former_restaurant_id": None,
+    "put_aside_until": None,
+    "put_aside_reason": None,
     "claimed_by": None,
     "bought_at": MOMENT,
     "released_at": None,

@@ -25,6 +25,7 @@ from trunkline.api.shapes import (
 )
 from trunkline.db import mappings, restaurants, runs
 from trunkline.db import models as rows
+from trunkline.db.models import utcnow
 from trunkline.domain import choosing
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import NumberState, international_form, national_form
@@ -88,6 +89,8 @@ class Number(Answer):
     restaurants: list[User] = Field(description="whom it serves now")
     cooling_until: datetime | None = Field(description="until then no other restaurant gets it")
     former_restaurant_id: str | None
+    put_aside_until: datetime | None = Field(description="until then nobody gets it: something refused it")
+    put_aside_reason: str | None = Field(description="why it was put aside, or is gone")
     claimed_by: str | None = Field(description="the assignment that is about to use it")
     bought_at: datetime | None
     released_at: datetime | None
@@ -174,6 +177,8 @@ def _show(row: rows.Number, users: list[tuple[str, str, bool]]) -> Number:
         restaurants=[User(id=i, name=name, active=active) for i, name, active in users],
         cooling_until=row.cooling_until,
         former_restaurant_id=row.former_restaurant_id,
+        put_aside_until=row.put_aside_until if row.put_aside_until and row.put_aside_until > utcnow() else None,
+        put_aside_reason=row.put_aside_reason,
         claimed_by=row.claimed_by,
         bought_at=row.bought_at,
         released_at=row.released_at,
