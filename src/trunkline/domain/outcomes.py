@@ -117,3 +117,15 @@ def from_error(error: TrunklineError) -> Outcome:
             Reason.VOICE_PLATFORM_REJECTED if voice else Reason.CARRIER_REJECTED, error.detail, error.hint or TRY_AGAIN
         )
     return Outcome(Status.FAILED, reason=Reason.INTERNAL_ERROR, message=error.detail, hint=TRY_AGAIN)
+
+
+def from_refusals(refusals: list[ProviderError]) -> Outcome:
+    """What all carriers said, with the end that leaves most to hope for: a person can act, or it may pass."""
+
+    def rank(error: ProviderError) -> int:
+        return 0 if isinstance(error, ActionRequired) else 1 if isinstance(error, RetryLater) else 2
+
+    outcome = from_error(min(refusals, key=rank))
+    if len(refusals) == 1:
+        return outcome
+    return replace(outcome, message="; ".join(dict.fromkeys(f"{e.provider}: {e.detail}" for e in refusals)))

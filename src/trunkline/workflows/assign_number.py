@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -14,7 +14,7 @@ from trunkline.db.runs import ASSIGNMENTS
 from trunkline.db.session import DATABASE_AWAY
 from trunkline.domain.choosing import Offer, OwnedNumber
 from trunkline.domain.marks import parse_mark
-from trunkline.domain.outcomes import TRY_AGAIN, Outcome, Reason, Source, Status, from_error, unassigned
+from trunkline.domain.outcomes import TRY_AGAIN, Outcome, Reason, Source, Status, from_error, from_refusals, unassigned
 from trunkline.domain.states import StepStatus
 from trunkline.errors import (
     ActionRequired,
@@ -192,18 +192,6 @@ class Tour:
             f"{pinned} is not configured" if pinned else "no number is idle and no carrier is configured",
             f"set the keys of a carrier and CARRIERS; then {TRY_AGAIN}",
         )
-
-
-def from_refusals(refusals: list[ProviderError]) -> Outcome:
-    """What all carriers said, with the end that leaves most to hope for: a person can act, or it may pass."""
-
-    def rank(error: ProviderError) -> int:
-        return 0 if isinstance(error, ActionRequired) else 1 if isinstance(error, RetryLater) else 2
-
-    outcome = from_error(min(refusals, key=rank))
-    if len(refusals) == 1:
-        return outcome
-    return replace(outcome, message="; ".join(dict.fromkeys(f"{e.provider}: {e.detail}" for e in refusals)))
 
 
 # --- the places, and what is done with a number from one -------------------------------------------------------------
