@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.dependencies import KeyDep, NumberPath, ServicesDep, operator
 from trunkline.api.described import stock as described
 from trunkline.api.once import answer_once
 from trunkline.api.shapes.numbers import NumberDetail, Offer, show_detail, show_offer
-from trunkline.api.shapes.stock import Import, Purchase
+from trunkline.api.shapes.stock import Import, Purchase, UnusedNumbers, UnusedQuery, show_unused
 from trunkline.db import numbers, releases
 from trunkline.domain.numbers import E164, parse_number
 from trunkline.errors import Conflict
 from trunkline.workflows.once import Once
 from trunkline.workflows.stock_number import adopt_number_once, buy_number, find_offer, is_held
+from trunkline.workflows.unused_numbers import find_unused
 
 router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
 
@@ -55,6 +56,11 @@ async def take_over(
     once = Once.asked(key, "importNumber", number=wanted, carrier=carrier)
     await adopt_number_once(services, wanted, carrier, once)
     return await answer_once(services, once, response, NumberDetail, lambda session: _show(session, wanted))
+
+
+@router.get("/api/numbers/unused", **described.LIST_UNUSED)
+async def list_unused(services: ServicesDep, query: Annotated[UnusedQuery, Query()]) -> UnusedNumbers:
+    return show_unused(await find_unused(services, query.carrier))
 
 
 async def _show(session: AsyncSession, number: E164) -> NumberDetail:

@@ -10,6 +10,7 @@ import typer
 from trunkline import __version__
 from trunkline.cli import (
     accounts,
+    adopting,
     assignments,
     backups,
     batches,
@@ -52,6 +53,7 @@ app.add_typer(restaurants.app, name="restaurants")
 restaurants.app.command("import")(restaurants_import.import_file)
 app.command("assign")(restaurants.assign)
 app.add_typer(numbers.app, name="numbers")
+numbers.app.command("adopt")(adopting.adopt)
 app.add_typer(assignments.app, name="assignments")
 app.add_typer(batches.app, name="batch")
 app.command("debts")(debts.debts)

@@ -153,6 +153,20 @@ class Refusal(Answer, frozen=True):
     hint: str | None
 
 
+class UnusedNumber(Answer, frozen=True):
+    number: str
+    carrier: str
+    country: str | None
+    number_type: str | None
+    monthly_price: Decimal | None
+    currency: str | None
+
+
+class UnusedNumbers(Answer, frozen=True):
+    items: list[UnusedNumber]
+    refusals: list[Refusal]
+
+
 class Offers(Answer, frozen=True):
     items: list[Offer]
     refusals: list[Refusal]

@@ -164,6 +164,11 @@ def buy_number(
     return Call("POST", "/api/numbers", models.NumberDetail, body=body, headers=headers)
 
 
+def unused_numbers(*, carrier: str | None = None) -> Call[models.UnusedNumbers]:
+    """What the accounts hold, nobody uses, and we do not have."""
+    return Call("GET", "/api/numbers/unused", models.UnusedNumbers, query={"carrier": carrier})
+
+
 def import_number(
     number: str, *, carrier: str | None = None, idempotency_key: str | None = None
 ) -> Call[models.NumberDetail]:

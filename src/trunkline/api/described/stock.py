@@ -101,3 +101,25 @@ IMPORT_NUMBER = operation(
         ),
     },
 )
+
+UNUSED = {
+    "items": [
+        {
+            "number": NUMBER,
+            "carrier": "twilio",
+            "country": "US",
+            "number_type": None,
+            "monthly_price": None,
+            "currency": None,
+        }
+    ],
+    "refusals": [],
+}
+
+LIST_UNUSED = operation(
+    "listUnusedNumbers",
+    summary="List what the accounts hold and nobody uses",
+    description="Bought by hand, or by an older script: none of ours, with no sign of use at the carrier "
+    "or in Vapi. Each can be taken over.",
+    responses={200: answered("The numbers.", one=("One", UNUSED)), **documented(*REFUSED, *CARRIER_PROBLEMS)},
+)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from trunkline.api.shapes import Body, CarrierName, Short
+from trunkline.api.shapes import Answer, Body, CarrierName, Price, Short, plain_price
+from trunkline.api.shapes.numbers import Refusal
+from trunkline.workflows.unused_numbers import Unused
 
 
 class Purchase(Body):
@@ -17,3 +19,44 @@ class Purchase(Body):
 
 class Import(Body):
     carrier: CarrierName | None = Field(default=None, description="whose account holds it; else each is asked")
+
+
+class UnusedQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    carrier: CarrierName | None = Field(default=None, description="only this carrier's account")
+
+
+class UnusedNumber(Answer):
+    """A number of an account of yours that nobody uses, and that we do not have."""
+
+    number: str
+    carrier: str
+    country: str | None
+    number_type: str | None
+    monthly_price: Price
+    currency: str | None
+
+
+class UnusedNumbers(Answer):
+    items: list[UnusedNumber]
+    refusals: list[Refusal] = Field(description="carriers whose account could not be read, and why")
+
+
+def show_unused(found: Unused) -> UnusedNumbers:
+    return UnusedNumbers(
+        items=[
+            UnusedNumber(
+                number=one.number,
+                carrier=carrier,
+                country=one.country,
+                number_type=one.number_type.value if one.number_type else None,
+                monthly_price=plain_price(one.monthly_price),
+                currency=one.currency,
+            )
+            for carrier, one in found.held
+        ],
+        refusals=[
+            Refusal(carrier=carrier, code=error.code, detail=error.detail, hint=error.hint)
+            for carrier, error in found.refusals
+        ],
+    )
