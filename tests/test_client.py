@@ -57,8 +57,9 @@ def test_a_restaurant_from_its_creation_to_its_deletion(client: Trunkline) -> No
     assert number.bought_at is not None
     assert number.bought_at.utcoffset() is not None
     assert client.delete_restaurant(created.id).freed_number == created.phone_number
+    assert client.restaurant(created.id).deleted_at is not None
     with pytest.raises(ApiError) as refused:
-        client.restaurant(created.id)
+        client.delete_restaurant(created.id)
     assert (refused.value.code, refused.value.status) == ("not_found", 404)
     assert refused.value.hint == "GET /api/restaurants lists them"
 

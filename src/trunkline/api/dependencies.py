@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from trunkline.api.described import NUMBER, RESTAURANT_ID
 from trunkline.api.stopping import Stopping
-from trunkline.db.models import Assignment
-from trunkline.db.runs import ASSIGNMENTS
+from trunkline.db import restaurants
+from trunkline.db.models import Assignment, RunRow
+from trunkline.db.runs import ASSIGNMENTS, Runs
+from trunkline.domain.numbers import E164, parse_number
 from trunkline.errors import InvalidInput
 from trunkline.workflows.identify import SECRET_HEADER, Identity, not_allowed
 from trunkline.workflows.services import Services
 from trunkline.workflows.wait_for import end_of
+
+R = TypeVar("R", bound=RunRow)
 
 
 async def services(request: Request) -> Services:
@@ -40,8 +44,6 @@ KEY_SCHEME = HTTPBearer(
     auto_error=False,
 )
 IDENTITY = "trunkline.identity"  # of a request's scope
-RestaurantId = Annotated[str, Path(description="the restaurant's id", examples=[RESTAURANT_ID])]
-NumberPath = Annotated[str, Path(description="in E.164, or as it is written in DEFAULT_COUNTRY", examples=[NUMBER])]
 ServicesDep = Annotated[Services, Depends(services)]
 StoppingDep = Annotated[Stopping, Depends(stopping)]
 
@@ -53,6 +55,33 @@ async def identified(request: Request) -> Identity:
 
 
 Identified = Annotated[Identity, Depends(identified)]
+
+
+async def restaurant_id(
+    services: ServicesDep,
+    identity: Identified,
+    restaurant_id: Annotated[
+        str, Path(description="the restaurant's id, external_id or exact name", examples=[RESTAURANT_ID])
+    ],
+) -> str:
+    """Its id, by whatever the operator names it; a restaurant's key names it by its id."""
+    if not identity.is_operator:
+        return restaurant_id
+    async with services.database.read() as session:
+        return await restaurants.id_of(session, restaurant_id)
+
+
+RestaurantId = Annotated[str, Depends(restaurant_id)]
+
+
+async def number(
+    services: ServicesDep,
+    number: Annotated[str, Path(description="in E.164, or as it is written in DEFAULT_COUNTRY", examples=[NUMBER])],
+) -> E164:
+    return parse_number(number, services.settings.default_country)
+
+
+NumberPath = Annotated[E164, Depends(number)]
 
 
 async def operator(identity: Identified, _secret: Annotated[str | None, Security(SECRET_SCHEME)]) -> None:
@@ -87,10 +116,12 @@ class Patience:
         return max(0.0, self._until - time.monotonic())
 
     async def end_of(self, assignment_id: str) -> Assignment:
-        """The assignment once it has ended, or as it stands when the patience or the server ends."""
+        return await self.end_of_run(ASSIGNMENTS, assignment_id)
+
+    async def end_of_run(self, kind: Runs[R], run_id: str) -> R:
+        """The run once it has ended, or as it stands when the patience or the server ends."""
         return await self._stopping.unless_late(
-            end_of(self._services, ASSIGNMENTS, assignment_id, self.left),
-            end_of(self._services, ASSIGNMENTS, assignment_id, 0),
+            end_of(self._services, kind, run_id, self.left), end_of(self._services, kind, run_id, 0)
         )
 
 

@@ -14,6 +14,7 @@ from trunkline.api.paging import after_id, cut
 from trunkline.api.shapes.numbers import (
     NumberDetail,
     NumberPage,
+    NumberPatch,
     NumberQuery,
     OfferQuery,
     Offers,
@@ -27,11 +28,9 @@ from trunkline.api.shapes.numbers import (
 )
 from trunkline.db import numbers, releases
 from trunkline.db.runs import RELEASES
-from trunkline.domain.numbers import E164, parse_number
 from trunkline.workflows.once import Once
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.search_numbers import search_numbers
-from trunkline.workflows.services import Services
 
 router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
 
@@ -61,8 +60,20 @@ async def search(services: ServicesDep, query: Annotated[OfferQuery, Query()]) -
 @router.get("/api/numbers/{number}", **described.GET_NUMBER)
 async def read(services: ServicesDep, number: NumberPath) -> NumberDetail:
     async with services.database.read() as session:
-        row = await numbers.get(session, _e164(services, number))
+        row = await numbers.get(session, number)
         return await show_detail(session, row, await releases.of_number(session, row.number))
+
+
+@router.patch("/api/numbers/{number}", **described.PATCH_NUMBER)
+async def change(
+    services: ServicesDep,
+    number: NumberPath,
+    body: Annotated[NumberPatch, Body(openapi_examples=described.PATCHES)],
+) -> NumberDetail:
+    said = body.notes()
+    async with services.database.write() as session:
+        numbers.describe((await numbers.lock(session, number))[number], said)
+    return await read(services, number)
 
 
 @router.post("/api/numbers/{number}/release", status_code=202, **described.RELEASE_NUMBER)
@@ -73,9 +84,9 @@ async def release(
     response: Response,
     body: Annotated[ReleaseBody | None, Body(openapi_examples=described.RELEASES)] = None,
 ) -> Release:
-    wish, wanted = body or ReleaseBody(), _e164(services, number)
-    once = Once.asked(key, "releaseNumber", number=wanted, **wish.model_dump())
-    release_id = await request_release(services, wanted, give_back=wish.give_back, force=wish.force, once=once)
+    wish = body or ReleaseBody()
+    once = Once.asked(key, "releaseNumber", number=number, **wish.model_dump())
+    release_id = await request_release(services, number, give_back=wish.give_back, force=wish.force, once=once)
     response.headers["Location"] = f"/api/releases/{release_id}"
     return await answer_once(services, once, response, Release, lambda session: _show_release(session, release_id))
 
@@ -91,7 +102,3 @@ async def read_release(
 
 async def _show_release(session: AsyncSession, release_id: str) -> Release:
     return (await show_releases(session, [await RELEASES.get(session, release_id)]))[0]
-
-
-def _e164(services: Services, number: str) -> E164:
-    return parse_number(number, services.settings.default_country)

@@ -19,13 +19,14 @@ from trunkline.api.dependencies import (
 from trunkline.api.described import restaurants as described
 from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, cut
-from trunkline.api.shapes.assignments import WishBody
+from trunkline.api.shapes.assignments import PickBody
 from trunkline.api.shapes.restaurants import (
     CreatedRestaurant,
     DeletedRestaurant,
     NewRestaurant,
     Restaurant,
     RestaurantPage,
+    RestaurantPatch,
     RestaurantQuery,
     RotatedKey,
     show_restaurant,
@@ -39,6 +40,7 @@ from trunkline.workflows.manage_restaurant import (
     activate_phone,
     create_restaurant,
     delete_restaurant,
+    edit_restaurant,
     key_as_created,
     request_number,
     rotate_key,
@@ -62,8 +64,19 @@ async def create(
     assert secret is not None  # the server does not start without
     once = Once.asked(key, "createRestaurant", **body.model_dump())
     created = await create_restaurant(
-        services, body.name, body.wish(), secret, once, assign=body.assign_phone, patience=patience.left
+        services,
+        body.name,
+        body.wish(),
+        secret,
+        once,
+        notes=body.notes(),
+        assign=body.assign_phone,
+        patience=patience.left,
     )
+    if created.found:
+        there = await _answer(services, created, None, patience, response)
+        response.status_code = 200
+        return CreatedRestaurant(**vars(there), api_key=None)
     answer = await _answer(services, created, once, patience, response)
     async with services.database.read() as session:
         api_key = await key_as_created(session, secret, await restaurants.kept(session, created.restaurant_id))
@@ -79,6 +92,8 @@ async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Quer
             limit=query.limit + 1,
             has_number=query.has_number,
             search=query.search,
+            external_id=query.external_id,
+            deleted=query.deleted,
         )
         shown, cursor = cut(found, query.limit, lambda row: row.id)
         return RestaurantPage(items=await show_summaries(session, shown, Identity()), next_cursor=cursor)
@@ -88,7 +103,17 @@ async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Quer
 async def read(services: ServicesDep, identity: Reader, restaurant_id: RestaurantId) -> Restaurant:
     identity.may_read(restaurant_id)
     async with services.database.read() as session:
-        return await show_restaurant(session, await restaurants.get(session, restaurant_id), identity)
+        return await show_restaurant(session, await restaurants.kept(session, restaurant_id), identity)
+
+
+@router.patch("/{restaurant_id}", dependencies=OPERATOR, **described.CHANGE_RESTAURANT)
+async def change(
+    services: ServicesDep,
+    restaurant_id: RestaurantId,
+    body: Annotated[RestaurantPatch, Body(openapi_examples=described.CHANGES)],
+) -> Restaurant:
+    await edit_restaurant(services, restaurant_id, body.change())
+    return await read(services, Identity(), restaurant_id)
 
 
 @router.delete("/{restaurant_id}", dependencies=OPERATOR, **described.DELETE_RESTAURANT)
@@ -103,9 +128,9 @@ async def assign_phone(
     key: KeyDep,
     patience: PatienceDep,
     response: Response,
-    body: Annotated[WishBody | None, Body(openapi_examples=described.WISHES)] = None,
+    body: Annotated[PickBody | None, Body(openapi_examples=described.WISHES)] = None,
 ) -> Restaurant:
-    asked = body or WishBody()
+    asked = body or PickBody()
     once = Once.asked(key, "assignPhone", restaurant_id=restaurant_id, **asked.model_dump())
     run_id = await request_number(services, restaurant_id, asked.wish(), patience.left, once)
     return await _answer(services, Created(restaurant_id, run_id), once, patience, response)

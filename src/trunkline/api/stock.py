@@ -51,11 +51,10 @@ async def take_over(
     response: Response,
     body: Annotated[Import | None, Body(openapi_examples=described.IMPORTS)] = None,
 ) -> NumberDetail:
-    wanted = parse_number(number, services.settings.default_country)
     carrier = body.carrier if body else None
-    once = Once.asked(key, "importNumber", number=wanted, carrier=carrier)
-    await adopt_number_once(services, wanted, carrier, once)
-    return await answer_once(services, once, response, NumberDetail, lambda session: _show(session, wanted))
+    once = Once.asked(key, "importNumber", number=number, carrier=carrier)
+    await adopt_number_once(services, number, carrier, once)
+    return await answer_once(services, once, response, NumberDetail, lambda session: _show(session, number))
 
 
 @router.get("/api/numbers/unused", **described.LIST_UNUSED)

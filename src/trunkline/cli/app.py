@@ -20,6 +20,7 @@ from trunkline.cli import (
     debts,
     demo,
     doctor,
+    moving,
     numbers,
     repoint,
     restaurants,
@@ -54,6 +55,10 @@ restaurants.app.command("import")(restaurants_import.import_file)
 app.command("assign")(restaurants.assign)
 app.add_typer(numbers.app, name="numbers")
 numbers.app.command("adopt")(adopting.adopt)
+numbers.app.command("move")(moving.move)
+numbers.app.command("swap")(moving.swap)
+numbers.app.command("unassign")(moving.unassign)
+numbers.app.command("change")(moving.change)
 app.add_typer(assignments.app, name="assignments")
 app.add_typer(batches.app, name="batch")
 app.command("debts")(debts.debts)

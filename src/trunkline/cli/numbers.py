@@ -8,7 +8,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import agreed, asking
-from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, Json, Type, Yes, criteria
+from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, Json, One, Type, Yes, criteria
 from trunkline.cli.output import say
 from trunkline.cli.releasing import Force, Numbers, release_all
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The numbers that we hold or know, and those for sale.", no_args_is_help=True)
 StateName = Literal["purchasing", "idle", "in_service", "cooling_down", "releasing", "released", "foreign"]
-One = Annotated[str, typer.Argument(metavar="NUMBER", help="In E.164, like +14155550123.")]
 
 
 @app.command("list")
@@ -39,10 +38,20 @@ def list_all(
     if show.as_document(found, "Number", json, csv):
         return
     rows = [
-        (n.number, state_of(n), n.carrier, [u.name for u in n.restaurants], show.price(n.monthly_price, n.currency))
+        (
+            n.number,
+            state_of(n),
+            n.carrier,
+            [u.name for u in n.restaurants],
+            show.price(n.monthly_price, n.currency),
+            n.idle_since,
+            n.last_call_at,
+            [*(["protected"] if n.protected else []), *n.labels],
+        )
         for n in found
     ]
-    show.table(["number", "state", "carrier", "serves", "a month"], rows, "no number")
+    headings = ["number", "state", "carrier", "serves", "a month", "idle since", "last call", "labels"]
+    show.table(headings, rows, "no number")
 
 
 @app.command()
@@ -181,6 +190,7 @@ def describe(found: NumberDetail) -> None:
             ("state", found.state),
             ("serves", [f"{u.name} ({u.id})" + ("" if u.active else ", no calls") for u in found.restaurants]),
             ("carrier", found.carrier),
+            ("account there", found.account),
             ("its id there", found.carrier_ref),
             ("id in Vapi", found.voice_id),
             ("a month", show.price(found.monthly_price, found.currency)),
@@ -190,6 +200,9 @@ def describe(found: NumberDetail) -> None:
             ("claimed by", found.claimed_by),
             ("bought", found.bought_at),
             ("released", found.released_at),
+            ("idle since", found.idle_since),
+            ("last call", found.last_call_at),
+            *show.notes_of(found)[1:],
         ]
     )
     if found.mappings:

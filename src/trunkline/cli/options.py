@@ -14,6 +14,16 @@ TypeName = Literal["local", "mobile", "toll_free", "national"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with the API's fields.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV with the API's fields.")]
+One = Annotated[str, typer.Argument(metavar="NUMBER", help="In E.164, like +14155550123.")]
+RestaurantName = Annotated[
+    str, typer.Argument(metavar="RESTAURANT", help="The restaurant's id, external_id or exact name.")
+]
+Pick = Annotated[
+    str | None, typer.Option("--number", help="Exactly this number: an idle one of ours, or one that is for sale.")
+]
+Metadata = Annotated[
+    list[str] | None, typer.Option("--metadata", metavar="KEY=VALUE", help="Kept for you; may be given several times.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Country = Annotated[str | None, typer.Option(help="Two-letter ISO code; the server's DEFAULT_COUNTRY if left out.")]
 AreaCode = Annotated[str | None, typer.Option(help="Three digits, in the US and Canada.")]
@@ -21,6 +31,14 @@ Contains = Annotated[str | None, typer.Option(help="Digits that the number has i
 Type = Annotated[TypeName | None, typer.Option("--type", help="Kind of number.")]
 Carrier = Annotated[CarrierName | None, typer.Option(help="Only this carrier; else all, in the server's order.")]
 ForceTwilio = Annotated[bool, typer.Option("--force-twilio", help="Skip existing numbers and use Twilio.")]
+
+
+def pairs(given: list[str] | None) -> dict[str, str]:
+    """KEY=VALUE, each; an empty value deletes its key."""
+    for text in given or []:
+        if "=" not in text:
+            raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--metadata")
+    return {key: value for key, _, value in (text.partition("=") for text in given or [])}
 
 
 def criteria(

@@ -25,13 +25,16 @@ def release_all(
     client: Trunkline, numbers: Sequence[NumberDetail], give_back: bool, force: bool, yes: bool, json: bool
 ) -> None:
     """Release them after asking; the program's exit code says how it went. Those that serve a restaurant are left out
-    unless `force`."""
-    kept = [n for n in numbers if n.restaurants and not force]
+    unless `force`, and those that are protected unless it is one alone."""
+    kept = [n for n in numbers if (n.restaurants and not force) or (n.protected and not (force and len(numbers) == 1))]
     chosen = [n for n in numbers if n not in kept]
     if not json and numbers:
         tell(numbers, kept, give_back)
     for number in kept:
-        complain(f"{number.number} serves {served(number)}", "--force releases it all the same")
+        if number.protected:
+            complain(f"{number.number} is protected", "--force releases it, named alone")
+        else:
+            complain(f"{number.number} serves {served(number)}", "--force releases it all the same")
     if not chosen:
         raise typer.Exit(FAILED if kept else DONE)
     if not agreed(f"Release {show.times(len(chosen), 'number')}?", yes):

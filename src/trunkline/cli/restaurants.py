@@ -8,15 +8,30 @@ import typer
 
 from trunkline.cli import following, show
 from trunkline.cli.asking import DONE, PARTLY, USAGE, agreed, asking
-from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, ForceTwilio, Json, Type, Yes, criteria
+from trunkline.cli.options import (
+    AreaCode,
+    Carrier,
+    Contains,
+    Country,
+    Csv,
+    ForceTwilio,
+    Json,
+    Metadata,
+    Pick,
+    RestaurantName,
+    Type,
+    Yes,
+    criteria,
+    pairs,
+)
 from trunkline.cli.output import complain, say
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
     from trunkline.client.models import Restaurant
+    from trunkline.client.operations import RestaurantChange
 
 app = typer.Typer(help="The tenants, each with its number.", no_args_is_help=True)
-RestaurantId = Annotated[str, typer.Argument(metavar="RESTAURANT", help="The restaurant's id.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the number is in service, or not to be had.")]
 
 
@@ -26,6 +41,7 @@ def list_all(
     has_number: Annotated[
         bool | None, typer.Option("--with-number/--without-number", help="Only those with a number, or without.")
     ] = None,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those that were deleted, instead.")] = False,
     json: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -37,11 +53,14 @@ def list_all(
       trunkline restaurants list --search pizza --json
     """
     with asking() as client:
-        found = list(client.restaurants(search=search, has_number=has_number))
+        found = list(client.restaurants(search=search, has_number=has_number, deleted=deleted))
     if show.as_document(found, "RestaurantSummary", json, csv):
         return
-    rows = [(r.id, r.name, r.phone_number, "shared" if r.shared else None, show.outcome(r.assignment)) for r in found]
-    show.table(["id", "name", "number", "shared", "came by"], rows, "no restaurant")
+    rows = [
+        (r.id, r.name, r.external_id, r.phone_number, "shared" if r.shared else None, show.outcome(r.assignment))
+        for r in found
+    ]
+    show.table(["id", "name", "external id", "number", "shared", "came by"], rows, "no restaurant")
 
 
 @app.command()
@@ -55,6 +74,11 @@ def create(
     contains: Contains = None,
     number_type: Type = None,
     carrier: Carrier = None,
+    number: Pick = None,
+    external_id: Annotated[
+        str | None, typer.Option(help="Its id in your system: a restaurant that has it is shown as it is.")
+    ] = None,
+    metadata: Metadata = None,
     json: Json = False,
 ) -> None:
     """Create a restaurant and get it a number. Its API key is shown this once.
@@ -64,11 +88,20 @@ def create(
     \b
     Examples:
       trunkline restaurants create "Chez Panisse" --area-code 415
-      trunkline restaurants create Noma --no-phone
+      trunkline restaurants create Noma --external-id pos-1234 --number +14155550123
     """
     wanted = criteria(country, area_code, contains, number_type, carrier)
     with asking() as client:
-        created = client.create_restaurant(name, assign_phone=phone, wait=wait, force_twilio=force_twilio, **wanted)
+        created = client.create_restaurant(
+            name,
+            assign_phone=phone,
+            wait=wait,
+            force_twilio=force_twilio,
+            phone_number=number,
+            external_id=external_id,
+            metadata=pairs(metadata),
+            **wanted,
+        )
         found = settled(client, created) if wait else created
     if json:
         import msgspec
@@ -81,7 +114,7 @@ def create(
 
 
 @app.command("show")
-def show_one(restaurant: RestaurantId, json: Json = False) -> None:
+def show_one(restaurant: RestaurantName, json: Json = False) -> None:
     """Show a restaurant, its number, and how it came by it.
 
     \b
@@ -97,7 +130,65 @@ def show_one(restaurant: RestaurantId, json: Json = False) -> None:
 
 
 @app.command()
-def delete(restaurant: RestaurantId, yes: Yes = False, json: Json = False) -> None:
+def change(
+    restaurant: RestaurantName,
+    name: Annotated[str | None, typer.Option(help="Its new name, which the next caller hears.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="Its id in your system; an empty one takes it off.")] = None,
+    metadata: Metadata = None,
+    country: Country = None,
+    area_code: AreaCode = None,
+    contains: Contains = None,
+    number_type: Type = None,
+    carrier: Carrier = None,
+    json: Json = False,
+) -> None:
+    """Change a restaurant: its name, its id in your system, metadata (an empty value deletes its key), and what it asks
+    of its next number.
+
+    \b
+    Examples:
+      trunkline restaurants change Nooma --name Noma
+      trunkline restaurants change pos-1234 --metadata city=Oakland --country US
+    """
+    change: RestaurantChange = {}
+    if name is not None:
+        change["name"] = name
+    if external_id is not None:
+        change["external_id"] = external_id
+    if metadata:
+        change["metadata"] = pairs(metadata)
+    wanted = criteria(country, area_code, contains, number_type, carrier)
+    if any(wanted.values()):
+        change["criteria"] = wanted
+    if not change:
+        complain("nothing is to be changed", "give --name, --external-id, --metadata or a criterion")
+        raise typer.Exit(USAGE)
+    with asking() as client:
+        found = client.change_restaurant(restaurant, **change)
+    if json:
+        show.as_json(found)
+    else:
+        describe(found)
+
+
+@app.command("activate-phone")
+def activate_phone(restaurant: RestaurantName, json: Json = False) -> None:
+    """Let a shared number's calls reach this restaurant.
+
+    \b
+    Example:
+      trunkline restaurants activate-phone "Chez Panisse"
+    """
+    with asking() as client:
+        found = client.activate_phone(restaurant)
+    if json:
+        show.as_json(found)
+    else:
+        describe(found)
+
+
+@app.command()
+def delete(restaurant: RestaurantName, yes: Yes = False, json: Json = False) -> None:
     """Delete a restaurant. Its number cools down before another restaurant can get it.
 
     \b
@@ -119,7 +210,9 @@ def delete(restaurant: RestaurantId, yes: Yes = False, json: Json = False) -> No
 
 @app.command("rotate-key")
 def rotate_key(
-    restaurant: Annotated[str | None, typer.Argument(metavar="[RESTAURANT]", help="The restaurant's id.")] = None,
+    restaurant: Annotated[
+        str | None, typer.Argument(metavar="[RESTAURANT]", help="The restaurant's id, external_id or exact name.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every restaurant.")] = False,
     yes: Yes = False,
     json: Json = False,
@@ -149,7 +242,7 @@ def rotate_key(
 
 
 def assign(
-    restaurant: RestaurantId,
+    restaurant: RestaurantName,
     wait: Wait = True,
     force_twilio: ForceTwilio = False,
     country: Country = None,
@@ -157,6 +250,7 @@ def assign(
     contains: Contains = None,
     number_type: Type = None,
     carrier: Carrier = None,
+    number: Pick = None,
     json: Json = False,
 ) -> None:
     """Get a restaurant its number: one that has none, or that shares one and should get its own.
@@ -168,7 +262,7 @@ def assign(
     """
     wanted = criteria(country, area_code, contains, number_type, carrier)
     with asking() as client:
-        begun = client.assign_phone(restaurant, wait=wait, force_twilio=force_twilio, **wanted)
+        begun = client.assign_phone(restaurant, wait=wait, force_twilio=force_twilio, phone_number=number, **wanted)
         found = settled(client, begun) if wait else begun
     if json:
         show.as_json(found)
@@ -192,6 +286,9 @@ def describe(found: Restaurant) -> None:
         [
             ("restaurant", found.id),
             ("name", found.name),
+            ("external id", found.external_id),
+            ("metadata", ", ".join(f"{key}={value}" for key, value in found.metadata.items())),
+            ("deleted", found.deleted_at),
             ("number", found.phone_number),
             ("gets its calls", calls if found.shared else None),
             ("shared with", [f"{other.name} ({other.id})" for other in found.shared_with]),

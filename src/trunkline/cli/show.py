@@ -17,7 +17,7 @@ from trunkline.texts import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from trunkline.client.models import Assignment, AssignmentSummary, Step
+    from trunkline.client.models import Assignment, AssignmentSummary, Number, Step
 
 COLOURS = {
     "assigned": "green",
@@ -130,6 +130,16 @@ def outcome(assignment: AssignmentSummary | None) -> str | None:
     if assignment is None:
         return None
     return assignment.source or assignment.reason or assignment.status
+
+
+def notes_of(found: Number) -> list[tuple[str, Any]]:
+    """What people have said of a number."""
+    return [
+        ("number", found.number),
+        ("protected", "yes" if found.protected else None),
+        ("labels", found.labels),
+        ("given back after", found.release_after),
+    ]
 
 
 def steps(found: Sequence[Step]) -> None:

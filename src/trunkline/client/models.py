@@ -6,11 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A field that this version does not know is left out."""
+from trunkline.client.answer import Answer as Answer
+from trunkline.client.batch_models import *  # noqa: F403 - so that all models are found in one place
 
 
 class Step(Answer, frozen=True):
@@ -59,7 +56,11 @@ class RestaurantSummary(Answer, frozen=True):
     shared_with: list[Sharer]
     active: bool
     assignment: AssignmentSummary | None
+    external_id: str | None
+    metadata: dict[str, str]
+    criteria: dict[str, Any]
     created_at: datetime
+    deleted_at: datetime | None
 
 
 class Restaurant(RestaurantSummary, frozen=True):
@@ -93,7 +94,16 @@ class Number(Answer, frozen=True):
     country: str | None
     number_type: str | None
     monthly_price: Decimal | None
+    upfront_price: Decimal | None
     currency: str | None
+    account: str | None
+    carrier_ref: str | None
+    voice_id: str | None
+    protected: bool
+    labels: list[str]
+    release_after: datetime | None
+    idle_since: datetime | None
+    last_call_at: datetime | None
     restaurants: list[User]
     cooling_until: datetime | None
     former_restaurant_id: str | None
@@ -127,9 +137,25 @@ class Release(Answer, frozen=True):
     ended_at: datetime | None
 
 
+class Move(Answer, frozen=True):
+    id: str
+    number: str
+    from_restaurant_id: str | None
+    to_restaurant_id: str
+    own_number: str
+    new_number_for_old: bool
+    reason: str | None
+    status: str
+    message: str | None
+    code: str | None
+    hint: str | None
+    assignment_id: str | None
+    steps: list[Step]
+    created_at: datetime
+    ended_at: datetime | None
+
+
 class NumberDetail(Number, frozen=True):
-    carrier_ref: str | None
-    voice_id: str | None
     mappings: list[Mapping]
     releases: list[Release]
 
@@ -231,40 +257,6 @@ class RestaurantCostLine(Answer, frozen=True):
     shared_by: int
 
 
-class BulkItem(Answer, frozen=True):
-    row: int
-    fate: str
-    name: str | None
-    external_id: str | None
-    restaurant_id: str | None
-    changes: list[str]
-    field: str | None
-    detail: str | None
-    hint: str | None
-
-
-class BulkCounts(Answer, frozen=True):
-    new: int
-    same: int
-    changed: int
-    refused: int
-
-
-class BulkCreated(Answer, frozen=True):
-    row: int
-    id: str
-    name: str
-    external_id: str | None
-    api_key: str | None
-
-
-class BulkResult(Answer, frozen=True):
-    created: list[BulkCreated]
-    changed: int
-    same: int
-    batch_id: str | None
-
-
 class Drift(Answer, frozen=True):
     routing: str
     in_service: int
@@ -287,84 +279,6 @@ class Repoint(Answer, frozen=True):
     ended_at: datetime | None
 
 
-class Purchases(Answer, frozen=True):
-    carrier: str
-    numbers: int
-    monthly_price: Decimal | None
-    upfront_price: Decimal | None
-    currency: str | None
-
-
-class Asked(Answer, frozen=True):
-    criteria: dict[str, str]
-    restaurants: int
-
-
-class Plan(Answer, frozen=True):
-    restaurants: int
-    reused: int
-    bought: int
-    shared: int
-    short: int
-    monthly_price: Decimal | None
-    currency: str | None
-    carrier: str | None
-    purchases: list[Purchases]
-    asked: list[Asked]
-    notes: list[str]
-
-
-class Counts(Answer, frozen=True):
-    queued: int
-    running: int
-    assigned: int
-    unassigned: int
-    failed: int
-    cancelled: int
-
-
-class Sources(Answer, frozen=True):
-    existing: int
-    owned: int
-    purchased: int
-    shared: int
-
-
-class Cost(Answer, frozen=True):
-    monthly_price: Decimal
-    currency: str
-
-
-class Batch(Answer, frozen=True):
-    id: str
-    status: str
-    message: str | None
-    hint: str | None
-    request: dict[str, Any]
-    total: int
-    counts: Counts
-    sources: Sources
-    costs: list[Cost]
-    rate_per_second: float | None
-    eta_seconds: float | None
-    created_at: datetime
-    ended_at: datetime | None
-
-
-class BatchItem(Answer, frozen=True):
-    restaurant_id: str
-    restaurant_name: str
-    status: str
-    reason: str | None
-    message: str | None
-    assignment_id: str | None
-    phone_number: str | None
-    source: str | None
-    monthly_price: Decimal | None
-    currency: str | None
-    updated_at: datetime
-
-
 class Health(Answer, frozen=True):
     status: str
     version: str
@@ -383,9 +297,3 @@ class ProviderAccounts(Answer, frozen=True):
 
 class Installation(Answer, frozen=True):
     name: str
-
-
-class BulkPlan(Answer, frozen=True):
-    counts: BulkCounts
-    items: list[BulkItem]
-    numbers: Plan | None

@@ -34,6 +34,24 @@ class Spending(TypedDict, total=False):
     currency: str | None
 
 
+class RestaurantChange(TypedDict, total=False):
+    """What is changed of a restaurant: None takes an external_id or all metadata off; an empty value deletes its key.
+    `criteria` are all that it asks of its next number."""
+
+    name: str
+    external_id: str | None
+    metadata: dict[str, str] | None
+    criteria: Criteria
+
+
+class NumberChange(TypedDict, total=False):
+    """What is said of a number: `release_after` (None: never) is when it is given back, once it is idle."""
+
+    protected: bool
+    labels: list[str]
+    release_after: str | None
+
+
 class Selection(Wish, Spending, total=False):
     """Which restaurants of a batch, and how they want their numbers."""
 
@@ -56,21 +74,39 @@ def create_restaurant(
     assign_phone: bool = True,
     wait: bool = True,
     idempotency_key: str | None = None,
+    external_id: str | None = None,
+    metadata: dict[str, str] | None = None,
+    phone_number: str | None = None,
     **wish: Unpack[Wish],
 ) -> Call[models.CreatedRestaurant]:
-    """Create it and get it a number. `wait=False` answers at once; the same `idempotency_key` creates it once."""
-    body = {"name": name, "assign_phone": assign_phone, **wish}
+    """Create it and get it a number, or exactly `phone_number`. `wait=False` answers at once; the same
+    `idempotency_key` creates it once, and a restaurant that has the `external_id` is answered as it is."""
+    notes = {"external_id": external_id, "metadata": metadata, "phone_number": phone_number}
+    body = {"name": name, "assign_phone": assign_phone, **notes, **wish}
     headers = _headers(idempotency_key, wait)
     return Call("POST", "/api/restaurants", models.CreatedRestaurant, body=body, headers=headers)
 
 
-def restaurants(*, search: str | None = None, has_number: bool | None = None) -> Pages[models.RestaurantSummary]:
-    """All, oldest first; `search` is part of the name."""
-    return Pages("/api/restaurants", models.RestaurantSummary, {"search": search, "has_number": has_number})
+def restaurants(
+    *,
+    search: str | None = None,
+    has_number: bool | None = None,
+    external_id: str | None = None,
+    deleted: bool = False,
+) -> Pages[models.RestaurantSummary]:
+    """All, oldest first, or those that were deleted; `search` is part of the name."""
+    query = {"search": search, "has_number": has_number, "external_id": external_id, "deleted": deleted or None}
+    return Pages("/api/restaurants", models.RestaurantSummary, query)
 
 
 def restaurant(restaurant_id: str) -> Call[models.Restaurant]:
+    """By its id, its external_id or its exact name, as everywhere."""
     return Call("GET", f"/api/restaurants/{_part(restaurant_id)}", models.Restaurant)
+
+
+def change_restaurant(restaurant_id: str, **change: Unpack[RestaurantChange]) -> Call[models.Restaurant]:
+    """What is left out stays as it is."""
+    return Call("PATCH", f"/api/restaurants/{_part(restaurant_id)}", models.Restaurant, body=dict(change))
 
 
 def delete_restaurant(restaurant_id: str) -> Call[models.DeletedRestaurant]:
@@ -78,11 +114,16 @@ def delete_restaurant(restaurant_id: str) -> Call[models.DeletedRestaurant]:
 
 
 def assign_phone(
-    restaurant_id: str, *, wait: bool = True, idempotency_key: str | None = None, **wish: Unpack[Wish]
+    restaurant_id: str,
+    *,
+    wait: bool = True,
+    idempotency_key: str | None = None,
+    phone_number: str | None = None,
+    **wish: Unpack[Wish],
 ) -> Call[models.Restaurant]:
-    """Get a number for a restaurant that has none, or shares one."""
-    path = f"/api/restaurants/{_part(restaurant_id)}/phone"
-    return Call("POST", path, models.Restaurant, body=dict(wish), headers=_headers(idempotency_key, wait))
+    """Get a number, or exactly `phone_number`, for a restaurant that has none, or shares one."""
+    path, body = f"/api/restaurants/{_part(restaurant_id)}/phone", {"phone_number": phone_number, **wish}
+    return Call("POST", path, models.Restaurant, body=body, headers=_headers(idempotency_key, wait))
 
 
 def activate_phone(restaurant_id: str) -> Call[models.Restaurant]:
@@ -175,6 +216,46 @@ def import_number(
     """Take a number over that a carrier's account holds: into Vapi, for no restaurant."""
     path, headers = f"/api/numbers/{_part(number)}/import", _headers(idempotency_key)
     return Call("POST", path, models.NumberDetail, body={"carrier": carrier}, headers=headers)
+
+
+def change_number(number: str, **change: Unpack[NumberChange]) -> Call[models.NumberDetail]:
+    """What is left out stays as it is."""
+    return Call("PATCH", f"/api/numbers/{_part(number)}", models.NumberDetail, body=dict(change))
+
+
+def move_number(
+    number: str,
+    to: str,
+    *,
+    replace: bool = False,
+    new_number_for_old: bool = False,
+    reason: str | None = None,
+    wait: bool = True,
+    idempotency_key: str | None = None,
+) -> Call[models.Move]:
+    """Give a number to another restaurant; `replace` ends the one that it has."""
+    body = {"to": to, "replace": replace, "new_number_for_old": new_number_for_old, "reason": reason}
+    return Call(
+        "POST", f"/api/numbers/{_part(number)}/move", models.Move, body=body, headers=_headers(idempotency_key, wait)
+    )
+
+
+def swap_phone(
+    restaurant_id: str, other: str, *, reason: str | None = None, wait: bool = True, idempotency_key: str | None = None
+) -> Call[models.Move]:
+    """Each of the two restaurants gets the other's number."""
+    path, body = f"/api/restaurants/{_part(restaurant_id)}/swap-phone", {"other": other, "reason": reason}
+    return Call("POST", path, models.Move, body=body, headers=_headers(idempotency_key, wait))
+
+
+def move(move_id: str) -> Call[models.Move]:
+    return Call("GET", f"/api/moves/{_part(move_id)}", models.Move)
+
+
+def unassign_number(number: str, *, restaurant: str | None = None) -> Call[models.NumberDetail]:
+    """Take a number off its restaurant, or off this one of those that share it: it stays ours and cools down."""
+    path = f"/api/numbers/{_part(number)}/unassign"
+    return Call("POST", path, models.NumberDetail, body={"restaurant": restaurant})
 
 
 def release_number(

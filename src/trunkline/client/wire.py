@@ -52,7 +52,8 @@ class ServerUnreachable(TrunklineClientError):
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """A request that answers one `kind`. What is None in `query` and `body` is left out."""
+    """A request that answers one `kind`. What is None in `query` and `body` is left out; in the body of a change
+    (PATCH) it is sent, for there it takes something off."""
 
     method: str
     path: str
@@ -93,7 +94,8 @@ def request_of(call: Call[Any]) -> dict[str, Any]:
     query = {name: value for name, value in call.query.items() if value is not None}
     sent: dict[str, Any] = {"method": call.method, "url": call.path, "params": query, "headers": call.headers}
     if call.body is not None:
-        sent["json"] = {name: value for name, value in call.body.items() if value is not None}
+        kept = call.method == "PATCH"
+        sent["json"] = {name: value for name, value in call.body.items() if kept or value is not None}
     return sent
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Call, utcnow
@@ -43,6 +43,12 @@ async def store(session: AsyncSession, heard: Sequence[Heard], complete_after: t
         merge(row, item.report)
         connected += is_connected(row) and not before
     return connected
+
+
+async def last_of_numbers(session: AsyncSession, numbers: Sequence[str]) -> dict[str, datetime]:
+    """When each of our numbers was last called."""
+    query = select(Call.called, func.max(Call.first_seen_at)).where(Call.called.in_(numbers)).group_by(Call.called)
+    return {number: last for number, last in await session.execute(query) if number}
 
 
 def is_connected(row: Call) -> bool:

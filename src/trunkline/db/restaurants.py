@@ -12,6 +12,7 @@ from trunkline.db.models import Mapping, Restaurant, utcnow
 from trunkline.domain.notes import OUR_IDS, RestaurantChange, checked_external_id, checked_name, merged_metadata
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Conflict, NotFound
+from trunkline.texts import one_line
 
 CHUNK = 500
 MOMENT_SECONDS = 2
@@ -120,12 +121,15 @@ async def id_of(session: AsyncSession, text: str) -> str:
     looks like an id is one. Conflict where several have the name."""
     if text.startswith(OUR_IDS):
         return text
+    unknown = NotFound(f"there is no restaurant {one_line(text)}", hint="GET /api/restaurants lists them")
+    if text != one_line(text):
+        raise unknown
     if (found := await by_external_id(session, text)) is not None:
         return found.id
     query = select(Restaurant.id).where(Restaurant.name == text, Restaurant.deleted_at.is_(None))
     ids = (await session.execute(query.order_by(Restaurant.id).limit(MOST_NAMESAKES))).scalars().all()
     if not ids:
-        raise NotFound(f"there is no restaurant {text}", hint="GET /api/restaurants lists them")
+        raise unknown
     if len(ids) > 1:
         raise Conflict(f"several restaurants are called {text}: {', '.join(ids)}", hint="name one of them by its id")
     return ids[0]

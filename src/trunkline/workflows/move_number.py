@@ -23,6 +23,7 @@ from trunkline.workflows import accounts
 from trunkline.workflows.assign_number import AssignNumber
 from trunkline.workflows.connect_number import Connected, connect_number
 from trunkline.workflows.manage_restaurant import refuse_running
+from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.run import Run
 from trunkline.workflows.services import Services
 from trunkline.workflows.wait_for import end_of
@@ -55,40 +56,48 @@ async def request_move(
     own_number: OwnNumber = OwnNumber.REFUSE,
     renew: bool = False,
     why: str | None = None,
+    once: Once | None = None,
 ) -> str:
-    """Start the move of a number to a restaurant; its id. One that serves it already is moved nowhere, and the move is
-    done at once.
+    """Start the move of a number to a restaurant; its id. Once per idempotency key. One that serves it already is moved
+    nowhere, and the move is done at once.
 
     `own_number` says what becomes of the number that the restaurant has, `renew` begins an assignment for the one that
     loses its number. NotFound for a restaurant or number that is not (any more), Conflict for a number that is shared,
     claimed or being moved, AlreadyAssigned where the restaurant has a number and nothing is said of it."""
     asked: dict[str, Any] = {"number": number, "to_id": to_id, "own_number": own_number.value, "renew": renew}
+    if before := await find_begun(services, once):
+        return before.run
+
+    async def begin(session: AsyncSession) -> Begun:
+        sides = await look_at_sides(session, number, to_id)
+        ends = {"why": why, "from_id": sides.from_id}
+        if sides.from_id == to_id:
+            ends |= {"status": RunStatus.DONE.value, "message": f"{number} serves {sides.to.name} already"}
+            return Begun((await MOVES.add(session, **asked, **ends, ended_at=utcnow())).id)
+        await refuse(session, sides, own_number, renew)
+        return Begun((await MOVES.add(session, **asked, **ends)).id)
+
     try:
-        async with services.database.write() as session:
-            sides = await look_at_sides(session, number, to_id)
-            asked |= {"why": why, "from_id": sides.from_id}
-            if sides.from_id == to_id:
-                message = f"{number} serves {sides.to.name} already"
-                ended = {"status": RunStatus.DONE.value, "message": message, "ended_at": utcnow()}
-                return (await MOVES.add(session, **asked, **ended)).id
-            await refuse(session, sides, own_number, renew)
-            move = await MOVES.add(session, **asked)
+        return (await begin_once(services, once, MoveNumber.kind, begin)).run
     except IntegrityError:
         raise Conflict(f"{number} is being moved already", hint=BUSY) from None
-    await services.engine.start(MoveNumber.kind, move.id)
-    return move.id
 
 
-async def request_swap(services: Services, restaurant_id: str, other_id: str, why: str | None = None) -> str:
+async def request_swap(
+    services: Services, restaurant_id: str, other_id: str, why: str | None = None, once: Once | None = None
+) -> str:
     """Start the exchange of two restaurants' numbers, as a move of the first one's; its id. Conflict where one of them
     has none, else as `request_move`."""
+    if before := await find_begun(services, once):
+        return before.run
     async with services.database.read() as session:
         await restaurants.get(session, other_id)
         restaurant = await restaurants.get(session, restaurant_id)
         mapping = await mappings.current(session, restaurant_id)
     if mapping is None:
         raise Conflict(f"{restaurant.name} has no number to be swapped", hint="move it the other one's instead")
-    return await request_move(services, E164(mapping.number), other_id, own_number=OwnNumber.SWAP, why=why)
+    number = E164(mapping.number)
+    return await request_move(services, number, other_id, own_number=OwnNumber.SWAP, why=why, once=once)
 
 
 async def unassign(services: Services, number: E164, restaurant_id: str | None = None) -> str:

@@ -15,6 +15,7 @@ from trunkline.errors import (
     AlreadyAssigned,
     AssignmentRunning,
     CarrierNotConfigured,
+    Conflict,
     Forbidden,
     IdempotencyMismatch,
     InvalidInput,
@@ -109,7 +110,10 @@ KEY_REUSED = IdempotencyMismatch(
     "this Idempotency-Key was used with another body", hint="use a new key for a new request"
 )
 
-NO_RESTAURANT = NotFound(f"there is no restaurant {RESTAURANT_ID}", hint="GET /api/restaurants lists them")
+NO_RESTAURANT: tuple[TrunklineError, ...] = (
+    NotFound(f"there is no restaurant {RESTAURANT_ID}", hint="GET /api/restaurants lists them"),
+    Conflict(f"several restaurants are called Roma: {RESTAURANT_ID}, {OTHER_ID}", hint="name one of them by its id"),
+)
 
 RUNNING = AssignmentRunning(
     f"assignment {ASSIGNMENT_ID} of this restaurant has not ended", hint=f"GET /api/assignments/{ASSIGNMENT_ID}"

@@ -18,7 +18,7 @@ PUT_CALLERS = operation(
     ),
     responses={
         200: answered("Registered.", one=("A tester", EXAMPLE)),
-        **documented(*REFUSED, *MALFORMED, NO_RESTAURANT, NO_NUMBER, TAKEN),
+        **documented(*REFUSED, *MALFORMED, *NO_RESTAURANT, NO_NUMBER, TAKEN),
     },
 )
 
@@ -28,6 +28,6 @@ GET_CALLERS = operation(
     description="Those whose calls go to it on a number that it shares.",
     responses={
         200: answered("Its callers.", one=("A tester", EXAMPLE)),
-        **documented(*REFUSED, NO_RESTAURANT),
+        **documented(*REFUSED, *NO_RESTAURANT),
     },
 )

@@ -48,6 +48,6 @@ LIST_CALLS_OF_RESTAURANT = operation(
     description="Newest first, also of a restaurant that is deleted, and of callers who dial its former number.",
     responses={
         200: answered("A page.", page=("The last page", PAGE)),
-        **documented(*REFUSED, BAD_CURSOR, NO_RESTAURANT),
+        **documented(*REFUSED, BAD_CURSOR, *NO_RESTAURANT),
     },
 )

@@ -27,7 +27,7 @@ from trunkline.api.described import (
     operation,
     step,
 )
-from trunkline.errors import Conflict, NotFound, NumberInService
+from trunkline.errors import Conflict, InvalidInput, NotFound, NumberInService, NumberProtected
 
 RELEASE_ID = "rel_0dm41w9gk3v6y8tz"
 
@@ -45,7 +45,16 @@ NUMBER_ROW: dict[str, Any] = {
     "country": "US",
     "number_type": "local",
     "monthly_price": "1.15",
+    "upfront_price": None,
     "currency": "USD",
+    "account": "AC0123456789abcdef0123456789abcdef",
+    "carrier_ref": "PN0123456789abcdef0123456789abcdef",
+    "voice_id": "7ec7b7c3-126b-412a-babf-fd79d002e921",
+    "protected": False,
+    "labels": [],
+    "release_after": None,
+    "idle_since": None,
+    "last_call_at": "2026-03-02T18:00:01.310000Z",
     "restaurants": [{"id": RESTAURANT_ID, "name": "My Restaurant", "active": True}],
     "cooling_until": None,
     "former_restaurant_id": None,
@@ -69,8 +78,6 @@ MAPPING = {
 }
 
 NUMBER_DETAIL = NUMBER_ROW | {
-    "carrier_ref": "PN0123456789abcdef0123456789abcdef",
-    "voice_id": "7ec7b7c3-126b-412a-babf-fd79d002e921",
     "mappings": [MAPPING],
     "releases": [],
 }
@@ -122,6 +129,12 @@ OFFERS = {"items": [OFFER], "refusals": [REFUSAL]}
 NO_RELEASE = NotFound(f"there is no release {RELEASE_ID}")
 UNKNOWN_NUMBER = NotFound(f"we do not know {NUMBER}", hint="GET /api/numbers lists the numbers that we hold or know")
 IN_SERVICE = NumberInService(f"{NUMBER} serves a restaurant", hint="force releases it all the same")
+PROTECTED = NumberProtected(f"{NUMBER} is protected", hint="force releases it all the same")
+TOO_LONG = InvalidInput("a label has 1 to 40 characters, which can be seen", field="labels", hint="shorten it")
+PATCHES: dict[str, Any] = {
+    "protect": {"summary": "Never given up by mistake", "value": {"protected": True, "labels": ["vanity"]}},
+    "test": {"summary": "A test number, until then", "value": {"release_after": "2026-04-01T00:00:00Z"}},
+}
 NOT_HELD = Conflict(f"{NUMBER} is released", hint="only a number that we hold can be released")
 
 LIST_NUMBERS = operation(
@@ -154,6 +167,16 @@ GET_NUMBER = operation(
     },
 )
 
+PATCH_NUMBER = operation(
+    "changeNumber",
+    summary="Change what is said of a number",
+    description="Protection, labels, and when it is given back: once it is idle after `release_after`, never before.",
+    responses={
+        200: answered("The number.", one=("In service", NUMBER_DETAIL)),
+        **documented(*REFUSED, *MALFORMED, UNKNOWN_NUMBER, BAD_NUMBER, TOO_LONG),
+    },
+)
+
 RELEASE_NUMBER = operation(
     "releaseNumber",
     summary="Give a number up",
@@ -173,6 +196,7 @@ RELEASE_NUMBER = operation(
             UNKNOWN_NUMBER,
             BAD_NUMBER,
             IN_SERVICE,
+            PROTECTED,
             NOT_HELD,
             KEY_REUSED,
         ),

@@ -33,7 +33,7 @@ from trunkline.api.described.assignments import (
     ASSIGNMENT_UNASSIGNED,
 )
 from trunkline.api.shapes.restaurants import CreatedRestaurant, Restaurant
-from trunkline.errors import Conflict
+from trunkline.errors import Conflict, InvalidInput, NumberInService
 
 WAITING = """Waits up to ASSIGN_WAIT_SECONDS for the number; after that the assignment's status is `running` and \
 `Location` says where to look. With `Prefer: respond-async` it answers 202 at once."""
@@ -46,12 +46,26 @@ NEW_RESTAURANT: dict[str, Any] = {
         "summary": "A number with area code 415",
         "value": {"name": "Chez Panisse", "country": "US", "area_code": "415", "number_type": "local"},
     },
+    "picked": {
+        "summary": "Exactly this number; once, however often it is asked",
+        "value": {"name": "Noma", "external_id": "pos-1234", "phone_number": NUMBER, "metadata": {"city": "Oakland"}},
+    },
     "without": {"summary": "No number now", "value": {"name": "Noma", "assign_phone": False}},
+}
+
+CHANGES: dict[str, Any] = {
+    "name": {"summary": "A new name, which the next caller hears", "value": {"name": "Chez Panisse"}},
+    "notes": {
+        "summary": "Its id in your system; one key of metadata is deleted",
+        "value": {"external_id": "pos-1234", "metadata": {"city": "Oakland", "old": ""}},
+    },
+    "criteria": {"summary": "What it asks of its next number", "value": {"criteria": {"country": "GB"}}},
 }
 
 WISHES: dict[str, Any] = {
     "any": {"summary": "Whatever number there is", "value": {}},
     "criteria": {"summary": "A British number of Telnyx's", "value": {"country": "GB", "carrier": "telnyx"}},
+    "picked": {"summary": "Exactly this one", "value": {"phone_number": NUMBER}},
 }
 
 RESTAURANT_SUMMARY: dict[str, Any] = {
@@ -64,7 +78,11 @@ RESTAURANT_SUMMARY: dict[str, Any] = {
     "shared_with": [],
     "active": True,
     "assignment": ASSIGNMENT_SUMMARY,
+    "external_id": "pos-1234",
+    "metadata": {"city": "Oakland"},
+    "criteria": {},
     "created_at": BEGAN,
+    "deleted_at": None,
 }
 
 RESTAURANT = RESTAURANT_SUMMARY | {"assignment": ASSIGNMENT}
@@ -93,14 +111,30 @@ DELETED = {"id": RESTAURANT_ID, "freed_number": NUMBER}
 RESTAURANT_PAGE = {"items": [RESTAURANT_SUMMARY], "next_cursor": CURSOR}
 NO_NUMBER = Conflict("the restaurant has no number", hint="POST /api/restaurants/{id}/phone first")
 
+THERE = RESTAURANT | {"api_key": None}
+PICK_TAKEN = NumberInService(
+    f"{NUMBER} serves Chez Panisse", hint=f"POST /api/numbers/{NUMBER}/move", field="phone_number"
+)
+ID_TAKEN = Conflict(
+    f"restaurant {OTHER_ID} has the external_id pos-1234", hint="give each its own", field="external_id"
+)
+MUCH = InvalidInput("metadata would have 51 keys, and 50 are kept", field="metadata", hint="delete a key")
+
 CREATE_RESTAURANT = operation(
     "createRestaurant",
     summary="Create a restaurant and get it a number",
     description=(
         "A carrier that fails never fails the creation: `phone_number` is then null, and `assignment` says why "
-        f"and what to do. {WAITING}"
+        "and what to do. With an `external_id` that a restaurant has, that restaurant is answered, and nothing is "
+        f"changed. {WAITING}"
     ),
     responses={
+        200: answered(
+            "The restaurant with this `external_id` was there.",
+            model=CreatedRestaurant,
+            there=("Nothing was changed", THERE),
+            headers=CREATED_HEADERS,
+        ),
         201: answered(
             "Created.",
             bought=("A number was bought for it", CREATED),
@@ -115,7 +149,17 @@ CREATE_RESTAURANT = operation(
             running=("Asked not to wait", CREATED_RUNNING),
             headers=ASYNC_HEADERS,
         ),
-        **documented(*REFUSED, *MALFORMED, BAD_FIELD, KEY_REUSED),
+        **documented(*REFUSED, *MALFORMED, BAD_FIELD, KEY_REUSED, PICK_TAKEN),
+    },
+)
+
+CHANGE_RESTAURANT = operation(
+    "changeRestaurant",
+    summary="Change a restaurant",
+    description="What is left out stays. The next caller hears a new name; `criteria` are for a next number.",
+    responses={
+        200: answered("Changed.", one=("As it is now", RESTAURANT)),
+        **documented(*REFUSED, *MALFORMED, *NO_RESTAURANT, BAD_FIELD, MUCH, ID_TAKEN),
     },
 )
 
@@ -132,10 +176,10 @@ LIST_RESTAURANTS = operation(
 GET_RESTAURANT = operation(
     "getRestaurant",
     summary="Read a restaurant",
-    description="With its latest assignment, step by step.",
+    description="With its latest assignment, step by step; also one that was deleted.",
     responses={
         200: answered("The restaurant.", one=("In service", RESTAURANT)),
-        **documented(*REFUSED, NO_RESTAURANT),
+        **documented(*REFUSED, *NO_RESTAURANT),
     },
 )
 
@@ -148,7 +192,7 @@ DELETE_RESTAURANT = operation(
     ),
     responses={
         200: answered("Deleted.", one=("Its number is free", DELETED)),
-        **documented(*REFUSED, NO_RESTAURANT, RUNNING),
+        **documented(*REFUSED, *NO_RESTAURANT, RUNNING),
     },
 )
 
@@ -173,9 +217,10 @@ ASSIGN_PHONE = operation(
             *MALFORMED,
             BAD_FIELD,
             KEY_REUSED,
-            NO_RESTAURANT,
+            *NO_RESTAURANT,
             RUNNING,
             HAS_NUMBER,
+            PICK_TAKEN,
         ),
     },
 )
@@ -186,7 +231,7 @@ ACTIVATE_PHONE = operation(
     description="The restaurants that share the number keep their mappings; exactly one gets the calls.",
     responses={
         200: answered("It gets the calls now.", one=("On a shared number", RESTAURANT_SHARED)),
-        **documented(*REFUSED, NO_RESTAURANT, NO_NUMBER),
+        **documented(*REFUSED, *NO_RESTAURANT, NO_NUMBER),
     },
 )
 
@@ -196,6 +241,6 @@ ROTATE_KEY = operation(
     description="The key that it had opens nothing from now on; the new one is shown only here.",
     responses={
         200: answered("Renewed.", one=("The new key", ROTATED)),
-        **documented(*REFUSED, NO_RESTAURANT),
+        **documented(*REFUSED, *NO_RESTAURANT),
     },
 )

@@ -13,8 +13,9 @@ from trunkline.api.shapes import Answer, Body, Page, Short, Step, show_step
 from trunkline.api.shapes.numbers import NumberSearch
 from trunkline.db import models as rows
 from trunkline.db import runs
+from trunkline.domain.numbers import parse_number
 from trunkline.domain.outcomes import Reason, Source, Status
-from trunkline.domain.wishes import Wish
+from trunkline.domain.wishes import PICKED, Wish
 from trunkline.errors import InvalidInput
 from trunkline.workflows.identify import Identity
 
@@ -30,6 +31,20 @@ class WishBody(Body, NumberSearch):
                 f"force_twilio asks for twilio and carrier for {self.carrier}", field="carrier", hint="leave one out"
             )
         return Wish.asked(self.criteria(), self.force_twilio)
+
+
+class PickBody(WishBody):
+    """The same for one restaurant, which may pick its number."""
+
+    phone_number: Short | None = Field(
+        default=None, description="exactly this one, in E.164: an idle one of ours, or one that is for sale"
+    )
+
+    def wish(self) -> Wish:
+        wish = super().wish()
+        if self.phone_number is None:
+            return wish
+        return wish.picking(parse_number(self.phone_number, field=PICKED))
 
 
 class AssignmentQuery(Listing):

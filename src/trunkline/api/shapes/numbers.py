@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.paging import Listing
@@ -23,11 +23,12 @@ from trunkline.api.shapes import (
     plain_price,
     show_step,
 )
-from trunkline.db import mappings, restaurants, runs
+from trunkline.db import calls, mappings, restaurants, runs
 from trunkline.db import models as rows
 from trunkline.db.models import utcnow
 from trunkline.domain import choosing
 from trunkline.domain.choosing import Criteria
+from trunkline.domain.notes import NumberNotes, checked_labels
 from trunkline.domain.numbers import NumberState, international_form, national_form
 from trunkline.workflows.identify import Identity
 
@@ -61,7 +62,26 @@ class ReleaseBody(Body):
         default=False,
         description="end the number at the carrier, and its price; else it stays in the carrier's account",
     )
-    force: bool = Field(default=False, description="release it although it serves a restaurant")
+    force: bool = Field(default=False, description="release it although it serves a restaurant, or is protected")
+
+
+class NumberPatch(Body):
+    """What is left out stays as it is."""
+
+    protected: bool | None = Field(default=None, description="released by `force` alone")
+    labels: list[Short] | None = Field(default=None, description="all of them: up to 20, of 40 characters")
+    release_after: AwareDatetime | None = Field(
+        default=None, strict=False, description="given back once it is idle after this; null for never"
+    )
+
+    def notes(self) -> NumberNotes:
+        given = self.model_fields_set
+        return NumberNotes(
+            protected=self.protected,
+            labels=None if self.labels is None else checked_labels(self.labels),
+            release_after=self.release_after,
+            never_release="release_after" in given and self.release_after is None,
+        )
 
 
 class NumberQuery(Listing):
@@ -85,7 +105,16 @@ class Number(Answer):
     country: str | None
     number_type: str | None
     monthly_price: Price
+    upfront_price: Price = Field(description="paid at once when it was bought; null for nothing")
     currency: str | None
+    account: str | None = Field(description="the carrier's account that holds it")
+    carrier_ref: str | None = Field(description="the carrier's id of it")
+    voice_id: str | None = Field(description="Vapi's id of it")
+    protected: bool = Field(description="released by `force` alone")
+    labels: list[str]
+    release_after: datetime | None = Field(description="given back once it is idle after this")
+    idle_since: datetime | None = Field(description="since when it serves nobody; null while it does, or is not ours")
+    last_call_at: datetime | None = Field(description="when it was last called")
     restaurants: list[User] = Field(description="whom it serves now")
     cooling_until: datetime | None = Field(description="until then no other restaurant gets it")
     former_restaurant_id: str | None
@@ -122,8 +151,6 @@ class Release(Answer):
 
 
 class NumberDetail(Number):
-    carrier_ref: str | None = Field(description="the carrier's id of it")
-    voice_id: str | None = Field(description="Vapi's id of it")
     mappings: list[Mapping] = Field(description="all it ever had, oldest first")
     releases: list[Release]
 
@@ -159,11 +186,16 @@ class NumberPage(Page[Number]):
 
 
 async def show_numbers(session: AsyncSession, found: Sequence[rows.Number]) -> list[Number]:
-    sharers = await mappings.sharers(session, [row.number for row in found])
-    return [_show(row, sharers.get(row.number, [])) for row in found]
+    named = [row.number for row in found]
+    sharers, ends = await mappings.sharers(session, named), await mappings.last_ends(session, named)
+    last_calls = await calls.last_of_numbers(session, named)
+    return [_show(row, sharers.get(row.number, []), ends.get(row.number), last_calls.get(row.number)) for row in found]
 
 
-def _show(row: rows.Number, users: list[tuple[str, str, bool]]) -> Number:
+def _show(
+    row: rows.Number, users: list[tuple[str, str, bool]], last_end: datetime | None, last_call: datetime | None
+) -> Number:
+    unused = row.state in (NumberState.IDLE, NumberState.COOLING_DOWN)
     return Number(
         number=row.number,
         national=national_form(row.number),
@@ -173,7 +205,16 @@ def _show(row: rows.Number, users: list[tuple[str, str, bool]]) -> Number:
         country=row.country,
         number_type=row.number_type,
         monthly_price=plain_price(row.monthly_price),
+        upfront_price=plain_price(row.upfront_price),
         currency=row.currency,
+        account=row.account,
+        carrier_ref=row.carrier_ref,
+        voice_id=row.voice_id,
+        protected=row.protected,
+        labels=row.labels or [],
+        release_after=row.release_after,
+        idle_since=(last_end or row.bought_at or row.created_at) if unused else None,
+        last_call_at=last_call,
         restaurants=[User(id=i, name=name, active=active) for i, name, active in users],
         cooling_until=row.cooling_until,
         former_restaurant_id=row.former_restaurant_id,
@@ -193,8 +234,6 @@ async def show_detail(session: AsyncSession, row: rows.Number, released: Sequenc
     names = await restaurants.names(session, [mapping.restaurant_id for mapping in history])
     return NumberDetail(
         **vars(summary),
-        carrier_ref=row.carrier_ref,
-        voice_id=row.voice_id,
         mappings=[
             Mapping(
                 restaurant_id=m.restaurant_id,

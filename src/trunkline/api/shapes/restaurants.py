@@ -4,28 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated, Any
 
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.paging import Listing
-from trunkline.api.shapes import Answer, Name, Page, Sharer, Shown, Text
-from trunkline.api.shapes.assignments import Assignment, AssignmentSummary, WishBody, show_assignment, show_summary
+from trunkline.api.shapes import Answer, Body, Name, Page, Sharer, Shown, Text
+from trunkline.api.shapes.assignments import Assignment, AssignmentSummary, PickBody, show_assignment, show_summary
+from trunkline.api.shapes.numbers import NumberSearch
 from trunkline.db import assignments, mappings
 from trunkline.db import models as rows
-from trunkline.domain.notes import MAX_NAME
+from trunkline.domain import choosing as domain
+from trunkline.domain.notes import LONGEST_EXTERNAL_ID, MAX_NAME, RestaurantChange, RestaurantNotes
 from trunkline.domain.numbers import international_form, national_form
+from trunkline.errors import InvalidInput
 from trunkline.workflows.identify import Identity
 
+Metadata = Annotated[dict[str, str], Field(examples=[{"pos": "1234"}])]
 
-class NewRestaurant(WishBody):
+
+class NewRestaurant(PickBody):
     name: Name = Field(min_length=1, max_length=MAX_NAME, description="shown to people")
     assign_phone: bool = Field(default=True, description="get it a number now")
+    external_id: Name | None = Field(
+        default=None, max_length=LONGEST_EXTERNAL_ID, description="its id in your system: of one restaurant at most"
+    )
+    metadata: Metadata = Field(default={}, description="kept for you: 50 keys of 40 characters, values of 500")
+
+    def notes(self) -> RestaurantNotes:
+        return RestaurantNotes.checked(self.external_id, self.metadata)
+
+
+class Criteria(Body, NumberSearch):
+    """What it asks of its next number; all of it, what is left out does not matter."""
+
+
+class RestaurantPatch(Body):
+    """What is left out stays as it is."""
+
+    name: Name | None = Field(default=None, min_length=1, max_length=MAX_NAME, description="shown to people")
+    external_id: Name | None = Field(
+        default=None, max_length=LONGEST_EXTERNAL_ID, description="its id in your system; null or empty takes it off"
+    )
+    metadata: Metadata | None = Field(
+        default=None, description="merged key by key; an empty value deletes its key, null all of them"
+    )
+    criteria: Criteria | None = Field(default=None, description="what it asks of its next number, all of it")
+
+    def change(self) -> RestaurantChange:
+        given = self.model_fields_set
+        if "name" in given and self.name is None:
+            raise InvalidInput("a name cannot be taken off", field="name", hint="give another one, or leave it out")
+        criteria = self.criteria.criteria() if self.criteria else domain.Criteria()
+        return RestaurantChange(
+            name=self.name,
+            external_id=(self.external_id or "") if "external_id" in given else None,
+            metadata=self.metadata,
+            forget_metadata="metadata" in given and self.metadata is None,
+            wish=criteria.plain() if "criteria" in given else None,
+        )
 
 
 class RestaurantQuery(Listing):
     has_number: bool | None = Field(default=None, description="only those with a number, or without")
     search: Text | None = Field(default=None, max_length=MAX_NAME, description="part of the name, in any case")
+    external_id: Text | None = Field(default=None, max_length=LONGEST_EXTERNAL_ID, description="only the one with it")
+    deleted: bool = Field(default=False, description="those that were deleted, instead of those that were not")
 
 
 class RestaurantSummary(Answer):
@@ -40,7 +85,11 @@ class RestaurantSummary(Answer):
     shared_with: list[Sharer] = Field(description="the others; empty for a restaurant's key")
     active: bool = Field(description="whether the number's calls reach this restaurant")
     assignment: AssignmentSummary | None
+    external_id: str | None = Field(description="its id in your system; null for a restaurant's key")
+    metadata: dict[str, str] = Field(description="what you have kept with it; empty for a restaurant's key")
+    criteria: dict[str, Any] = Field(description="what it asks of its next number")
     created_at: datetime
+    deleted_at: datetime | None = Field(description="null while it lives")
 
 
 class Restaurant(RestaurantSummary):
@@ -50,7 +99,8 @@ class Restaurant(RestaurantSummary):
 class CreatedRestaurant(Restaurant):
     api_key: str | None = Field(
         description="reads this restaurant's data, as `Authorization: Bearer`; shown only here. "
-        "Null in a repeated answer if it was renewed, or VAPI_SECRET_KEY changed, since"
+        "Null for a restaurant that was there, and in a repeated answer if it was renewed, or VAPI_SECRET_KEY "
+        "changed, since"
     )
 
 
@@ -108,5 +158,9 @@ def _show(
         shared_with=others if identity.is_operator else [],
         active=bool(mapping and mapping.active),
         assignment=show_summary(latest) if latest else None,
+        external_id=row.external_id if identity.is_operator else None,
+        metadata=(row.notes or {}) if identity.is_operator else {},
+        criteria=row.wish or {},
         created_at=row.created_at,
+        deleted_at=row.deleted_at,
     )
