@@ -8,12 +8,12 @@ import uuid
 
 import pytest
 
-from trunkline.db.routes import Route, User
+from trunkline.db.routes import Route, Served
 from trunkline.domain.callers import full_number
 from trunkline.routing.directory import Directory, Former, answer_of, voice_key
 
 NUMBER, VOICE_ID = "+14155550123", "88d8d3f6-5d0f-4c55-9b0f-1f0f3e7d2a11"
-ROMA, MILANO = User("rst_roma", "Roma"), User("rst_milano", "Milano")
+ROMA, MILANO = Served("rst_roma", "Roma"), Served("rst_milano", "Milano")
 
 
 def name(
@@ -31,7 +31,7 @@ def directory_of(*routes: Route) -> Directory:
 
 
 def test_an_answer_is_what_the_assistant_gets_to_know() -> None:
-    directory = directory_of(Route(NUMBER, VOICE_ID, User("rst_roma", 'Da "Gigi" à Roma')))
+    directory = directory_of(Route(NUMBER, VOICE_ID, Served("rst_roma", 'Da "Gigi" à Roma')))
     found = directory.find(VOICE_ID, None, None, None)
     assert isinstance(found, bytes)
     values = {"restaurant_id": "rst_roma", "restaurant_name": 'Da "Gigi" à Roma', "called_number": NUMBER}
@@ -43,7 +43,7 @@ def test_the_calls_id_is_asked_before_the_rows_id_and_both_before_the_number() -
     directory = directory_of(
         Route(NUMBER, VOICE_ID, ROMA),
         Route("+14155550124", other, MILANO),
-        Route("+14155550125", third, User("rst_napoli", "Napoli")),
+        Route("+14155550125", third, Served("rst_napoli", "Napoli")),
     )
     by_all = directory.find(VOICE_ID, other, "+14155550125", None)
     by_row = directory.find(str(uuid.uuid4()), other, "+14155550125", None)
@@ -68,7 +68,7 @@ def test_nobody_is_guessed(asked: tuple[str | None, str | None, str | None, str 
 
 
 def test_a_registered_caller_gets_its_restaurant_and_everyone_else_the_active_one() -> None:
-    tester = User("rst_milano", "Milano", ("+14155550142",))
+    tester = Served("rst_milano", "Milano", ("+14155550142",))
     directory = directory_of(Route(NUMBER, VOICE_ID, ROMA, (tester,)))
     assert name(directory, VOICE_ID, caller="+14155550142") == "Milano"
     assert name(directory, None, NUMBER, "+1 (415) 555-0142") == "Milano"
@@ -79,15 +79,15 @@ def test_a_registered_caller_gets_its_restaurant_and_everyone_else_the_active_on
 
 def test_a_caller_registered_twice_gets_the_active_restaurant_else_the_newest() -> None:
     callers = ("+14155550142",)
-    newest, oldest = User("rst_c", "Newest", callers), User("rst_b", "Oldest", callers)
+    newest, oldest = Served("rst_c", "Newest", callers), Served("rst_b", "Oldest", callers)
     directory = directory_of(Route(NUMBER, None, ROMA, (newest, oldest)))
     assert name(directory, None, NUMBER, callers[0]) == "Newest"
-    directory.update([Route(NUMBER, None, User("rst_a", "Active", callers), (newest, oldest))])
+    directory.update([Route(NUMBER, None, Served("rst_a", "Active", callers), (newest, oldest))])
     assert name(directory, None, NUMBER, callers[0]) == "Active"
 
 
 def test_where_nobody_is_active_only_registered_callers_are_answered() -> None:
-    directory = directory_of(Route(NUMBER, None, None, (User("rst_b", "Milano", ("+14155550142",)),)))
+    directory = directory_of(Route(NUMBER, None, None, (Served("rst_b", "Milano", ("+14155550142",)),)))
     assert name(directory, None, NUMBER, "+14155550142") == "Milano"
     assert directory.find(None, None, NUMBER, None) is None
 
@@ -102,7 +102,7 @@ def test_a_number_that_cools_down_is_told_with_whose_it_was() -> None:
 def test_the_latest_update_stands_whatever_stood_before() -> None:
     states = [
         Route(NUMBER, VOICE_ID, ROMA),
-        Route(NUMBER, VOICE_ID, ROMA, (User("rst_milano", "Milano", ("+1415",)),)),
+        Route(NUMBER, VOICE_ID, ROMA, (Served("rst_milano", "Milano", ("+1415",)),)),
         Route(NUMBER, VOICE_ID, former=ROMA),
         Route(NUMBER, VOICE_ID),
     ]
@@ -124,7 +124,7 @@ def test_a_number_that_was_imported_anew_is_found_by_its_new_id() -> None:
 
 def test_a_garbage_collection_has_nothing_to_visit() -> None:
     directory = directory_of(
-        *(Route(f"+1415555{n:04d}", str(uuid.uuid4()), User(f"rst_{n}", f"No. {n}")) for n in range(1000))
+        *(Route(f"+1415555{n:04d}", str(uuid.uuid4()), Served(f"rst_{n}", f"No. {n}")) for n in range(1000))
     )
     held = [value for name, value in vars(directory).items() if name != "_special"]
     gc.collect()
@@ -143,11 +143,11 @@ def test_a_garbage_collection_has_nothing_to_visit() -> None:
     ],
 )
 def test_a_caller_is_known_in_either_form_of_its_number(registered: str, calling: str) -> None:
-    tester = User("rst_milano", "Milano", (registered,))
+    tester = Served("rst_milano", "Milano", (registered,))
     route = Route(NUMBER, VOICE_ID, ROMA, (tester,))
     assert name(directory_of(route), VOICE_ID, caller=calling) == "Milano"
     assert answer_of(route, calling) == directory_of(route).find(VOICE_ID, None, None, calling)
-    active = Route(NUMBER, VOICE_ID, tester, (User("rst_napoli", "Napoli", (registered,)),))
+    active = Route(NUMBER, VOICE_ID, tester, (Served("rst_napoli", "Napoli", (registered,)),))
     assert name(directory_of(active), VOICE_ID, caller=calling) == "Milano"
 
 
@@ -161,7 +161,7 @@ def test_a_caller_is_known_in_either_form_of_its_number(registered: str, calling
     ],
 )
 def test_a_number_without_its_country_is_nobodys_in_another_country(called: str, registered: str, calling: str) -> None:
-    tester = User("rst_milano", "Milano", (registered,))
+    tester = Served("rst_milano", "Milano", (registered,))
     directory = directory_of(Route(called, VOICE_ID, ROMA, (tester,)))
     assert name(directory, VOICE_ID, caller=calling) == "Roma"
     assert name(directory, VOICE_ID, caller=registered) == "Milano"

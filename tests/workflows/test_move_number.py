@@ -21,8 +21,8 @@ from trunkline.sandbox import vapi
 from trunkline.workflows.manage_restaurant import create_restaurant, delete_restaurant, request_number
 from trunkline.workflows.move_number import request_move, request_swap, unassign
 from trunkline.workflows.release_number import request_release
+from trunkline.workflows.run import end_of
 from trunkline.workflows.settle_debts import work_off
-from trunkline.workflows.wait_for import end_of
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ from trunkline.db.runs import ASSIGNMENTS, Runs
 from trunkline.domain.numbers import E164, parse_number
 from trunkline.errors import InvalidInput
 from trunkline.workflows.identify import SECRET_HEADER, Identity, not_allowed
+from trunkline.workflows.run import end_of
 from trunkline.workflows.services import Services
-from trunkline.workflows.wait_for import end_of
 
 R = TypeVar("R", bound=RunRow)
 

@@ -13,7 +13,7 @@ from trunkline.api.described import moves as described
 from trunkline.api.once import answer_once
 from trunkline.api.shapes.moves import Move, MoveBody, SwapBody, UnassignBody, show_moves
 from trunkline.api.shapes.numbers import NumberDetail, show_detail
-from trunkline.db import numbers, releases, restaurants
+from trunkline.db import numbers, restaurants, runs
 from trunkline.db.runs import MOVES
 from trunkline.domain.states import OwnNumber, RunStatus
 from trunkline.workflows.move_number import request_move, request_swap, unassign
@@ -71,7 +71,7 @@ async def take_off(
     await unassign(services, number, restaurant)
     async with services.database.read() as session:
         row = await numbers.get(session, number)
-        return await show_detail(session, row, await releases.of_number(session, row.number))
+        return await show_detail(session, row, await runs.releases_of(session, row.number))
 
 
 @router.get("/api/moves/{move_id}", **described.GET_MOVE)

@@ -26,7 +26,7 @@ from trunkline.api.shapes.numbers import (
     show_offer,
     show_releases,
 )
-from trunkline.db import numbers, releases
+from trunkline.db import numbers, runs
 from trunkline.db.runs import RELEASES
 from trunkline.workflows.once import Once
 from trunkline.workflows.release_number import request_release
@@ -61,7 +61,7 @@ async def search(services: ServicesDep, query: Annotated[OfferQuery, Query()]) -
 async def read(services: ServicesDep, number: NumberPath) -> NumberDetail:
     async with services.database.read() as session:
         row = await numbers.get(session, number)
-        return await show_detail(session, row, await releases.of_number(session, row.number))
+        return await show_detail(session, row, await runs.releases_of(session, row.number))
 
 
 @router.patch("/api/numbers/{number}", **described.PATCH_NUMBER)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path
 
 from trunkline.api.dependencies import ServicesDep, operator
 from trunkline.api.described import phone_mappings as described
-from trunkline.api.shapes import Sharer, User
+from trunkline.api.shapes import ServedRestaurant, Sharer
 from trunkline.api.shapes.phone_mappings import PhoneMapping
 from trunkline.db import mappings, numbers
 from trunkline.domain.numbers import NumberState, parse_number
@@ -25,14 +25,14 @@ async def read(services: ServicesDep, number: NumberPath) -> PhoneMapping:
     wanted = parse_number(number, services.settings.default_country)
     async with services.database.read() as session:
         row = await numbers.get(session, wanted)
-        users = (await mappings.sharers(session, [wanted])).get(wanted, [])
+        served = (await mappings.sharers(session, [wanted])).get(wanted, [])
     out_of_service = row.state in (NumberState.COOLING_DOWN, NumberState.RELEASING)
     return PhoneMapping(
         number=row.number,
         state=NumberState(row.state),
-        shared=len(users) > 1,
-        restaurant=next((Sharer(id=i, name=name) for i, name, active in users if active), None),
-        restaurants=[User(id=i, name=name, active=active) for i, name, active in users],
+        shared=len(served) > 1,
+        restaurant=next((Sharer(id=i, name=name) for i, name, active in served if active), None),
+        restaurants=[ServedRestaurant(id=i, name=name, active=active) for i, name, active in served],
         former_restaurant_id=row.former_restaurant_id if out_of_service else None,
         cooling_until=row.cooling_until,
     )

@@ -12,7 +12,7 @@ from trunkline.api.described import stock as described
 from trunkline.api.once import answer_once
 from trunkline.api.shapes.numbers import NumberDetail, Offer, show_detail, show_offer
 from trunkline.api.shapes.stock import Import, Purchase, UnusedNumbers, UnusedQuery, show_unused
-from trunkline.db import numbers, releases
+from trunkline.db import numbers, runs
 from trunkline.domain.numbers import E164, parse_number
 from trunkline.errors import Conflict
 from trunkline.workflows.once import Once
@@ -64,4 +64,4 @@ async def list_unused(services: ServicesDep, query: Annotated[UnusedQuery, Query
 
 async def _show(session: AsyncSession, number: E164) -> NumberDetail:
     row = await numbers.get(session, number)
-    return await show_detail(session, row, await releases.of_number(session, row.number))
+    return await show_detail(session, row, await runs.releases_of(session, row.number))

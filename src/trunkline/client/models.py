@@ -81,7 +81,7 @@ class DeletedRestaurant(Answer, frozen=True):
     freed_number: str | None
 
 
-class User(Sharer, frozen=True):
+class ServedRestaurant(Sharer, frozen=True):
     active: bool
 
 
@@ -104,7 +104,7 @@ class Number(Answer, frozen=True):
     release_after: datetime | None
     idle_since: datetime | None
     last_call_at: datetime | None
-    restaurants: list[User]
+    restaurants: list[ServedRestaurant]
     cooling_until: datetime | None
     former_restaurant_id: str | None
     put_aside_until: datetime | None

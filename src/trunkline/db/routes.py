@@ -34,7 +34,7 @@ MAPPED_NAMED = _query(f"{MAPPED} number IN :numbers {NEWEST_FIRST}", "numbers")
 CALLERS = _query("SELECT restaurant_id, caller FROM callers WHERE restaurant_id IN :ids", "ids")
 
 
-class User(NamedTuple):
+class Served(NamedTuple):
     """A restaurant that a number is or was mapped to."""
 
     restaurant_id: str
@@ -48,9 +48,9 @@ class Route(NamedTuple):
 
     number: str
     voice_id: str | None
-    active: User | None = None
-    others: tuple[User, ...] = ()
-    former: User | None = None
+    active: Served | None = None
+    others: tuple[Served, ...] = ()
+    former: Served | None = None
 
 
 async def part(session: AsyncSession, after: str, count: int) -> list[Route]:
@@ -86,13 +86,13 @@ async def _routes(session: AsyncSession, rows: Rows, mapped: Rows) -> list[Route
     found = []
     for number, voice_id, state, former_id, former_name in rows:
         group: Rows = groups.get(number, ())
-        users = tuple(User(row[1], row[3], tuple(callers.get(row[1], ()))) for row in group)
-        if users and group[0][2]:
-            found.append(Route(number, voice_id, users[0], users[1:]))
-        elif users or state not in FORMER_STATES or former_id is None:
-            found.append(Route(number, voice_id, None, users))
+        served = tuple(Served(row[1], row[3], tuple(callers.get(row[1], ()))) for row in group)
+        if served and group[0][2]:
+            found.append(Route(number, voice_id, served[0], served[1:]))
+        elif served or state not in FORMER_STATES or former_id is None:
+            found.append(Route(number, voice_id, None, served))
         else:
-            found.append(Route(number, voice_id, former=User(former_id, former_name)))
+            found.append(Route(number, voice_id, former=Served(former_id, former_name)))
     return found
 
 

@@ -108,6 +108,20 @@ async def steps(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, list
     return by_run
 
 
+async def releases_of(session: AsyncSession, number: str) -> Sequence[Release]:
+    """All of one number, oldest first."""
+    return (await session.execute(select(Release).where(Release.number == number).order_by(Release.id))).scalars().all()
+
+
+async def reopen_release(session: AsyncSession, release_id: str) -> None:
+    """An owed release runs again; nothing happens to one that runs or is done."""
+    await session.execute(
+        update(Release)
+        .where(Release.id == release_id, Release.status == RunStatus.OWED.value)
+        .values(status=RunStatus.RUNNING.value)
+    )
+
+
 def note_step(row: Step, detail: str) -> None:
     """Its one line for people. As all that is changed of a step: saved with the next write of its run."""
     row.detail = detail

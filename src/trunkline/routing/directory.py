@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from trunkline.db.routes import Route, User
+from trunkline.db.routes import Route, Served
 from trunkline.domain.callers import forms, full_number
 
 encode = msgspec.json.encode
@@ -107,15 +107,15 @@ def answer_of(route: Route, caller: str | None) -> Answer | None:
 def resolve(route: Route) -> bytes | Shared | Former | None:
     """A caller registered with several restaurants of one number gets the active one, else the newest."""
 
-    def values(user: User) -> Values:
-        return Values(user.restaurant_id, user.name, route.number)
+    def values(served: Served) -> Values:
+        return Values(served.restaurant_id, served.name, route.number)
 
     answers = encode(values(route.active)) if route.active else None
     if route.former:
         return Former(values(route.former))
     callers: dict[str, bytes] = {}
-    for user in reversed(route.others):
-        callers |= dict.fromkeys(known_by(user), encode(values(user)))
+    for served in reversed(route.others):
+        callers |= dict.fromkeys(known_by(served), encode(values(served)))
     if not callers:
         return answers
     if route.active and answers:
@@ -133,6 +133,6 @@ def voice_key(voice_id: str) -> int | str:
     return voice_id
 
 
-def known_by(user: User) -> list[str]:
+def known_by(served: Served) -> list[str]:
     """Its callers' numbers, in every form in which they may call."""
-    return [form for caller in user.callers for form in forms(caller)]
+    return [form for caller in served.callers for form in forms(caller)]

@@ -24,9 +24,8 @@ from trunkline.workflows.assign_number import AssignNumber
 from trunkline.workflows.connect_number import Connected, connect_number
 from trunkline.workflows.manage_restaurant import refuse_running
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
-from trunkline.workflows.run import Run
+from trunkline.workflows.run import Run, end_of
 from trunkline.workflows.services import Services
-from trunkline.workflows.wait_for import end_of
 
 log = structlog.get_logger()
 LOOK_SECONDS = 0.3
@@ -106,12 +105,12 @@ async def unassign(services: Services, number: E164, restaurant_id: str | None =
     Conflict where it serves nobody, or another one; where several share it, the restaurant has to be named."""
     async with services.database.write() as session:
         await numbers.lock(session, number)
-        users = await mappings.of_number(session, number)
-        ended = [m for m in users if restaurant_id in (None, m.restaurant_id)]
+        served = await mappings.of_number(session, number)
+        ended = [m for m in served if restaurant_id in (None, m.restaurant_id)]
         if len(ended) > 1:
-            raise await shared(session, number, users)
+            raise await shared(session, number, served)
         if not ended:
-            raise Conflict(f"{number} does not serve {'that restaurant' if users else 'a restaurant'}")
+            raise Conflict(f"{number} does not serve {'that restaurant' if served else 'a restaurant'}")
         await mappings.end(session, ended[0], "unassigned", services.settings.number_cooldown_hours)
     return ended[0].restaurant_id
 
@@ -123,23 +122,23 @@ async def look_at_sides(session: AsyncSession, number: str, to_id: str) -> Sides
     """The sides, held until the transaction ends. NotFound for what is not (any more), Conflict for a number that
     several share, or whose mapping was changed at this very moment."""
     await numbers.get(session, number)
-    users, own = await mappings.of_number(session, number), await mappings.current(session, to_id)
-    await restaurants.lock(session, to_id, *[user.restaurant_id for user in users])
+    served, own = await mappings.of_number(session, number), await mappings.current(session, to_id)
+    await restaurants.lock(session, to_id, *[mapping.restaurant_id for mapping in served])
     to = await restaurants.get(session, to_id)
     rows = await numbers.lock(session, number, *([own.number] if own else []))
-    before = [m.id for m in (*users, own) if m is not None]
-    users, own = await mappings.of_number(session, number), await mappings.current(session, to_id)
-    if before != [m.id for m in (*users, own) if m is not None]:
+    before = [m.id for m in (*served, own) if m is not None]
+    served, own = await mappings.of_number(session, number), await mappings.current(session, to_id)
+    if before != [m.id for m in (*served, own) if m is not None]:
         raise Conflict(f"{number} is changed by another request at this moment", hint=BUSY)
-    if len(users) > 1:
-        raise await shared(session, number, users)
-    return Sides(rows[E164(number)], users[0] if users else None, to, own)
+    if len(served) > 1:
+        raise await shared(session, number, served)
+    return Sides(rows[E164(number)], served[0] if served else None, to, own)
 
 
-async def shared(session: AsyncSession, number: str, users: Sequence[Mapping]) -> Conflict:
-    named = await restaurants.names(session, [user.restaurant_id for user in users])
+async def shared(session: AsyncSession, number: str, served: Sequence[Mapping]) -> Conflict:
+    named = await restaurants.names(session, [mapping.restaurant_id for mapping in served])
     return Conflict(
-        f"{number} is shared by {', '.join(named[user.restaurant_id] for user in users)}",
+        f"{number} is shared by {', '.join(named[mapping.restaurant_id] for mapping in served)}",
         hint="choose whose calls it gets: POST /api/restaurants/{id}/activate-phone of that restaurant",
     )
 
@@ -175,8 +174,8 @@ async def refuse_own(session: AsyncSession, sides: Sides, own: Mapping, own_numb
     if own_number is OwnNumber.SWAP:
         if sides.mapping is None:
             raise Conflict(f"{sides.row.number} serves nobody to be swapped with", hint="move it, with replace")
-        if len(users := await mappings.of_number(session, own.number)) > 1:
-            raise await shared(session, own.number, users)
+        if len(served := await mappings.of_number(session, own.number)) > 1:
+            raise await shared(session, own.number, served)
 
 
 # --- the run ---------------------------------------------------------------------------------------------------------

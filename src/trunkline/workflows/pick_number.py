@@ -50,9 +50,9 @@ async def check_pick(services: Services, wish: Wish, restaurant_id: str | None, 
 
 async def refuse_busy(session: AsyncSession, row: Number, restaurant_id: str | None) -> None:
     """Raise where the number is in use, or kept from this restaurant."""
-    if users := await mappings.of_number(session, row.number):
-        names = await restaurants.names(session, [user.restaurant_id for user in users])
-        detail = f"{row.number} serves {', '.join(names[user.restaurant_id] for user in users)}"
+    if served := await mappings.of_number(session, row.number):
+        names = await restaurants.names(session, [mapping.restaurant_id for mapping in served])
+        detail = f"{row.number} serves {', '.join(names[mapping.restaurant_id] for mapping in served)}"
         raise NumberInService(detail, hint=f"POST /api/numbers/{row.number}/move gives it to another", field=PICKED)
     former = row.former_restaurant_id
     if row.claimed_by is not None:

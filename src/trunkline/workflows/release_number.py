@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import debts, mappings, numbers, releases
+from trunkline.db import debts, mappings, numbers, runs
 from trunkline.db.models import Number, Release
 from trunkline.db.runs import RELEASES
 from trunkline.domain.numbers import E164, NumberState
@@ -52,7 +52,7 @@ async def request_release(
             hours = services.settings.number_cooldown_hours
             await mappings.end(session, mapping, "number_released", hours, detach=False)
         numbers.move(row, NumberState.RELEASING)
-        release = await releases.add(session, number, give_back)
+        release = await RELEASES.add(session, number=number, give_back=give_back)
         await debts.settle(session, number)
         await debts.owe(session, DebtKind.RELEASE_OWED, number, provider=row.carrier, run_id=release.id)
         return Begun(release.id)
@@ -89,7 +89,7 @@ async def release_due(services: Services) -> None:
 async def resume_release(services: Services, release_id: str) -> None:
     """Try an owed release again."""
     async with services.database.write() as session:
-        await releases.reopen(session, release_id)
+        await runs.reopen_release(session, release_id)
     await services.engine.ensure(ReleaseNumber.kind, release_id)
 
 

@@ -1,4 +1,5 @@
-"""One durable run, whatever its kind: how it is executed, its steps as rows, its fenced writes, its bounded retries."""
+"""One durable run, whatever its kind: how it is executed and waited for, its steps as rows, its fenced writes, its
+bounded retries."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.db import runs
 from trunkline.db.models import RunRow, Step, utcnow
 from trunkline.db.runs import Runs
-from trunkline.domain.states import StepStatus
+from trunkline.domain.states import RunStatus, StepStatus
 from trunkline.errors import RetryLater, Superseded, TrunklineError
 from trunkline.providers.http import before_sending
 from trunkline.workflows.services import Services
@@ -26,6 +27,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound=RunRow)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 LAST_TRY = 0.01
+LOOK_SECONDS = 0.2  # between two looks at a run in another process
 CURRENT_FOR = 1.0  # seconds; nobody takes over a run whose process was alive so short a time ago
 
 
@@ -54,6 +56,20 @@ async def execute(services: Services, work: Work[R], run_id: str) -> None:
         row = await work.runs.begin(session, run_id)
     if row is not None:
         await work.work(services, row)
+
+
+async def end_of(services: Services, kind: Runs[R], run_id: str, seconds: float) -> R:
+    """The run once it has ended, or as it stands when the time is over. An end in this process is seen at once, one in
+    another process by looking at the row."""
+    deadline = time.monotonic() + seconds
+    await services.engine.wait(run_id, seconds)
+    while True:
+        async with services.database.read() as session:
+            row = await kind.get(session, run_id)
+        left = deadline - time.monotonic()
+        if row.status != RunStatus.RUNNING or left <= 0:
+            return row
+        await asyncio.sleep(min(LOOK_SECONDS, left))
 
 
 async def side_by_side(places: int, jobs: Iterable[Callable[[], Awaitable[Any]]]) -> None:

@@ -41,9 +41,9 @@ from trunkline.workflows.candidates import RAISE_LIMITS
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.purchase import Buyer, buy, settle_purchase
 from trunkline.workflows.purchase_outcome import look_after, plain_kept, read_offer
+from trunkline.workflows.run import end_of
 from trunkline.workflows.search_numbers import search_numbers
 from trunkline.workflows.services import Services
-from trunkline.workflows.wait_for import end_of
 
 log = structlog.get_logger()
 SENDING_SECONDS = 120.0  # longest that a request waits for one purchase, its turn included

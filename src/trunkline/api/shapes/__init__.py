@@ -74,7 +74,7 @@ class Sharer(Answer):
     name: str
 
 
-class User(Sharer):
+class ServedRestaurant(Sharer):
     active: bool = Field(description="whether it gets the number's calls")
 
 

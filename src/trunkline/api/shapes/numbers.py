@@ -15,11 +15,11 @@ from trunkline.api.shapes import (
     CarrierName,
     Page,
     Price,
+    ServedRestaurant,
     Short,
     Shown,
     Step,
     TypeName,
-    User,
     plain_price,
     show_step,
 )
@@ -115,7 +115,7 @@ class Number(Answer):
     release_after: datetime | None = Field(description="given back once it is idle after this")
     idle_since: datetime | None = Field(description="since when it serves nobody; null while it does, or is not ours")
     last_call_at: datetime | None = Field(description="when it was last called")
-    restaurants: list[User] = Field(description="whom it serves now")
+    restaurants: list[ServedRestaurant] = Field(description="whom it serves now")
     cooling_until: datetime | None = Field(description="until then no other restaurant gets it")
     former_restaurant_id: str | None
     put_aside_until: datetime | None = Field(description="until then nobody gets it: something refused it")
@@ -193,7 +193,7 @@ async def show_numbers(session: AsyncSession, found: Sequence[rows.Number]) -> l
 
 
 def _show(
-    row: rows.Number, users: list[tuple[str, str, bool]], last_end: datetime | None, last_call: datetime | None
+    row: rows.Number, served: list[tuple[str, str, bool]], last_end: datetime | None, last_call: datetime | None
 ) -> Number:
     unused = row.state in (NumberState.IDLE, NumberState.COOLING_DOWN)
     return Number(
@@ -215,7 +215,7 @@ def _show(
         release_after=row.release_after,
         idle_since=(last_end or row.bought_at or row.created_at) if unused else None,
         last_call_at=last_call,
-        restaurants=[User(id=i, name=name, active=active) for i, name, active in users],
+        restaurants=[ServedRestaurant(id=i, name=name, active=active) for i, name, active in served],
         cooling_until=row.cooling_until,
         former_restaurant_id=row.former_restaurant_id,
         put_aside_until=row.put_aside_until if row.put_aside_until and row.put_aside_until > utcnow() else None,

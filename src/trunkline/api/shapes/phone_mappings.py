@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from trunkline.api.shapes import Answer, Sharer, User
+from trunkline.api.shapes import Answer, ServedRestaurant, Sharer
 from trunkline.domain.numbers import NumberState
 
 
@@ -15,6 +15,6 @@ class PhoneMapping(Answer):
     state: NumberState
     shared: bool = Field(description="whether several restaurants are mapped to it")
     restaurant: Sharer | None = Field(description="who gets its calls; null where nobody does")
-    restaurants: list[User] = Field(description="everyone mapped to it")
+    restaurants: list[ServedRestaurant] = Field(description="everyone mapped to it")
     former_restaurant_id: str | None = Field(description="whose it was, while it cools down or is released")
     cooling_until: datetime | None
