@@ -16,9 +16,15 @@ from trunkline.texts import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     from trunkline.client.models import Assignment, AssignmentSummary, Number, Step
 
+GAP = 2  # between two columns
+WHOLE = ("id", "number", "restaurant", "batch")  # columns whose texts are copied, and stay in one piece
+LONG_WORD = 30
+NOTHING = "-"
 COLOURS = {
     "assigned": "green",
     "done": "green",
@@ -74,23 +80,59 @@ def console() -> Console:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
-    """The rows under their titles, or one line where there are none."""
-    from rich.table import Table
-    from rich.text import Text
-
-    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        drawn.add_column(column.upper(), no_wrap=column in ("id", "number", "restaurant", "batch"), overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(text := cell(value), COLOURS.get(text, "")) for value in row))
-    if not drawn.row_count:
+    """The rows under their titles, or, where they would be folded beyond reading, each row as lines of its own; or one
+    line where there are none."""
+    texts = [[cell(value) for value in row] for row in rows]
+    if not texts:
         say(empty)
         return
     out = console()
     with out.capture() as printed:
-        out.print(drawn)
+        if narrowest(columns, texts) <= out.width:
+            out.print(_side_by_side(columns, texts))
+        else:
+            for place, row in enumerate(texts):
+                out.print(*([""] if place else []), _one_below_the_other(columns, row), sep="\n")
     for line in printed.get().splitlines():
         typer.echo(line.rstrip())  # what is in the cells is cleaned, the colours are ours
+
+
+def narrowest(columns: Sequence[str], texts: Sequence[Sequence[str]]) -> int:
+    """How many characters a line of the table needs, if long words but those of WHOLE may be folded."""
+    needed = (len(columns) - 1) * GAP
+    for place, column in enumerate(columns):
+        words = [word for row in texts for word in ([row[place]] if column in WHOLE else row[place].split())]
+        needed += max([len(column), *(len(word) if column in WHOLE else min(len(word), LONG_WORD) for word in words)])
+    return needed
+
+
+def _side_by_side(columns: Sequence[str], texts: Sequence[Sequence[str]]) -> Table:
+    from rich.table import Table
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+    for column in columns:
+        drawn.add_column(column.upper(), no_wrap=column in WHOLE, overflow="fold")
+    for row in texts:
+        drawn.add_row(*map(_coloured, row))
+    return drawn
+
+
+def _one_below_the_other(columns: Sequence[str], row: Sequence[str]) -> Table:
+    from rich.table import Table
+
+    drawn = Table(box=None, pad_edge=False, show_header=False, padding=(0, GAP, 0, 0))
+    drawn.add_column(style="bold", no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for column, text in zip(columns, row, strict=True):
+        if text != NOTHING:
+            drawn.add_row(column.upper(), _coloured(text))
+    return drawn
+
+
+def _coloured(text: str) -> Text:
+    from rich.text import Text
+
+    return Text(text, COLOURS.get(text, ""))
 
 
 def facts(pairs: Sequence[tuple[str, Any]]) -> None:
@@ -106,13 +148,13 @@ def facts(pairs: Sequence[tuple[str, Any]]) -> None:
 
 def cell(value: Any) -> str:
     if value is None:
-        return "-"
+        return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%SZ")
     if isinstance(value, list | tuple):
-        return ", ".join(map(cell, value)) or "-"
+        return ", ".join(map(cell, value)) or NOTHING
     return one_line(str(value))
 
 
