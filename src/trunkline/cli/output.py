@@ -6,12 +6,13 @@ import json
 
 import typer
 
+from trunkline.cli.words import in_commands
 from trunkline.texts import one_line
 
 
 def say(*lines: str, err: bool = False) -> None:
     """Each is one line, whatever is in it; on standard output, or on standard error."""
-    typer.echo("\n".join(map(one_line, lines)), err=err)
+    typer.echo("\n".join(in_commands(one_line(line)) for line in lines), err=err)
 
 
 def say_json(text: str) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from trunkline.cli.asking import USAGE
 from trunkline.cli.output import complain, say, say_json
+from trunkline.cli.words import in_commands
 from trunkline.texts import one_line
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def cell(value: Any) -> str:
         return value.strftime("%Y-%m-%d %H:%M:%SZ")
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value)) or NOTHING
-    return one_line(str(value))
+    return in_commands(one_line(str(value)))
 
 
 def price(amount: Decimal | None, currency: str | None) -> str | None:
