@@ -108,6 +108,17 @@ class PostgresServer:
         finally:
             self._run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
 
+    @contextmanager
+    def refusing(self, url: str) -> Iterator[None]:
+        """Nobody is let in until the block ends, and who was in is cut off."""
+        name = url.partition("?")[0].rpartition("/")[2]
+        self._run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        try:
+            yield
+        finally:
+            self._run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
     def _url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self._directory}"
 

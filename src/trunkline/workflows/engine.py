@@ -23,7 +23,7 @@ from sqlalchemy.engine import make_url
 from trunkline.db import processes
 from trunkline.db.addresses import driver_url
 from trunkline.db.postgresql import listen_to_postgresql
-from trunkline.db.session import Database
+from trunkline.db.session import DATABASE_AWAY, Database
 from trunkline.db.sqlite import prepare_sqlite
 from trunkline.errors import Superseded
 
@@ -181,6 +181,8 @@ class Engine:
                 await work()
         except Superseded:
             log.info("run goes on in another process", run=run_id)
+        except DATABASE_AWAY as error:
+            log.warning("run goes on when the database is back", run=run_id, error=type(error).__name__)
         except Exception:
             # Nothing may leave the workflow: the engine would call it failed for good and never resume it.
             log.exception("run stopped by an error of ours", run=run_id)
