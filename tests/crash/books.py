@@ -18,6 +18,7 @@ from trunkline.db.models import (
     Debt,
     Installation,
     Mapping,
+    Move,
     Number,
     PurchaseIntent,
     Release,
@@ -30,7 +31,7 @@ from trunkline.sandbox import vapi
 CARRIERS = ("twilio", "telnyx", "vonage", "vapi")
 MARK_FIELDS = {"twilio": "friendly_name", "telnyx": "customer_reference"}
 KEPT = ("idle", "in_service", "cooling_down", "releasing")
-RUNS = (Assignment, Release, StockPurchase)
+RUNS = (Assignment, Release, StockPurchase, Move)
 
 
 @dataclass
@@ -52,12 +53,7 @@ class Books:
     running: set[str] = field(default_factory=set)
 
     def settled(self) -> bool:
-        return (
-            not any(a.status == "running" for a in self.assignments)
-            and not any(i.status == "open" for i in self.intents)
-            and not any(r.status == "running" for r in self.releases)
-            and not self.debts
-        )
+        return not self.running and not any(i.status == "open" for i in self.intents) and not self.debts
 
     def wrongs(self) -> list[str]:
         """Everything that must not be, in words; empty when the books balance."""

@@ -92,6 +92,31 @@ async def test_callers_are_registered_and_taken_off(town: Town, guide: Guide) ->
     assert guide.find(voice_id=VOICE_ID, caller="+14155550143") == "Roma"
 
 
+async def test_of_the_calls_during_a_move_each_reaches_one_restaurant_and_none_the_old_one_after_the_new(
+    town: Town, guide: Guide
+) -> None:
+    await town.served(NUMBER, "Roma")
+    napoli, heard = await town.restaurant("Napoli"), list[Found]()
+    moved = asyncio.Event()
+
+    async def ring() -> None:
+        while not moved.is_set():
+            heard.append(guide.find(number=NUMBER))
+            await asyncio.sleep(0)
+
+    ringing = asyncio.create_task(ring())
+    async with town.database.write() as session:
+        (mapping,) = await mappings.of_number(session, NUMBER)
+        await mappings.hand_over(session, mapping, napoli, "moved")
+    heard.append(guide.find(number=NUMBER))
+    moved.set()
+    await ringing
+    assert heard[0] == "Roma"
+    assert heard[-1] == "Napoli"
+    assert set(heard) == {"Roma", "Napoli"}
+    assert "Roma" not in heard[heard.index("Napoli") :]
+
+
 async def test_a_new_name_and_a_new_id_are_known(town: Town, guide: Guide) -> None:
     restaurant_id = await town.served(NUMBER, "Roma")
     async with town.database.write() as session:

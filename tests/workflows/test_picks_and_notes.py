@@ -12,11 +12,19 @@ from tests.support.desk import SECRET, Desk, Opener
 from tests.workflows.test_assign_number import set_trial
 from trunkline.db import numbers
 from trunkline.db.models import Release, Restaurant, utcnow
+from trunkline.domain.choosing import Criteria
 from trunkline.domain.notes import NumberNotes, RestaurantChange, RestaurantNotes
 from trunkline.domain.numbers import E164
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Conflict, InvalidInput, NumberInService, NumberProtected
-from trunkline.workflows.manage_restaurant import Created, create_restaurant, delete_restaurant, edit_restaurant
+from trunkline.workflows.manage_restaurant import (
+    Created,
+    create_restaurant,
+    delete_restaurant,
+    edit_restaurant,
+    request_number,
+)
+from trunkline.workflows.move_number import unassign
 from trunkline.workflows.release_number import release_due, request_release
 from trunkline.workflows.settle_debts import work_off
 
@@ -65,7 +73,8 @@ async def test_what_cannot_be_had_is_refused_by_its_name_and_nothing_is_created(
         with pytest.raises(NumberInService, match="serves Roma") as serving:
             await create(desk, "Napoli", Wish().picking(picked))
         assert serving.value.field == "phone_number"
-        await delete_restaurant(desk.services, first.restaurant_id)
+        await unassign(desk.services, picked)
+        await work_off(desk.services)
         with pytest.raises(Conflict, match="cools down after Roma until"):
             await create(desk, "Napoli", Wish().picking(picked))
         with pytest.raises(InvalidInput, match=r"is not ours, and .* is not for sale"):
@@ -77,6 +86,21 @@ async def test_what_cannot_be_had_is_refused_by_its_name_and_nothing_is_created(
         with pytest.raises(Conflict, match=r"put aside until .*: Vapi refuses it"):
             await create(desk, "Napoli", Wish().picking(picked))
         assert [row.name for row in await desk.rows(Restaurant)] == ["Roma"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_the_number_of_a_deleted_restaurant_is_had_by_whom_it_is_named_for(
+    open_desk: Opener, whole: bool
+) -> None:
+    async with open_desk(number_cooldown_hours=1) as desk:
+        assignment = await desk.assign("Roma")
+        number = E164(str(assignment.number))
+        heir = await create(desk, "Roma", None)
+        await delete_restaurant(desk.services, assignment.restaurant_id)
+        wish = Wish(Criteria(contains=number[2:])) if whole else Wish().picking(number)
+        await work_off(desk.services)
+        ended = await desk.end_of(await request_number(desk.services, heir.restaurant_id, wish))
+        assert (ended.status, ended.number, ended.source) == ("assigned", number, "existing")
 
 
 async def test_who_picks_a_number_shares_no_other_on_a_trial_account(desk: Desk) -> None:

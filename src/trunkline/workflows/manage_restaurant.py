@@ -32,7 +32,7 @@ from trunkline.errors import (
 )
 from trunkline.workflows.assign_number import AssignNumber
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
-from trunkline.workflows.pick_number import check_pick
+from trunkline.workflows.pick_number import check_pick, keep_named, name_number
 from trunkline.workflows.services import Services
 
 OFFERED_SECONDS = 2.0  # for which a request waits to hear what a carrier sells, where it waits at all
@@ -68,6 +68,7 @@ async def create_restaurant(
     if before := await _before(services, once, notes.external_id):
         return before
     if assign:
+        wish = await name_number(services, wish)
         await check_wish(services, wish, None, patience)
 
     async def begin(session: AsyncSession) -> Begun:
@@ -76,6 +77,8 @@ async def create_restaurant(
         kept = {"external_id": notes.external_id, "notes": dict(notes.metadata)}
         restaurant = Restaurant(id=restaurant_id, name=name, wish=wish.lasting(), api_key_hash=key_hash, **kept)
         await restaurants.add(session, restaurant)
+        if assign:
+            await keep_named(session, wish, restaurant_id)
         assignment = await _write_assignment(session, restaurant_id, wish) if assign else None
         return Begun(assignment.id if assignment else None, restaurant_id)
 
@@ -102,12 +105,14 @@ async def request_number(
     trial account's number may ask for its own."""
     if before := await find_begun(services, once):
         return before.run
+    wish = await name_number(services, wish)
     await check_wish(services, wish, restaurant_id, patience)
 
     async def begin(session: AsyncSession) -> Begun:
         restaurant = await restaurants.get_soon(session, restaurant_id)
         if wish.lasting():
             restaurants.keep_wish(restaurant, wish)
+        await keep_named(session, wish, restaurant_id)
         return Begun((await add_assignment(session, restaurant_id, wish)).id)
 
     return (await begin_once(services, once, AssignNumber.kind, begin)).run

@@ -6,10 +6,12 @@ import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import mappings, numbers, restaurants
+from trunkline.db import debts, mappings, numbers, restaurants
 from trunkline.db.models import Number, utcnow
 from trunkline.db.runs import ASSIGNMENTS
-from trunkline.domain.numbers import E164, NumberState
+from trunkline.domain.choosing import Criteria
+from trunkline.domain.numbers import E164, NumberState, national_form
+from trunkline.domain.states import DebtKind
 from trunkline.domain.wishes import PICKED, Wish
 from trunkline.errors import (
     CarrierNotConfigured,
@@ -22,6 +24,33 @@ from trunkline.errors import (
 )
 from trunkline.workflows.services import Services
 from trunkline.workflows.stock_number import find_offer
+
+WHOLE = 7  # digits of the shortest numbers that a country has
+
+
+async def name_number(services: Services, wish: Wish) -> Wish:
+    """Who asks for all the digits of a number that is ours and kept from others for a while, has picked it."""
+    digits = wish.criteria.contains
+    if wish.number is not None or digits is None or len(digits) < WHOLE:
+        return wish
+    async with services.database.read() as session:
+        cooling = await numbers.in_state(session, NumberState.COOLING_DOWN)
+    named = [row for row in cooling if is_whole(row.number, digits) and wish.criteria.matches(row.number, row.country)]
+    if len(named) != 1:
+        return wish
+    return Wish(Criteria(carrier=wish.criteria.carrier), number=E164(named[0].number))
+
+
+async def keep_named(session: AsyncSession, wish: Wish, restaurant_id: str) -> None:
+    """A number that cools down after a restaurant that is deleted is kept for the one that a person names it for."""
+    if wish.number is None:
+        return
+    if (await numbers.known(session, [wish.number])).get(wish.number) is None:
+        return
+    row = (await numbers.lock(session, wish.number))[wish.number]
+    former = await restaurants.find(session, row.former_restaurant_id)
+    if row.state == NumberState.COOLING_DOWN and row.claimed_by is None and former is None:
+        numbers.keep_for(row, restaurant_id)
 
 
 async def check_pick(services: Services, wish: Wish, restaurant_id: str | None, patience: float) -> None:
@@ -49,23 +78,23 @@ async def check_pick(services: Services, wish: Wish, restaurant_id: str | None, 
 
 
 async def refuse_busy(session: AsyncSession, row: Number, restaurant_id: str | None) -> None:
-    """Raise where the number is in use, or kept from this restaurant."""
+    """Raise where the number is in use, or kept for another restaurant: while it cools down, for the one that had it
+    last, if that has not been deleted."""
     if served := await mappings.of_number(session, row.number):
         names = await restaurants.names(session, [mapping.restaurant_id for mapping in served])
         detail = f"{row.number} serves {', '.join(names[mapping.restaurant_id] for mapping in served)}"
         raise NumberInService(detail, hint=f"POST /api/numbers/{row.number}/move gives it to another", field=PICKED)
-    former = row.former_restaurant_id
+    former = await restaurants.find(session, row.former_restaurant_id)
     if row.claimed_by is not None:
         if (await ASSIGNMENTS.get(session, row.claimed_by)).restaurant_id == restaurant_id:
             return  # it was bought for this very one
         why = "about to be put in service"
-    elif (
-        row.state == NumberState.COOLING_DOWN and former != restaurant_id and (row.cooling_until or utcnow()) > utcnow()
-    ):
-        name = (await restaurants.names(session, [former or ""])).get(former or "", "its last restaurant")
+    elif former is not None and former.id != restaurant_id and is_cooling(row):
         hint = f"or give it to this one all the same: POST /api/numbers/{row.number}/move"
-        detail = f"{row.number} cools down after {name} until {row.cooling_until:%Y-%m-%d %H:%M} UTC"
+        detail = f"{row.number} cools down after {former.name} until {row.cooling_until:%Y-%m-%d %H:%M} UTC"
         raise Conflict(detail, hint=hint, field=PICKED)
+    elif await debts.is_owed(session, DebtKind.DETACH_OWED, row.number):
+        why = "being taken off the restaurant that had it; try again in a moment"
     elif row.put_aside_until is not None and row.put_aside_until > utcnow():
         why = f"put aside until {row.put_aside_until:%Y-%m-%d %H:%M} UTC: {row.put_aside_reason}"
     elif row.state in (NumberState.PURCHASING, NumberState.RELEASING):
@@ -73,6 +102,15 @@ async def refuse_busy(session: AsyncSession, row: Number, restaurant_id: str | N
     else:
         return
     raise Conflict(f"{row.number} is {why}", hint=f"GET /api/numbers/{row.number}", field=PICKED)
+
+
+def is_cooling(row: Number) -> bool:
+    return row.state == NumberState.COOLING_DOWN and (row.cooling_until or utcnow()) > utcnow()
+
+
+def is_whole(number: str, digits: str) -> bool:
+    """Whether these are all the digits with which the number is dialled in its country."""
+    return "".join(filter(str.isdigit, national_form(number))).lstrip("0") == digits.lstrip("0")
 
 
 async def is_held(services: Services, number: E164, carrier: str | None) -> bool:
