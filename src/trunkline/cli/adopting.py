@@ -60,13 +60,13 @@ def adopt(
 
 
 def unused(client: Trunkline, carrier: str | None, json: bool) -> list[str]:
-    found = client.unused_numbers(carrier=carrier)
-    for refusal in found.refusals:
+    unused = client.unused_numbers(carrier=carrier)
+    for refusal in unused.refusals:
         complain(f"{refusal.carrier}: {refusal.detail}", refusal.hint)
-    if not json and found.items:
-        rows = [(n.number, n.carrier, n.country, show.price(n.monthly_price, n.currency)) for n in found.items]
+    if not json and unused.items:
+        rows = [(n.number, n.carrier, n.country, show.price(n.monthly_price, n.currency)) for n in unused.items]
         show.table(["number", "carrier", "country", "a month"], rows, "")
-    return [number.number for number in found.items]
+    return [number.number for number in unused.items]
 
 
 def read_numbers(file: Path) -> list[str]:
@@ -79,9 +79,9 @@ def read_numbers(file: Path) -> list[str]:
     titles = [cell.strip() for cell in rows[0]] if rows else []
     place = titles.index("phone_number") if "phone_number" in titles else 0
     numbers = [row[place].strip() for row in rows[1 if "phone_number" in titles else 0 :] if len(row) > place]
-    if not (found := list(dict.fromkeys(number for number in numbers if number))):
+    if not (given := list(dict.fromkeys(number for number in numbers if number))):
         raise InvalidInput(f"{file} names no number", hint="a number a line, or a column phone_number")
-    return found
+    return given
 
 
 def adopt_each(client: Trunkline, wanted: list[str], carrier: str | None, told: bool) -> list[NumberDetail]:

@@ -34,10 +34,10 @@ def list_all(
     from itertools import islice
 
     with asking() as client:
-        found = list(islice(client.assignments(restaurant_id=restaurant, status=status), limit))
-    if show.as_document(found, "AssignmentSummary", json, csv):
+        runs = list(islice(client.assignments(restaurant_id=restaurant, status=status), limit))
+    if show.as_document(runs, "AssignmentSummary", json, csv):
         return
-    rows = [(a.id, a.restaurant_id, a.status, a.phone_number, show.outcome(a), a.created_at, a.message) for a in found]
+    rows = [(a.id, a.restaurant_id, a.status, a.phone_number, show.outcome(a), a.created_at, a.message) for a in runs]
     show.table(["id", "restaurant", "status", "number", "came by", "began", "message"], rows, "no assignment")
 
 
@@ -50,11 +50,11 @@ def show_one(assignment: AssignmentId, json: Json = False) -> None:
       trunkline assignments show asg_0dm2p8v1xq7n5c2j
     """
     with asking() as client:
-        found = client.assignment(assignment)
+        run = client.assignment(assignment)
     if json:
-        show.as_json(found)
+        show.as_json(run)
     else:
-        show.assignment(found)
+        show.assignment(run)
 
 
 @app.command()
@@ -66,12 +66,12 @@ def watch(assignment: AssignmentId, json: Json = False) -> None:
       trunkline assignments watch asg_0dm2p8v1xq7n5c2j
     """
     with asking() as client:
-        found = following.end_of(client, assignment, told=not json)
+        run = following.end_of(client, assignment, told=not json)
     if json:
-        show.as_json(found)
+        show.as_json(run)
     else:
-        say(f"{found.status}: {found.message or ''}" + (f" ({found.hint})" if found.hint else ""))
-    raise typer.Exit(following.exit_code(found))
+        say(f"{run.status}: {run.message or ''}" + (f" ({run.hint})" if run.hint else ""))
+    raise typer.Exit(following.exit_code(run))
 
 
 @app.command()
@@ -87,11 +87,11 @@ def retry(
       trunkline assignments retry asg_0dm2p8v1xq7n5c2j
     """
     with asking() as client:
-        found = client.retry_assignment(assignment, wait=wait)
-        if wait and found.status == "running":
-            found = following.end_of(client, found.id)
+        run = client.retry_assignment(assignment, wait=wait)
+        if wait and run.status == "running":
+            run = following.end_of(client, run.id)
     if json:
-        show.as_json(found)
+        show.as_json(run)
     else:
-        show.assignment(found)
-    raise typer.Exit(following.exit_code(found) if wait else 0)
+        show.assignment(run)
+    raise typer.Exit(following.exit_code(run) if wait else 0)

@@ -83,11 +83,11 @@ def cancel(batch: BatchId, json: Json = False) -> None:
       trunkline batch cancel bat_0dm2r7h1kq3w9v4m
     """
     with asking() as client:
-        found = client.cancel_batch(batch)
+        stopped = client.cancel_batch(batch)
     if json:
-        show.as_json(found)
+        show.as_json(stopped)
     else:
-        say(f"{found.id} is cancelled: {batch_run.counted(found)}; go on with: trunkline batch resume {found.id}")
+        say(f"{stopped.id} is cancelled: {batch_run.counted(stopped)}; go on with: trunkline batch resume {stopped.id}")
 
 
 @app.command()
@@ -111,8 +111,10 @@ def list_all(json: Json = False, csv: Csv = False) -> None:
       trunkline batch list
     """
     with asking() as client:
-        found = list(client.batches())
-    if show.as_document(found, "Batch", json, csv):
+        listed = list(client.batches())
+    if show.as_document(listed, "Batch", json, csv):
         return
-    rows = [(b.id, b.status, b.total, batch_run.counted(b), batch_run.cost(b), b.created_at, b.ended_at) for b in found]
+    rows = [
+        (b.id, b.status, b.total, batch_run.counted(b), batch_run.cost(b), b.created_at, b.ended_at) for b in listed
+    ]
     show.table(["batch", "status", "restaurants", "of them", "bought for", "began", "ended"], rows, "no batch")

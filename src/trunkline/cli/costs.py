@@ -29,11 +29,11 @@ def costs(
     """
     with asking() as client:
         if restaurants:
-            found = list(client.restaurant_costs())
-            if show.as_document(found, "RestaurantCostLine", json, csv):
+            lines = list(client.restaurant_costs())
+            if show.as_document(lines, "RestaurantCostLine", json, csv):
                 return
             rows = [
-                (c.name, c.phone_number, c.carrier, show.price(c.monthly_price, c.currency), c.shared_by) for c in found
+                (c.name, c.phone_number, c.carrier, show.price(c.monthly_price, c.currency), c.shared_by) for c in lines
             ]
             show.table(["restaurant", "number", "carrier", "a month", "shared by"], rows, "no restaurant has a number")
             return

@@ -15,9 +15,9 @@ def debts(json: Json = False, csv: Csv = False) -> None:
       trunkline debts
     """
     with asking() as client:
-        found = list(client.debts())
-    if show.as_document(found, "Debt", json, csv):
+        owed = list(client.debts())
+    if show.as_document(owed, "Debt", json, csv):
         return
-    rows = [(d.subject, d.owed, d.restaurant_id, d.since, d.tries, d.next_try_at, d.reason) for d in found]
+    rows = [(d.subject, d.owed, d.restaurant_id, d.since, d.tries, d.next_try_at, d.reason) for d in owed]
     columns = ["number", "owed", "restaurant", "since", "tries", "next try", "why the last one failed"]
     show.table(columns, rows, "nothing is owed")

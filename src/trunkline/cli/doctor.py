@@ -41,15 +41,15 @@ def doctor(
     from trunkline.settings import load_settings
 
     settings = load_settings()
-    found: Sequence[Told] | None = None if here else of_server(settings)
-    if found is None:
+    findings: Sequence[Told] | None = None if here else of_server(settings)
+    if findings is None:
         configure_logs("error", "console")
-        found = asyncio.run(of_settings(settings))
+        findings = asyncio.run(of_settings(settings))
     if json:
-        show.as_json(found)
+        show.as_json(findings)
     else:
-        describe(found)
-    raise typer.Exit(FAILED if any(finding.level == "problem" for finding in found) else DONE)
+        describe(findings)
+    raise typer.Exit(FAILED if any(finding.level == "problem" for finding in findings) else DONE)
 
 
 def of_server(settings: Settings) -> Sequence[Told] | None:

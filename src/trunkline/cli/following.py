@@ -19,14 +19,14 @@ def end_of(client: Trunkline, assignment_id: str, told: bool = False) -> Assignm
     """The assignment once it has ended. `told`: each step is a line as soon as it has ended."""
     shown: set[tuple[int, str]] = set()
     while True:
-        found = client.assignment(assignment_id)
+        run = client.assignment(assignment_id)
         if told:
-            for place, step in enumerate(found.steps):
+            for place, step in enumerate(run.steps):
                 if step.status != "running" and (place, step.status) not in shown:
                     shown.add((place, step.status))
                     say(f"{step.status:<12}{step.name:<20}{step.detail or ''}")
-        if found.status != "running":
-            return found
+        if run.status != "running":
+            return run
         time.sleep(LOOK_SECONDS)
 
 

@@ -45,13 +45,13 @@ def move(
       trunkline numbers move +14155550123 pos-1234 --replace --reason "the house was sold" --yes
     """
     with asking() as client:
-        found, to = client.number(number), client.restaurant(restaurant)
-        users = ", ".join(user.name for user in found.restaurants)
+        held, to = client.number(number), client.restaurant(restaurant)
+        users = ", ".join(user.name for user in held.restaurants)
         serves = f", which serves {users}," if users else ""
-        ended = f"; {to.phone_number} ends" if replace and to.phone_number not in (None, found.number) else ""
-        if not agreed(f"Move {found.number}{serves} to {to.name}{ended}?", yes):
+        ended = f"; {to.phone_number} ends" if replace and to.phone_number not in (None, held.number) else ""
+        if not agreed(f"Move {held.number}{serves} to {to.name}{ended}?", yes):
             raise typer.Exit(DONE)
-        begun = client.move_number(found.number, to.id, replace=replace, new_number_for_old=new_number, reason=reason)
+        begun = client.move_number(held.number, to.id, replace=replace, new_number_for_old=new_number, reason=reason)
         tell(client, begun, json)
 
 
@@ -108,11 +108,11 @@ def unassign(
       trunkline numbers unassign +14155550123 --yes
     """
     with asking() as client:
-        found = client.number(number)
-        users = restaurant or ", ".join(user.name for user in found.restaurants) or "nobody"
-        if not agreed(f"Take {found.number} off {users}?", yes):
+        held = client.number(number)
+        users = restaurant or ", ".join(user.name for user in held.restaurants) or "nobody"
+        if not agreed(f"Take {held.number} off {users}?", yes):
             raise typer.Exit(DONE)
-        taken = client.unassign_number(found.number, restaurant=restaurant)
+        taken = client.unassign_number(held.number, restaurant=restaurant)
     if json:
         show.as_json(taken)
     else:
@@ -149,8 +149,8 @@ def change(
         complain("nothing is to be changed", "give --protect, --label, --release-after or one of the others")
         raise typer.Exit(USAGE)
     with asking() as client:
-        found = client.change_number(number, **said)
+        changed = client.change_number(number, **said)
     if json:
-        show.as_json(found)
+        show.as_json(changed)
     else:
-        show.facts(show.notes_of(found))
+        show.facts(show.notes_of(changed))

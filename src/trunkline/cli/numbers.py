@@ -34,8 +34,8 @@ def list_all(
       trunkline numbers list --carrier twilio --csv > numbers.csv
     """
     with asking() as client:
-        found = list(client.numbers(state=state, carrier=carrier))
-    if show.as_document(found, "Number", json, csv):
+        held = list(client.numbers(state=state, carrier=carrier))
+    if show.as_document(held, "Number", json, csv):
         return
     rows = [
         (
@@ -48,7 +48,7 @@ def list_all(
             n.last_call_at,
             [*(["protected"] if n.protected else []), *n.labels],
         )
-        for n in found
+        for n in held
     ]
     headings = ["number", "state", "carrier", "serves", "a month", "idle since", "last call", "labels"]
     show.table(headings, rows, "no number")
@@ -73,9 +73,9 @@ def search(
     """
     wanted = criteria(country, area_code, contains, number_type, carrier)
     with asking() as client:
-        found = client.search_numbers(limit=limit, **wanted)
+        listing = client.search_numbers(limit=limit, **wanted)
     if json:
-        show.as_json(found)
+        show.as_json(listing)
     else:
         rows = [
             (
@@ -87,13 +87,13 @@ def search(
                 show.price(o.upfront_price, o.currency),
                 o.needs,
             )
-            for o in found.items
+            for o in listing.items
         ]
         headings = ["number", "carrier", "country", "type", "a month", "at once", "needs"]
         show.table(headings, rows, "nothing is for sale")
-        for refusal in found.refusals:
+        for refusal in listing.refusals:
             say(f"{refusal.carrier}: {refusal.detail}" + (f" ({refusal.hint})" if refusal.hint else ""), err=True)
-    raise typer.Exit(3 if found.refusals else 0)
+    raise typer.Exit(3 if listing.refusals else 0)
 
 
 @app.command()
@@ -114,11 +114,11 @@ def buy(number: One, carrier: Carrier = None, yes: Yes = False, json: Json = Fal
         needs = f"; it needs {' and '.join(offer.needs)}" if offer.needs else ""
         if not agreed(f"Buy {offer.number} at {offer.carrier} for {price}{needs}?", yes):
             raise typer.Exit
-        found = client.buy_number(number, carrier=offer.carrier)
+        bought = client.buy_number(number, carrier=offer.carrier)
     if json:
-        show.as_json(found)
+        show.as_json(bought)
     else:
-        say(f"bought {found.number} at {found.carrier} for {price}; it is {found.state}")
+        say(f"bought {bought.number} at {bought.carrier} for {price}; it is {bought.state}")
 
 
 @app.command("import")
@@ -132,11 +132,11 @@ def take_over(number: One, carrier: Carrier = None, json: Json = False) -> None:
       trunkline numbers import +14155550123 --carrier twilio
     """
     with asking() as client:
-        found = client.import_number(number, carrier=carrier)
+        imported = client.import_number(number, carrier=carrier)
     if json:
-        show.as_json(found)
+        show.as_json(imported)
     else:
-        say(f"{found.number} of {found.carrier} is in Vapi as {found.voice_id}; it is {found.state}")
+        say(f"{imported.number} of {imported.carrier} is in Vapi as {imported.voice_id}; it is {imported.state}")
 
 
 @app.command("show")
@@ -148,11 +148,11 @@ def show_one(number: One, json: Json = False) -> None:
       trunkline numbers show +14155550123
     """
     with asking() as client:
-        found = client.number(number)
+        detail = client.number(number)
     if json:
-        show.as_json(found)
+        show.as_json(detail)
     else:
-        describe(found)
+        describe(detail)
 
 
 @app.command()
@@ -178,37 +178,37 @@ def release(
         release_all(client, [client.number(n) for n in dict.fromkeys(numbers)], give_back, force, yes, json)
 
 
-def state_of(found: Number) -> str:
+def state_of(number: Number) -> str:
     """In a list: its state, and whether it is left out all the same."""
-    return f"{found.state}, put aside" if found.put_aside_until else found.state
+    return f"{number.state}, put aside" if number.put_aside_until else number.state
 
 
-def describe(found: NumberDetail) -> None:
+def describe(number: NumberDetail) -> None:
     show.facts(
         [
-            ("number", f"{found.number} ({found.national})"),
-            ("state", found.state),
-            ("serves", [f"{u.name} ({u.id})" + ("" if u.active else ", no calls") for u in found.restaurants]),
-            ("carrier", found.carrier),
-            ("account there", found.account),
-            ("its id there", found.carrier_ref),
-            ("id in Vapi", found.voice_id),
-            ("a month", show.price(found.monthly_price, found.currency)),
-            ("cools down until", found.cooling_until),
-            ("put aside until", found.put_aside_until),
-            ("because", found.put_aside_reason),
-            ("claimed by", found.claimed_by),
-            ("bought", found.bought_at),
-            ("released", found.released_at),
-            ("idle since", found.idle_since),
-            ("last call", found.last_call_at),
-            *show.notes_of(found)[1:],
+            ("number", f"{number.number} ({number.national})"),
+            ("state", number.state),
+            ("serves", [f"{u.name} ({u.id})" + ("" if u.active else ", no calls") for u in number.restaurants]),
+            ("carrier", number.carrier),
+            ("account there", number.account),
+            ("its id there", number.carrier_ref),
+            ("id in Vapi", number.voice_id),
+            ("a month", show.price(number.monthly_price, number.currency)),
+            ("cools down until", number.cooling_until),
+            ("put aside until", number.put_aside_until),
+            ("because", number.put_aside_reason),
+            ("claimed by", number.claimed_by),
+            ("bought", number.bought_at),
+            ("released", number.released_at),
+            ("idle since", number.idle_since),
+            ("last call", number.last_call_at),
+            *show.notes_of(number)[1:],
         ]
     )
-    if found.mappings:
+    if number.mappings:
         rows = [
-            (m.restaurant_name, m.restaurant_id, m.source, m.since, m.ended_at, m.end_reason) for m in found.mappings
+            (m.restaurant_name, m.restaurant_id, m.source, m.since, m.ended_at, m.end_reason) for m in number.mappings
         ]
         show.table(["served", "restaurant", "came by", "since", "until", "why it ended"], rows, "")
-    for given_up in found.releases:
+    for given_up in number.releases:
         say(f"release {given_up.id}: {given_up.status}, {given_up.message or 'under way'}")

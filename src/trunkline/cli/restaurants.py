@@ -53,12 +53,12 @@ def list_all(
       trunkline restaurants list --search pizza --json
     """
     with asking() as client:
-        found = list(client.restaurants(search=search, has_number=has_number, deleted=deleted))
-    if show.as_document(found, "RestaurantSummary", json, csv):
+        listed = list(client.restaurants(search=search, has_number=has_number, deleted=deleted))
+    if show.as_document(listed, "RestaurantSummary", json, csv):
         return
     rows = [
         (r.id, r.name, r.external_id, r.phone_number, "shared" if r.shared else None, show.outcome(r.assignment))
-        for r in found
+        for r in listed
     ]
     show.table(["id", "name", "external id", "number", "shared", "came by"], rows, "no restaurant")
 
@@ -102,15 +102,15 @@ def create(
             metadata=pairs(metadata),
             **wanted,
         )
-        found = settled(client, created) if wait else created
+        detail = settled(client, created) if wait else created
     if json:
         import msgspec
 
-        show.as_json(msgspec.to_builtins(found) | {"api_key": created.api_key})
+        show.as_json(msgspec.to_builtins(detail) | {"api_key": created.api_key})
     else:
-        describe(found)
+        describe(detail)
         show.facts([("api key", created.api_key)])
-    raise typer.Exit(DONE if found.phone_number or not (phone and wait) else PARTLY)
+    raise typer.Exit(DONE if detail.phone_number or not (phone and wait) else PARTLY)
 
 
 @app.command("show")
@@ -122,11 +122,11 @@ def show_one(restaurant: RestaurantName, json: Json = False) -> None:
       trunkline restaurants show rst_0dm2p8v1xk4t9r3q
     """
     with asking() as client:
-        found = client.restaurant(restaurant)
+        detail = client.restaurant(restaurant)
     if json:
-        show.as_json(found)
+        show.as_json(detail)
     else:
-        describe(found)
+        describe(detail)
 
 
 @app.command()
@@ -164,11 +164,11 @@ def change(
         complain("nothing is to be changed", "give --name, --external-id, --metadata or a criterion")
         raise typer.Exit(USAGE)
     with asking() as client:
-        found = client.change_restaurant(restaurant, **change)
+        detail = client.change_restaurant(restaurant, **change)
     if json:
-        show.as_json(found)
+        show.as_json(detail)
     else:
-        describe(found)
+        describe(detail)
 
 
 @app.command("activate-phone")
@@ -180,11 +180,11 @@ def activate_phone(restaurant: RestaurantName, json: Json = False) -> None:
       trunkline restaurants activate-phone "Chez Panisse"
     """
     with asking() as client:
-        found = client.activate_phone(restaurant)
+        detail = client.activate_phone(restaurant)
     if json:
-        show.as_json(found)
+        show.as_json(detail)
     else:
-        describe(found)
+        describe(detail)
 
 
 @app.command()
@@ -196,16 +196,16 @@ def delete(restaurant: RestaurantName, yes: Yes = False, json: Json = False) -> 
       trunkline restaurants delete rst_0dm2p8v1xk4t9r3q --yes
     """
     with asking() as client:
-        found = client.restaurant(restaurant)
-        number = f" and take {found.phone_number} off it" if found.phone_number else ""
-        if not agreed(f"Delete {found.name}{number}?", yes):
+        detail = client.restaurant(restaurant)
+        number = f" and take {detail.phone_number} off it" if detail.phone_number else ""
+        if not agreed(f"Delete {detail.name}{number}?", yes):
             raise typer.Exit(DONE)
         deleted = client.delete_restaurant(restaurant)
     if json:
         show.as_json(deleted)
     else:
         freed = f"; {deleted.freed_number} cools down" if deleted.freed_number else ""
-        say(f"deleted {found.name}{freed}")
+        say(f"deleted {detail.name}{freed}")
 
 
 @app.command("rotate-key")
@@ -263,12 +263,12 @@ def assign(
     wanted = criteria(country, area_code, contains, number_type, carrier)
     with asking() as client:
         begun = client.assign_phone(restaurant, wait=wait, force_twilio=force_twilio, phone_number=number, **wanted)
-        found = settled(client, begun) if wait else begun
+        detail = settled(client, begun) if wait else begun
     if json:
-        show.as_json(found)
+        show.as_json(detail)
     else:
-        describe(found)
-    raise typer.Exit(following.exit_code(found.assignment) if wait and found.assignment else DONE)
+        describe(detail)
+    raise typer.Exit(following.exit_code(detail.assignment) if wait and detail.assignment else DONE)
 
 
 def settled(client: Trunkline, restaurant: Restaurant) -> Restaurant:
@@ -279,19 +279,19 @@ def settled(client: Trunkline, restaurant: Restaurant) -> Restaurant:
     return client.restaurant(restaurant.id)
 
 
-def describe(found: Restaurant) -> None:
-    run = found.assignment
-    calls = "yes" if found.active else "no: they reach another restaurant"
+def describe(restaurant: Restaurant) -> None:
+    run = restaurant.assignment
+    calls = "yes" if restaurant.active else "no: they reach another restaurant"
     show.facts(
         [
-            ("restaurant", found.id),
-            ("name", found.name),
-            ("external id", found.external_id),
-            ("metadata", ", ".join(f"{key}={value}" for key, value in found.metadata.items())),
-            ("deleted", found.deleted_at),
-            ("number", found.phone_number),
-            ("gets its calls", calls if found.shared else None),
-            ("shared with", [f"{other.name} ({other.id})" for other in found.shared_with]),
+            ("restaurant", restaurant.id),
+            ("name", restaurant.name),
+            ("external id", restaurant.external_id),
+            ("metadata", ", ".join(f"{key}={value}" for key, value in restaurant.metadata.items())),
+            ("deleted", restaurant.deleted_at),
+            ("number", restaurant.phone_number),
+            ("gets its calls", calls if restaurant.shared else None),
+            ("shared with", [f"{other.name} ({other.id})" for other in restaurant.shared_with]),
             ("assignment", run.id if run else None),
             ("status", run.status if run else "no number asked for"),
             ("came by", run.source if run else None),

@@ -51,9 +51,9 @@ def import_file(
     if target.exists() and not dry_run:
         complain(f"{target} is there already, and keys are told only once", "give another --keys FILE")
         raise typer.Exit(USAGE)
-    found = read_rows(file)
-    lines = {place: line for place, (line, _) in enumerate(found, 1)}
-    rows = [row for _, row in found]
+    numbered = read_rows(file)
+    lines = {place: line for place, (line, _) in enumerate(numbered, 1)}
+    rows = [row for _, row in numbered]
     with asking() as client:
         plan = client.plan_import(rows, assign_phone=numbers)
         if json and dry_run:

@@ -111,14 +111,14 @@ def account(
     if changes:
         control(sandbox, "PUT", f"accounts/{provider}/{name}", json=changes)
     known = control(sandbox, "GET", "state")["accounts"]
-    found = next((a for a in known if (a["carrier"], a["id"]) == (provider, name)), None)
-    if found is None:
+    there = next((a for a in known if (a["carrier"], a["id"]) == (provider, name)), None)
+    if there is None:
         raise InvalidInput(f"the sandbox has no account {name} at {provider}", hint="leave the ID out")
     if json:
-        show.as_json(found)
+        show.as_json(there)
     else:
-        kind = "trial" if found["trial"] else "full"
-        show.facts([("account", name), ("kind", kind), ("balance", f"{found['balance']} {found['currency']}")])
+        kind = "trial" if there["trial"] else "full"
+        show.facts([("account", name), ("kind", kind), ("balance", f"{there['balance']} {there['currency']}")])
 
 
 def _usual_account(provider: str) -> str:
@@ -164,11 +164,11 @@ def list_numbers(
 ) -> None:
     """List what the sandbox knows: for sale, or in whose account."""
     narrowed = {"carrier": carrier, "held": None if held is None else str(held).lower()}
-    found = control(sandbox, "GET", "numbers", params={k: v for k, v in narrowed.items() if v is not None})
+    there = control(sandbox, "GET", "numbers", params={k: v for k, v in narrowed.items() if v is not None})
     if json:
-        show.as_json(found)
+        show.as_json(there)
         return
-    rows = [(n["number"], n["carrier"], n["account"] or "for sale", f"{n['price']} {n['currency']}") for n in found]
+    rows = [(n["number"], n["carrier"], n["account"] or "for sale", f"{n['price']} {n['currency']}") for n in there]
     show.table(["number", "carrier", "account", "a month"], rows, "no number")
 
 
