@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
@@ -34,6 +35,11 @@ def undirected(text: str) -> str:
     """Without the marks that turn the direction of writing: they come along where a name is copied from a page, and
     nobody has typed them."""
     return DIRECTION.sub("", text)
+
+
+def folded(text: str) -> str:
+    """As it is searched for: without regard to case, and to how a character is composed, in any language."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def shows_something(text: str) -> bool:

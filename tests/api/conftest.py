@@ -99,7 +99,7 @@ class Api:
         self.sandbox.fault(provider="twilio", operation=operation, kind="status", status=status, body=body, **rule)
 
 
-def until(true: Callable[[], object], seconds: float = 10) -> None:
+def until(true: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come true in time"

@@ -136,3 +136,18 @@ def test_numbers_follow_a_change_of_mode(sandbox: SandboxServer, trunkline: Star
         assert "done: 2 moved, 0 left alone, 0 failed" in done.out
         assert shop.run("repoint", "--yes", "--json").json["wrong"] == 0
         assert shop.run("call-test", "Milano").code == 0
+
+
+def test_calls_are_listed_and_explained_and_callers_registered(shop: Shop) -> None:
+    roma = shop.create("Roma")
+    shop.run("setup-vapi", "--yes")
+    assert shop.run("call-test", "Roma").code == 0
+    listed = shop.run("calls", "list", "--restaurant", "Roma", "--json")
+    assert [call["called"] for call in listed.json] == [roma["phone_number"]], listed.errors
+    assert shop.run("calls", "list", "--unrouted", "--json").json == []
+    why = shop.run("calls", "explain", listed.json[0]["id"])
+    assert f"{roma['phone_number']} was Roma's" in why.out
+    assert shop.run("calls", "explain", "none").code == 1
+    assert shop.run("callers", "add", "Roma", "+14155550142", "--json").json == ["+14155550142"]
+    assert shop.run("callers", "remove", "Roma", "+14155550142", "--json").json == []
+    assert "no caller" in shop.run("callers", "list", "Roma").out

@@ -93,7 +93,7 @@ async def test_the_engines_work_goes_on_by_itself_after_a_failover(
             await several(desk.services.database)
             with pytest.raises(OperationalError):
                 await desk.create("Meanwhile")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 assert (await desk.assign("After")).status == "assigned"
@@ -119,7 +119,7 @@ async def test_a_look_is_given_up_in_time_however_the_database_hangs(pool: Datab
         with pytest.raises(TimeoutError):
             await pool.look(names, 5)  # is not begun
         assert time.monotonic() - started < 0.1
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert await pool.look(names, 1) == ["Roma"]

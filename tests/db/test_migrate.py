@@ -242,7 +242,7 @@ def test_an_upgrade_waits_for_the_one_that_is_running(empty_url: str) -> None:
         second = threading.Thread(target=upgrade, args=[empty_url])
         second.start()
         waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (other.execute(waiting).fetchone() or (0,))[0]:
             assert second.is_alive(), "it did not wait"
             assert time.monotonic() < deadline

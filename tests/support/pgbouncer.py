@@ -54,7 +54,7 @@ def pooled(url: str) -> Iterator[str]:
 
 
 def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             psycopg.connect(url, connect_timeout=2).close()

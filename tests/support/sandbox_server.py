@@ -40,7 +40,7 @@ class SandboxServer:
 
     def __enter__(self) -> SandboxServer:
         self._thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not self._server.started:
             if time.monotonic() > deadline:
                 raise RuntimeError("the sandbox did not start")

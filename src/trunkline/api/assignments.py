@@ -38,6 +38,8 @@ async def list_all(
             limit=query.limit + 1,
             restaurant_id=wanted,
             status=query.status,
+            reason=query.reason,
+            since=query.since,
         )
     shown, cursor = cut(found, query.limit, lambda row: row.id)
     return AssignmentPage(items=[show_summary(row) for row in shown], next_cursor=cursor)

@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.api.dependencies import KeyDep, ServicesDep, StoppingDep, operator
 from trunkline.api.described import batches as described
 from trunkline.api.once import answer_once
-from trunkline.api.paging import Listing, after_id, after_place, cut
+from trunkline.api.paging import after_id, after_place, cut
 from trunkline.api.shapes.batches import (
     Batch,
     BatchItemPage,
     BatchPage,
+    BatchQuery,
     ItemQuery,
     NewBatch,
     Plan,
@@ -69,9 +70,9 @@ async def start(
 
 
 @router.get("", **described.LIST_BATCHES)
-async def list_all(services: ServicesDep, query: Annotated[Listing, Query()]) -> BatchPage:
+async def list_all(services: ServicesDep, query: Annotated[BatchQuery, Query()]) -> BatchPage:
     async with services.database.read() as session:
-        found = await batches.page(session, before=after_id(query.cursor), limit=query.limit + 1)
+        found = await batches.page(session, before=after_id(query.cursor), limit=query.limit + 1, status=query.status)
         shown, cursor = cut(found, query.limit, lambda row: row.id)
         return BatchPage(items=await show_batches(session, shown), next_cursor=cursor)
 

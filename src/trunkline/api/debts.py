@@ -8,16 +8,18 @@ from fastapi import APIRouter, Depends, Query
 
 from trunkline.api.dependencies import ServicesDep, operator
 from trunkline.api.described import debts as described
-from trunkline.api.paging import Listing, after_id, cut
-from trunkline.api.shapes.debts import DebtPage, show_debt
+from trunkline.api.paging import after_id, cut
+from trunkline.api.shapes.debts import DebtPage, DebtQuery, show_debt
 from trunkline.db import debts
 
 router = APIRouter(prefix="/api/debts", tags=["debts"])
 
 
 @router.get("", dependencies=[Depends(operator)], **described.LIST_DEBTS)
-async def list_all(services: ServicesDep, query: Annotated[Listing, Query()]) -> DebtPage:
+async def list_all(services: ServicesDep, query: Annotated[DebtQuery, Query()]) -> DebtPage:
     async with services.database.read() as session:
-        found = await debts.open_debts(session, after=after_id(query.cursor), limit=query.limit + 1)
+        found = await debts.open_debts(
+            session, after=after_id(query.cursor), limit=query.limit + 1, kind=query.kind, provider=query.provider
+        )
     shown, cursor = cut(found, query.limit, lambda row: row.id)
     return DebtPage(items=[show_debt(row) for row in shown], next_cursor=cursor)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.api.dependencies import KeyDep, NumberPath, ServicesDep, operator
 from trunkline.api.described import numbers as described
 from trunkline.api.once import answer_once
-from trunkline.api.paging import after_id, cut
+from trunkline.api.paging import EPOCH, MICROSECOND, after_id, after_value, cut
 from trunkline.api.shapes.numbers import (
+    CountQuery,
+    NumberCounts,
     NumberDetail,
     NumberPage,
     NumberPatch,
@@ -26,8 +29,10 @@ from trunkline.api.shapes.numbers import (
     show_offer,
     show_releases,
 )
-from trunkline.db import numbers, runs
+from trunkline.db import models, number_lists, numbers, runs
+from trunkline.db.number_lists import NumberSort
 from trunkline.db.runs import RELEASES
+from trunkline.domain.numbers import NumberState
 from trunkline.workflows.once import Once
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.search_numbers import search_numbers
@@ -38,11 +43,17 @@ router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
 @router.get("/api/numbers", **described.LIST_NUMBERS)
 async def list_all(services: ServicesDep, query: Annotated[NumberQuery, Query()]) -> NumberPage:
     async with services.database.read() as session:
-        found = await numbers.page(
-            session, after=after_id(query.cursor), limit=query.limit + 1, state=query.state, carrier=query.carrier
-        )
-        shown, cursor = cut(found, query.limit, lambda row: row.number)
+        found = await number_lists.page(session, query.wanted(), query.sort, _after(query), query.limit + 1)
+        shown, cursor = cut(found, query.limit, lambda row: _place(row, query.sort))
         return NumberPage(items=await show_numbers(session, shown), next_cursor=cursor)
+
+
+@router.get("/api/numbers/counts", **described.COUNT_NUMBERS)
+async def count(services: ServicesDep, query: Annotated[CountQuery, Query()]) -> NumberCounts:
+    async with services.database.read() as session:
+        by_state = await number_lists.counts(session, query.wanted())
+    counted = {NumberState(state): count for state, count in by_state.items()}
+    return NumberCounts(total=sum(counted.values()), by_state=counted)
 
 
 @router.get("/api/numbers/search", **described.SEARCH_NUMBERS)
@@ -102,3 +113,21 @@ async def read_release(
 
 async def _show_release(session: AsyncSession, release_id: str) -> Release:
     return (await show_releases(session, [await RELEASES.get(session, release_id)]))[0]
+
+
+def _after(query: NumberQuery) -> tuple[Any, str] | None:
+    """Where the page begins, in the list's order."""
+    if query.sort is NumberSort.NUMBER:
+        number = after_id(query.cursor)
+        return ("", number) if number else None
+    found = after_value(query.cursor, query.sort)
+    if found is None:
+        return None
+    is_time = query.sort is NumberSort.IDLE_SINCE
+    return (EPOCH + int(Decimal(found[0])) * MICROSECOND if is_time else Decimal(found[0])), found[1]
+
+
+def _place(row: models.Number, sort: NumberSort) -> str:
+    if sort is NumberSort.IDLE_SINCE and row.idle_since is not None:
+        return f"{sort} {(row.idle_since - EPOCH) // MICROSECOND} {row.number}"
+    return f"{sort} {row.monthly_price} {row.number}" if sort is NumberSort.PRICE else row.number

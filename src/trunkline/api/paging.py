@@ -55,6 +55,14 @@ def after_moment(cursor: str | None) -> tuple[datetime, str] | None:
     return EPOCH + int(found[1]) * MICROSECOND, found[2]
 
 
+def after_value(cursor: str | None, sort: str) -> tuple[str, str] | None:
+    """(value, number) of a list in the order of a value of that name, and of numbers where it is the same."""
+    if cursor is None:
+        return None
+    found = _read(cursor, rf"{sort} (\d{{1,20}}(?:\.\d{{1,10}})?) (\+[1-9]\d{{1,14}})")
+    return found[1], found[2]
+
+
 def moment(at: datetime, row_id: str) -> str:
     """The place of a row in such a list."""
     return f"{(at - EPOCH) // MICROSECOND} {row_id}"

@@ -25,6 +25,7 @@ from trunkline.api.shapes.restaurants import (
     DeletedRestaurant,
     NewRestaurant,
     Restaurant,
+    RestaurantCounts,
     RestaurantPage,
     RestaurantPatch,
     RestaurantQuery,
@@ -92,11 +93,20 @@ async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Quer
             limit=query.limit + 1,
             has_number=query.has_number,
             search=query.search,
+            created_after=query.created_after,
+            created_before=query.created_before,
             external_id=query.external_id,
             deleted=query.deleted,
         )
         shown, cursor = cut(found, query.limit, lambda row: row.id)
         return RestaurantPage(items=await show_summaries(session, shown, Identity()), next_cursor=cursor)
+
+
+@router.get("/counts", dependencies=OPERATOR, **described.COUNT_RESTAURANTS)
+async def count(services: ServicesDep) -> RestaurantCounts:
+    async with services.database.read() as session:
+        total, with_number = await restaurants.counts(session)
+    return RestaurantCounts(total=total, with_number=with_number)
 
 
 @router.get("/{restaurant_id}", **described.GET_RESTAURANT)

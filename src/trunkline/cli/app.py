@@ -15,6 +15,7 @@ from trunkline.cli import (
     backups,
     batches,
     calls,
+    calls_seen,
     costs,
     db,
     debts,
@@ -67,6 +68,8 @@ app.add_typer(accounts.app, name="accounts")
 app.command("repoint")(repoint.repoint)
 app.command("doctor")(doctor.doctor)
 app.command("setup-vapi")(setup_vapi.setup_vapi)
+app.add_typer(calls_seen.app, name="calls")
+app.add_typer(calls_seen.callers, name="callers")
 app.command("call-test")(calls.call_test)
 sandbox.app.command("call")(calls.call)
 sandbox.app.command("fail")(sandbox_world.fail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from trunkline.client.models import Number, NumberDetail
 
 app = typer.Typer(help="The numbers that we hold or know, and those for sale.", no_args_is_help=True)
+SortName = Literal["number", "idle_since", "price"]
 StateName = Literal["purchasing", "idle", "in_service", "cooling_down", "releasing", "released", "foreign"]
 
 
@@ -23,6 +25,10 @@ StateName = Literal["purchasing", "idle", "in_service", "cooling_down", "releasi
 def list_all(
     state: Annotated[StateName | None, typer.Option(help="Only in this state.")] = None,
     carrier: Carrier = None,
+    country: Annotated[str | None, typer.Option(help="Only of this country.")] = None,
+    restaurant: Annotated[str | None, typer.Option(help="Only those of this restaurant.")] = None,
+    idle_days: Annotated[int | None, typer.Option(help="Only those that are idle for so many days.", min=0)] = None,
+    sort: Annotated[SortName, typer.Option(help="By number, longest idle first, or dearest first.")] = "number",
     json: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -30,11 +36,20 @@ def list_all(
 
     \b
     Examples:
-      trunkline numbers list --state idle
-      trunkline numbers list --carrier twilio --csv > numbers.csv
+      trunkline numbers list --state idle --sort price
+      trunkline numbers list --idle-days 30 --csv > numbers.csv
     """
     with asking() as client:
-        held = list(client.numbers(state=state, carrier=carrier))
+        held = list(
+            client.numbers(
+                sort=sort,
+                state=state,
+                carrier=carrier,
+                country=country,
+                restaurant_id=client.restaurant(restaurant).id if restaurant else None,
+                idle_before=None if idle_days is None else datetime.now(UTC) - timedelta(days=idle_days),
+            )
+        )
     if show.as_document(held, "Number", json, csv):
         return
     rows = [

@@ -8,6 +8,7 @@ from typing import Any
 
 from trunkline.client.answer import Answer as Answer
 from trunkline.client.batch_models import *  # noqa: F403 - so that all models are found in one place
+from trunkline.client.call_models import *  # noqa: F403
 
 
 class Step(Answer, frozen=True):
@@ -114,6 +115,11 @@ class Number(Answer, frozen=True):
     released_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+class NumberCounts(Answer, frozen=True):
+    total: int
+    by_state: dict[str, int]
 
 
 class Mapping(Answer, frozen=True):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypedDict, Unpack
 from urllib.parse import quote
 
-from trunkline.client import models
+from trunkline.client import call_models, models
 from trunkline.client.wire import Call, Pages
 
 
@@ -158,9 +159,15 @@ def import_restaurants(
 # --- assignments -----------------------------------------------------------------------------------------------------
 
 
-def assignments(*, restaurant_id: str | None = None, status: str | None = None) -> Pages[models.AssignmentSummary]:
+def assignments(
+    *,
+    restaurant_id: str | None = None,
+    status: str | None = None,
+    reason: str | None = None,
+    since: datetime | None = None,
+) -> Pages[models.AssignmentSummary]:
     """All, newest first."""
-    query = {"restaurant_id": restaurant_id, "status": status}
+    query = {"restaurant_id": restaurant_id, "status": status, "reason": reason, "since": since}
     return Pages("/api/assignments", models.AssignmentSummary, query)
 
 
@@ -179,8 +186,28 @@ def retry_assignment(
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def numbers(*, state: str | None = None, carrier: str | None = None) -> Pages[models.Number]:
-    return Pages("/api/numbers", models.Number, {"state": state, "carrier": carrier})
+class Narrowing(TypedDict, total=False):
+    """Which numbers; what is left out narrows nothing."""
+
+    state: str | Sequence[str] | None
+    carrier: str | None
+    country: str | None
+    number_type: str | None
+    restaurant_id: str | None
+    protected: bool | None
+    idle_before: datetime | None
+    min_price: str | None
+    currency: str | None
+
+
+def numbers(*, sort: str | None = None, **narrowing: Unpack[Narrowing]) -> Pages[models.Number]:
+    """In numerical order, or by `sort`: idle_since, price."""
+    return Pages("/api/numbers", models.Number, {"sort": sort, **narrowing})
+
+
+def count_numbers(**narrowing: Unpack[Narrowing]) -> Call[models.NumberCounts]:
+    """How many there are, by state."""
+    return Call("GET", "/api/numbers/counts", models.NumberCounts, query=dict(narrowing))
 
 
 def number(number: str) -> Call[models.NumberDetail]:
@@ -285,6 +312,39 @@ def repoint(repoint_id: str) -> Call[models.Repoint]:
     return Call("GET", f"/api/repoints/{_part(repoint_id)}", models.Repoint)
 
 
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+def calls(
+    *,
+    restaurant_id: str | None = None,
+    called: str | None = None,
+    caller: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    unrouted: bool | None = None,
+) -> Pages[call_models.CallSeen]:
+    """All, newest first; `unrouted`: those that reached no restaurant."""
+    query = {"restaurant_id": restaurant_id, "called": called, "caller": caller}
+    return Pages("/api/calls", call_models.CallSeen, query | {"since": since, "until": until, "unrouted": unrouted})
+
+
+def explain_call(call_id: str) -> Call[call_models.Explanation]:
+    """Why it went where it went."""
+    return Call("GET", f"/api/calls/{_part(call_id)}/explanation", call_models.Explanation)
+
+
+def callers(restaurant_id: str) -> Call[call_models.Callers]:
+    """The numbers whose calls to a shared number are this restaurant's."""
+    return Call("GET", f"/api/restaurants/{_part(restaurant_id)}/callers", call_models.Callers)
+
+
+def put_callers(restaurant_id: str, callers: Sequence[str]) -> Call[call_models.Callers]:
+    """Replace them."""
+    path = f"/api/restaurants/{_part(restaurant_id)}/callers"
+    return Call("PUT", path, call_models.Callers, body={"callers": list(callers)})
+
+
 # --- batches ---------------------------------------------------------------------------------------------------------
 
 
@@ -297,9 +357,9 @@ def start_batch(*, idempotency_key: str | None = None, **selection: Unpack[Selec
     return Call("POST", "/api/batches", models.Batch, body=dict(selection), headers=_headers(idempotency_key))
 
 
-def batches() -> Pages[models.Batch]:
+def batches(*, status: str | None = None) -> Pages[models.Batch]:
     """All, newest first."""
-    return Pages("/api/batches", models.Batch, {})
+    return Pages("/api/batches", models.Batch, {"status": status})
 
 
 def batch(batch_id: str) -> Call[models.Batch]:
@@ -324,9 +384,9 @@ def resume_batch(batch_id: str, *, idempotency_key: str | None = None) -> Call[m
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 
-def debts() -> Pages[models.Debt]:
+def debts(*, kind: str | None = None, provider: str | None = None) -> Pages[models.Debt]:
     """What is still owed to carriers and Vapi, oldest first."""
-    return Pages("/api/debts", models.Debt, {})
+    return Pages("/api/debts", models.Debt, {"kind": kind, "provider": provider})
 
 
 def costs() -> Call[models.Costs]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -91,7 +92,8 @@ def options(url: str, secret: str | None, timeout: float) -> dict[str, Any]:
 
 
 def request_of(call: Call[Any]) -> dict[str, Any]:
-    query = {name: value for name, value in call.query.items() if value is not None}
+    given = {name: value for name, value in call.query.items() if value is not None}
+    query = {name: v.isoformat() if isinstance(v, datetime) else v for name, v in given.items()}
     sent: dict[str, Any] = {"method": call.method, "url": call.path, "params": query, "headers": call.headers}
     if call.body is not None:
         kept = call.method == "PATCH"

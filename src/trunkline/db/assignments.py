@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Assignment
+from trunkline.domain.ids import first_id
 
 RUNNING = select(Assignment).where(Assignment.restaurant_id == bindparam("restaurant"), Assignment.status == "running")
 LATEST = select(func.coalesce(func.max(Assignment.nth), 0)).where(Assignment.restaurant_id == bindparam("restaurant"))
@@ -54,8 +56,10 @@ async def page(
     limit: int = 50,
     restaurant_id: str | None = None,
     status: str | None = None,
+    reason: str | None = None,
+    since: datetime | None = None,
 ) -> Sequence[Assignment]:
-    """Newest first."""
+    """Newest first; `since`: those that were asked for then or later."""
     query = select(Assignment).order_by(Assignment.id.desc()).limit(limit)
     if before:
         query = query.where(Assignment.id < before)
@@ -63,4 +67,8 @@ async def page(
         query = query.where(Assignment.restaurant_id == restaurant_id)
     if status:
         query = query.where(Assignment.status == status)
+    if reason:
+        query = query.where(Assignment.reason == reason)
+    if since is not None:
+        query = query.where(Assignment.id >= first_id("asg", since))
     return (await session.execute(query)).scalars().all()

@@ -15,6 +15,7 @@ from trunkline.db.models import Assignment, Batch, BatchItem, Mapping, Number, R
 from trunkline.domain.outcomes import Source
 from trunkline.domain.states import ItemStatus, RunStatus
 from trunkline.errors import Superseded
+from trunkline.texts import folded
 
 BATCHES, ITEMS = cast(Table, Batch.__table__), cast(Table, BatchItem.__table__)
 CHUNK = 500
@@ -38,9 +39,13 @@ async def hold(session: AsyncSession, batch_id: str) -> Batch:
     return (await session.execute(query.execution_options(populate_existing=True))).scalar_one()
 
 
-async def page(session: AsyncSession, *, before: str | None = None, limit: int = 50) -> Sequence[Batch]:
+async def page(
+    session: AsyncSession, *, before: str | None = None, limit: int = 50, status: str | None = None
+) -> Sequence[Batch]:
     """Newest first."""
     query = select(Batch).order_by(Batch.id.desc()).limit(limit)
+    if status:
+        query = query.where(Batch.status == status)
     return (await session.execute(query.where(Batch.id < before) if before else query)).scalars().all()
 
 
@@ -57,7 +62,7 @@ async def restaurants_without(
         wanted = or_(~own, Restaurant.id.in_(await sharers_to_move(session)))
     query = select(Restaurant).where(Restaurant.deleted_at.is_(None), wanted, ~busy).order_by(Restaurant.id)
     if search:
-        query = query.where(Restaurant.name.icontains(search, autoescape=True))
+        query = query.where(Restaurant.folded_name.contains(folded(search), autoescape=True))
     return (await session.execute(query.limit(limit) if limit else query)).scalars().all()
 
 

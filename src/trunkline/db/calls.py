@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Call, utcnow
 from trunkline.domain.calls import CallReport
+from trunkline.errors import NotFound
 
 ORDER = {"scheduled": 1, "queued": 2, "ringing": 3, "in-progress": 5, "forwarding": 6, "ended": 7}
 IN_BETWEEN = 4  # a word that we do not know
@@ -97,19 +99,48 @@ async def give_up(session: AsyncSession, call_id: str) -> None:
         row.next_check_at = None
 
 
+@dataclass(frozen=True)
+class CallFilter:
+    """What is None narrows nothing. `unrouted`: those that reached no restaurant, or those that did."""
+
+    restaurant_id: str | None = None
+    called: str | None = None
+    caller: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    unrouted: bool | None = None
+
+
 async def page(
     session: AsyncSession,
+    wanted: CallFilter,
     *,
     before: tuple[datetime, str] | None = None,
     limit: int = 50,
-    restaurant_id: str | None = None,
 ) -> Sequence[Call]:
     """Newest first, by when they were first heard of."""
     query = select(Call).order_by(Call.first_seen_at.desc(), Call.id.desc()).limit(limit)
     if before:
         moment, call_id = before
         same = and_(Call.first_seen_at == moment, Call.id < call_id)
-        query = query.where(or_(Call.first_seen_at < moment, same))
-    if restaurant_id:
-        query = query.where(Call.restaurant_id == restaurant_id)
+        query = query.where(Call.first_seen_at <= moment, or_(Call.first_seen_at < moment, same))
+    if wanted.restaurant_id:
+        query = query.where(Call.restaurant_id == wanted.restaurant_id)
+    if wanted.called:
+        query = query.where(Call.called == wanted.called)
+    if wanted.caller:
+        query = query.where(Call.caller == wanted.caller)
+    if wanted.since is not None:
+        query = query.where(Call.first_seen_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Call.first_seen_at < wanted.until)
+    if wanted.unrouted is not None:
+        query = query.where(Call.restaurant_id.is_(None) if wanted.unrouted else Call.restaurant_id.is_not(None))
     return (await session.execute(query)).scalars().all()
+
+
+async def get(session: AsyncSession, call_id: str) -> Call:
+    row = await session.get(Call, call_id)
+    if row is None:
+        raise NotFound(f"there is no call {call_id}", hint="GET /api/calls lists them")
+    return row

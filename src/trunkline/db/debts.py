@@ -84,8 +84,19 @@ async def note(session: AsyncSession, debt_id: str, reason: str) -> None:
     await session.execute(update(Debt).where(Debt.id == debt_id).values(reason=reason))
 
 
-async def open_debts(session: AsyncSession, after: str | None = None, limit: int = 1000) -> Sequence[Debt]:
+async def open_debts(
+    session: AsyncSession,
+    after: str | None = None,
+    limit: int = 1000,
+    kind: str | None = None,
+    provider: str | None = None,
+) -> Sequence[Debt]:
+    """Oldest first."""
     query = select(Debt).where(Debt.settled_at.is_(None)).order_by(Debt.id).limit(limit)
+    if kind:
+        query = query.where(Debt.kind == kind)
+    if provider:
+        query = query.where(Debt.provider == provider)
     return (await session.execute(query.where(Debt.id > after) if after else query)).scalars().all()
 
 

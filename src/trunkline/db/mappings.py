@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import debts, numbers
@@ -59,15 +59,17 @@ async def sharers(session: AsyncSession, numbers: Sequence[str]) -> dict[str, li
     return by_number
 
 
-async def last_ends(session: AsyncSession, numbers: Sequence[str]) -> dict[str, datetime]:
-    """When each number last ended to serve somebody."""
-    query = select(Mapping.number, func.max(Mapping.ended_at)).where(Mapping.number.in_(numbers))
-    return {number: end for number, end in await session.execute(query.group_by(Mapping.number)) if end}
-
-
 async def history(session: AsyncSession, number: str) -> Sequence[Mapping]:
     query = select(Mapping).where(Mapping.number == number).order_by(Mapping.id)
     return (await session.execute(query)).scalars().all()
+
+
+async def at(session: AsyncSession, number: str, moment: datetime) -> Sequence[Mapping]:
+    """Those that the number had then, and the last that had ended before."""
+    query = select(Mapping).where(Mapping.number == number, Mapping.created_at <= moment).order_by(Mapping.id)
+    before = (await session.execute(query)).scalars().all()
+    current = [mapping for mapping in before if mapping.ended_at is None or mapping.ended_at > moment]
+    return current or before[-1:]
 
 
 async def begin(

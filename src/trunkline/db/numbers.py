@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, delete, exists, or_, select, update
+from sqlalchemy import Table, and_, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,6 +37,7 @@ CLAIMED_FOR = (
 # What we do not count as ours. A number there that carries our mark at its carrier is ours all the same: the purchase
 # was carried out late, or behind a refusal, or a release was said to be done and was not.
 NOT_OURS = (NumberState.FOREIGN, NumberState.RELEASED, NumberState.PURCHASING)
+SERVES_NOBODY = (NumberState.IDLE, NumberState.COOLING_DOWN)
 
 
 def claimable(restaurant_id: str | None, marked: bool = False) -> Any:
@@ -82,6 +83,7 @@ async def ensure(session: AsyncSession, number: str, state: NumberState, **value
     """Insert the row unless it exists; an existing one is left as it is. Whether it was inserted."""
     now = utcnow()
     row = {"number": number, "state": state.value, "created_at": now, "updated_at": now, "put_aside_times": 0, **values}
+    row["idle_since"] = now if state in SERVES_NOBODY else None
     return (await session.execute(ENSURE[session.get_bind().dialect.name], row)).first() is not None
 
 
@@ -89,6 +91,7 @@ def move(row: Number, to: NumberState) -> None:
     """The one door through which a number changes its state; Conflict for a move that the table does not allow."""
     check_move(row.number, NumberState(row.state), to)
     row.state = to.value
+    row.idle_since = (row.idle_since or utcnow()) if to in SERVES_NOBODY else None
 
 
 # --- claims ----------------------------------------------------------------------------------------------------------
@@ -112,6 +115,7 @@ async def claim(
         .where(Number.number == number, claimable(restaurant_id, marked))
         .values(
             state=NumberState.IDLE.value,
+            idle_since=func.coalesce(Number.idle_since, utcnow()),
             claimed_by=assignment_id,
             claim_source=source,
             cooling_until=None,
@@ -136,7 +140,7 @@ async def reserve(session: AsyncSession, number: str, assignment_id: str | None,
     changed = await session.execute(
         update(Number)
         .where(Number.number == number, or_(free, ours))
-        .values(state=NumberState.PURCHASING.value, **claimed)
+        .values(state=NumberState.PURCHASING.value, idle_since=None, **claimed)
     )
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
@@ -363,24 +367,6 @@ async def known(session: AsyncSession, wanted: Iterable[str]) -> dict[str, Numbe
 
 async def any_known(session: AsyncSession) -> bool:
     return (await session.execute(select(Number.number).limit(1))).first() is not None
-
-
-async def page(
-    session: AsyncSession,
-    *,
-    after: str | None = None,
-    limit: int = 50,
-    state: str | None = None,
-    carrier: str | None = None,
-) -> Sequence[Number]:
-    query = select(Number).order_by(Number.number).limit(limit)
-    if after:
-        query = query.where(Number.number > after)
-    if state:
-        query = query.where(Number.state == state)
-    if carrier:
-        query = query.where(Number.carrier == carrier)
-    return (await session.execute(query)).scalars().all()
 
 
 async def prices(session: AsyncSession, wanted: Sequence[str]) -> dict[str, tuple[Decimal | None, str | None]]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-from sqlalchemy import exists, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Mapping, Restaurant, utcnow
+from trunkline.domain.ids import first_id
 from trunkline.domain.notes import OUR_IDS, RestaurantChange, checked_external_id, checked_name, merged_metadata
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Conflict, NotFound
-from trunkline.texts import one_line
+from trunkline.texts import folded, one_line
 
 CHUNK = 500
 MOMENT_SECONDS = 2
@@ -163,6 +165,8 @@ async def page(
     search: str | None = None,
     external_id: str | None = None,
     deleted: bool = False,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
 ) -> Sequence[Restaurant]:
     """Oldest first, by id, which sorts by time; `search` is part of the name in any case. Those that are `deleted`, or
     those that are not."""
@@ -172,12 +176,23 @@ async def page(
         query = query.where(Restaurant.external_id == external_id)
     if after:
         query = query.where(Restaurant.id > after)
+    if created_after is not None:
+        query = query.where(Restaurant.id >= first_id("rst", created_after))
+    if created_before is not None:
+        query = query.where(Restaurant.id < first_id("rst", created_before))
     if has_number is not None:
         mapped = exists().where(Mapping.restaurant_id == Restaurant.id, Mapping.ended_at.is_(None))
         query = query.where(mapped if has_number else ~mapped)
     if search:
-        query = query.where(Restaurant.name.icontains(search, autoescape=True))
+        query = query.where(Restaurant.folded_name.contains(folded(search), autoescape=True))
     return (await session.execute(query)).scalars().all()
+
+
+async def counts(session: AsyncSession) -> tuple[int, int]:
+    """(how many there are, how many of them have a number)."""
+    there = select(func.count()).select_from(Restaurant).where(Restaurant.deleted_at.is_(None))
+    mapped = select(func.count()).select_from(Mapping).where(Mapping.ended_at.is_(None))
+    return (await session.execute(there)).scalar_one(), (await session.execute(mapped)).scalar_one()
 
 
 async def name_of(session: AsyncSession, restaurant_id: str) -> str:

@@ -12,6 +12,7 @@ from trunkline.api.described import (
     documented,
     operation,
 )
+from trunkline.errors import InvalidInput, NotFound
 
 EXAMPLE = {
     "id": "0195d1c4-8c1f-7aa2-9f6e-3f0a8f1c2b7d",
@@ -32,13 +33,39 @@ EXAMPLE = {
 
 PAGE = {"items": [EXAMPLE], "next_cursor": None}
 
+EXPLANATION = {
+    "call": EXAMPLE,
+    "holders": [
+        {
+            "restaurant_id": RESTAURANT_ID,
+            "name": "Chez Panisse",
+            "since": "2026-03-02T17:20:58.420000Z",
+            "ended_at": None,
+            "registered_caller": False,
+        }
+    ],
+    "because": f"{NUMBER} was Chez Panisse's",
+}
+BAD_UNTIL = InvalidInput("until is not after since", field="until", hint="give a later one")
+NO_CALL = NotFound("there is no call 0195d1c4", hint="GET /api/calls lists them")
+
 LIST_CALLS = operation(
     "listCalls",
     summary="List calls",
     description="Of all restaurants and of nobody's numbers, newest first.",
     responses={
         200: answered("A page.", page=("The last page", PAGE)),
-        **documented(*REFUSED, BAD_CURSOR),
+        **documented(*REFUSED, BAD_CURSOR, BAD_UNTIL),
+    },
+)
+
+EXPLAIN_CALL = operation(
+    "explainCall",
+    summary="Why a call went where it went",
+    description="Who had the called number when the call came, and what decided between them.",
+    responses={
+        200: answered("The explanation.", one=("The number was one restaurant's", EXPLANATION)),
+        **documented(*REFUSED, NO_CALL),
     },
 )
 

@@ -140,10 +140,24 @@ NOT_HELD = Conflict(f"{NUMBER} is released", hint="only a number that we hold ca
 LIST_NUMBERS = operation(
     "listNumbers",
     summary="List numbers",
-    description="All that we hold or know, in numerical order.",
+    description="All that we hold or know, or those that match; in numerical order, the longest idle first, or the "
+    "dearest first.",
     responses={
         200: answered("A page.", page=("The last page", NUMBER_PAGE)),
         **documented(*REFUSED, BAD_CURSOR),
+    },
+)
+
+COUNTS = {"total": 12, "by_state": {"idle": 2, "in_service": 10}}
+BAD_STATE = InvalidInput("should be 'purchasing', 'idle' or another state", field="state")
+
+COUNT_NUMBERS = operation(
+    "countNumbers",
+    summary="Count numbers by state",
+    description="Of all that we hold or know, or of those that match.",
+    responses={
+        200: answered("The counts.", counts=("Twelve numbers", COUNTS)),
+        **documented(*REFUSED, BAD_STATE),
     },
 )
 

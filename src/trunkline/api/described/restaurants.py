@@ -173,6 +173,16 @@ LIST_RESTAURANTS = operation(
     },
 )
 
+COUNT_RESTAURANTS = operation(
+    "countRestaurants",
+    summary="Count restaurants",
+    description="Those that were not deleted.",
+    responses={
+        200: answered("The counts.", counts=("One has no number", {"total": 10, "with_number": 9})),
+        **documented(*REFUSED),
+    },
+)
+
 GET_RESTAURANT = operation(
     "getRestaurant",
     summary="Read a restaurant",

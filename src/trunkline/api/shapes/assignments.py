@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.paging import Listing
@@ -50,6 +50,8 @@ class PickBody(WishBody):
 class AssignmentQuery(Listing):
     restaurant_id: Short | None = Field(default=None, description="only of this restaurant")
     status: Status | None = Field(default=None, description="only in this status")
+    reason: Reason | None = Field(default=None, description="only those that ended for this reason")
+    since: AwareDatetime | None = Field(default=None, description="only those that were asked for then, or later")
 
 
 class AssignmentSummary(Answer):

@@ -23,6 +23,7 @@ from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.run_batch import BatchRequest
 
 MAX_ITEMS = 100_000
+BatchStatus = Literal["running", "paused", "cancelled", "done"]
 ItemStatus = Literal["queued", "running", "assigned", "unassigned", "failed", "cancelled"]
 
 
@@ -59,6 +60,10 @@ class NewBatch(WishBody, Spending):
         return BatchRequest(
             self.wish(), self.search or None, self.include_shared, self.limit, self.bounds(), self.ignore_wishes
         )
+
+
+class BatchQuery(Listing):
+    status: BatchStatus | None = Field(default=None, description="only in this status")
 
 
 class ItemQuery(Listing):
@@ -130,7 +135,7 @@ class Batch(Answer):
     cancelled or done."""
 
     id: str
-    status: Literal["running", "paused", "cancelled", "done"]
+    status: BatchStatus
     message: str | None = Field(description="why it is paused")
     hint: str | None = Field(description="what to do before it is resumed")
     request: dict[str, Any] = Field(description="what was asked")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from trunkline.api.shapes import Answer, Page
+from trunkline.api.paging import Listing
+from trunkline.api.shapes import Answer, Page, Short
 from trunkline.db import models as rows
+from trunkline.db.calls import CallFilter
+from trunkline.errors import InvalidInput
+from trunkline.workflows import explain_call
 
 
 class Call(Answer):
@@ -30,8 +34,56 @@ class Call(Answer):
     first_seen_at: datetime
 
 
+class CallQuery(Listing):
+    restaurant_id: Short | None = Field(default=None, description="only of this restaurant")
+    called: Short | None = Field(default=None, description="only those to this number, in E.164")
+    caller: Short | None = Field(default=None, description="only those from this number, in E.164")
+    since: AwareDatetime | None = Field(default=None, description="only those that were first heard of then, or later")
+    until: AwareDatetime | None = Field(default=None, description="only those that were first heard of before then")
+    unrouted: bool | None = Field(default=None, description="only those that reached no restaurant, or the others")
+
+    def wanted(self) -> CallFilter:
+        """InvalidInput for a time that ends before it begins."""
+        if self.since and self.until and self.until <= self.since:
+            raise InvalidInput("until is not after since", field="until", hint="give a later one")
+        return CallFilter(self.restaurant_id, self.called, self.caller, self.since, self.until, self.unrouted)
+
+
+class Holder(Answer):
+    """Who had the number when the call came, or until shortly before."""
+
+    restaurant_id: str
+    name: str
+    since: datetime
+    ended_at: datetime | None
+    registered_caller: bool = Field(description="whether the caller is registered by it now")
+
+
+class Explanation(Answer):
+    call: Call
+    holders: list[Holder]
+    because: str = Field(description="why the call went where it went, in words")
+
+
 class CallPage(Page[Call]):
     pass
+
+
+def show_explanation(found: explain_call.Explanation) -> Explanation:
+    return Explanation(
+        call=show_call(found.call),
+        holders=[
+            Holder(
+                restaurant_id=holder.restaurant_id,
+                name=holder.name,
+                since=holder.since,
+                ended_at=holder.ended_at,
+                registered_caller=holder.registered_caller,
+            )
+            for holder in found.holders
+        ],
+        because=found.because,
+    )
 
 
 def show_call(row: rows.Call) -> Call:

@@ -6,9 +6,15 @@ from datetime import datetime
 
 from pydantic import Field
 
-from trunkline.api.shapes import Answer, Page
+from trunkline.api.paging import Listing
+from trunkline.api.shapes import Answer, Page, Short
 from trunkline.db import models as rows
 from trunkline.domain.states import OWED, DebtKind
+
+
+class DebtQuery(Listing):
+    kind: DebtKind | None = Field(default=None, description="only of this kind")
+    provider: Short | None = Field(default=None, description="only those that wait for this carrier, or for vapi")
 
 
 class Debt(Answer):

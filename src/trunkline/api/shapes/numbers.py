@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +27,7 @@ from trunkline.api.shapes import (
 from trunkline.db import calls, mappings, restaurants, runs
 from trunkline.db import models as rows
 from trunkline.db.models import utcnow
+from trunkline.db.number_lists import NumberFilter, NumberSort
 from trunkline.domain import choosing
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.notes import NumberNotes, checked_labels
@@ -84,9 +86,47 @@ class NumberPatch(Body):
         )
 
 
-class NumberQuery(Listing):
-    state: NumberState | None = Field(default=None, description="only in this state")
+class NumberNarrowing(BaseModel):
+    """Which numbers of a list."""
+
+    state: list[NumberState] = Field(default=[], description="only in this state; may be given several times")
     carrier: CarrierName | None = Field(default=None, description="only of this carrier")
+    country: Short | None = Field(default=None, description="only of this country, a two-letter ISO code")
+    number_type: TypeName | None = Field(default=None, description="only of this type")
+    restaurant_id: Short | None = Field(default=None, description="only those that serve this restaurant")
+    protected: bool | None = Field(default=None, description="only protected ones, or the others")
+    idle_before: AwareDatetime | None = Field(default=None, description="only those that are idle since before then")
+    min_price: Decimal | None = Field(default=None, ge=0, description="only those that cost as much a month, or more")
+    currency: Short | None = Field(default=None, description="only those that are priced in it")
+
+    def wanted(self) -> NumberFilter:
+        return NumberFilter(
+            states=[state.value for state in self.state],
+            carrier=self.carrier,
+            country=self.country.upper() if self.country else None,
+            number_type=self.number_type,
+            restaurant_id=self.restaurant_id,
+            protected=self.protected,
+            idle_before=self.idle_before,
+            min_price=self.min_price,
+            currency=self.currency.upper() if self.currency else None,
+        )
+
+
+class NumberQuery(Listing, NumberNarrowing):
+    sort: NumberSort = Field(
+        default=NumberSort.NUMBER,
+        description="by number; or the longest idle first, or the dearest: only those that are idle, or have a price",
+    )
+
+
+class CountQuery(NumberNarrowing):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NumberCounts(Answer):
+    total: int
+    by_state: dict[NumberState, int] = Field(description="a state that no number is in is left out")
 
 
 class OfferQuery(NumberSearch):
@@ -187,15 +227,11 @@ class NumberPage(Page[Number]):
 
 async def show_numbers(session: AsyncSession, found: Sequence[rows.Number]) -> list[Number]:
     named = [row.number for row in found]
-    sharers, ends = await mappings.sharers(session, named), await mappings.last_ends(session, named)
-    last_calls = await calls.last_of_numbers(session, named)
-    return [_show(row, sharers.get(row.number, []), ends.get(row.number), last_calls.get(row.number)) for row in found]
+    sharers, last_calls = await mappings.sharers(session, named), await calls.last_of_numbers(session, named)
+    return [_show(row, sharers.get(row.number, []), last_calls.get(row.number)) for row in found]
 
 
-def _show(
-    row: rows.Number, served: list[tuple[str, str, bool]], last_end: datetime | None, last_call: datetime | None
-) -> Number:
-    unused = row.state in (NumberState.IDLE, NumberState.COOLING_DOWN)
+def _show(row: rows.Number, served: list[tuple[str, str, bool]], last_call: datetime | None) -> Number:
     return Number(
         number=row.number,
         national=national_form(row.number),
@@ -213,7 +249,7 @@ def _show(
         protected=row.protected,
         labels=row.labels or [],
         release_after=row.release_after,
-        idle_since=(last_end or row.bought_at or row.created_at) if unused else None,
+        idle_since=row.idle_since,
         last_call_at=last_call,
         restaurants=[ServedRestaurant(id=i, name=name, active=active) for i, name, active in served],
         cooling_until=row.cooling_until,

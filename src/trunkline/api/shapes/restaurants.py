@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.paging import Listing
@@ -70,7 +70,14 @@ class RestaurantQuery(Listing):
     has_number: bool | None = Field(default=None, description="only those with a number, or without")
     search: Text | None = Field(default=None, max_length=MAX_NAME, description="part of the name, in any case")
     external_id: Text | None = Field(default=None, max_length=LONGEST_EXTERNAL_ID, description="only the one with it")
+    created_after: AwareDatetime | None = Field(default=None, description="only those that were created then, or later")
+    created_before: AwareDatetime | None = Field(default=None, description="only those that were created before then")
     deleted: bool = Field(default=False, description="those that were deleted, instead of those that were not")
+
+
+class RestaurantCounts(Answer):
+    total: int
+    with_number: int
 
 
 class RestaurantSummary(Answer):

@@ -25,7 +25,7 @@ class Number(Base):
 
     __tablename__ = "numbers"
     number: Mapped[str] = mapped_column(String(20), primary_key=True)
-    state: Mapped[str] = mapped_column(String(16), index=True)
+    state: Mapped[str] = mapped_column(String(16))
     carrier: Mapped[str | None] = mapped_column(String(16))
     account: Mapped[str | None] = mapped_column(String(64))
     carrier_ref: Mapped[str | None] = mapped_column(String(64))
@@ -37,6 +37,7 @@ class Number(Base):
     monthly_price: Mapped[Decimal | None]
     upfront_price: Mapped[Decimal | None]
     currency: Mapped[str | None] = mapped_column(String(3))
+    idle_since: Mapped[datetime | None]
     claimed_by: Mapped[str | None] = mapped_column(ForeignKey("assignments.id"), index=True)
     claim_source: Mapped[str | None] = mapped_column(String(16))
     cooling_until: Mapped[datetime | None]
@@ -52,6 +53,13 @@ class Number(Base):
     released_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+    __table_args__ = (
+        Index("ix_numbers_state_number", "state", "number"),
+        Index("ix_numbers_carrier_number", "carrier", "number"),
+        Index("ix_numbers_country_number", "country", "number"),
+        Index("ix_numbers_idle_since_number", "idle_since", "number"),
+        Index("ix_numbers_monthly_price_number", "monthly_price", "number"),
+    )
 
 
 class Mapping(Base):

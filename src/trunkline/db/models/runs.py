@@ -34,7 +34,7 @@ class Assignment(RunRow):
     status: Mapped[str] = mapped_column(String(16), default="running", index=True)
     source: Mapped[str | None] = mapped_column(String(16))
     number: Mapped[str | None] = mapped_column(String(20))
-    reason: Mapped[str | None] = mapped_column(String(40))
+    reason: Mapped[str | None] = mapped_column(String(40), index=True)
     hint: Mapped[str | None] = mapped_column(Text)
     criteria: Mapped[dict[str, Any]] = mapped_column(default=dict)
     force_twilio: Mapped[bool] = mapped_column(default=False)

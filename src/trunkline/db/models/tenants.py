@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from trunkline.db.models.base import Base, key, utcnow
+from trunkline.texts import folded
 
 
 class Installation(Base):
@@ -52,11 +53,13 @@ class Process(Base):
 class Restaurant(Base):
     """The tenant. `api_key_hash` is the SHA-256 of the key that was shown once; `wish` is what it asked of its number,
     which is what a batch asks for it. `external_id` is its id in somebody else's system, of one living restaurant at
-    most; `notes` is the API's `metadata`: what that system wants to be kept with it."""
+    most; `notes` is the API's `metadata`: what that system wants to be kept with it. `folded_name` follows the name,
+    and is what is searched in."""
 
     __tablename__ = "restaurants"
     id: Mapped[str] = key("rst")
     name: Mapped[str] = mapped_column(String(200), index=True)
+    folded_name: Mapped[str | None] = mapped_column(String(400))
     api_key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     wish: Mapped[dict[str, Any] | None]
     external_id: Mapped[str | None] = mapped_column(String(200))
@@ -72,6 +75,11 @@ class Restaurant(Base):
             postgresql_where=text("deleted_at IS NULL"),
         ),
     )
+
+    @validates("name")
+    def _fold(self, _: str, name: str) -> str:
+        self.folded_name = folded(name)[:400]
+        return name
 
 
 class IdempotencyKey(Base):
@@ -119,4 +127,11 @@ class Call(Base):
     __table_args__ = (
         Index("ix_calls_restaurant_first_seen", "restaurant_id", "first_seen_at"),
         Index("ix_calls_called_first_seen", "called", "first_seen_at"),
+        Index("ix_calls_caller_first_seen", "caller", "first_seen_at"),
+        Index(
+            "ix_calls_unrouted_first_seen",
+            "first_seen_at",
+            sqlite_where=text("restaurant_id IS NULL"),
+            postgresql_where=text("restaurant_id IS NULL"),
+        ),
     )

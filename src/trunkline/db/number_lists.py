@@ -1,0 +1,94 @@
+"""Lists of numbers: narrowed, in an order of the caller's, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from trunkline.db.models import Mapping, Number
+
+
+class NumberSort(StrEnum):
+    """What a list is in the order of; the dearest, or longest idle, come first. A number that has no such thing is in
+    no list in its order."""
+
+    NUMBER = "number"
+    IDLE_SINCE = "idle_since"
+    PRICE = "price"
+
+
+@dataclass(frozen=True)
+class NumberFilter:
+    """What is None narrows nothing. `idle_before`: idle since before then; `min_price`: a month's, at least."""
+
+    states: Sequence[str] = ()
+    carrier: str | None = None
+    country: str | None = None
+    number_type: str | None = None
+    restaurant_id: str | None = None
+    protected: bool | None = None
+    idle_before: datetime | None = None
+    min_price: Decimal | None = None
+    currency: str | None = None
+
+
+async def page(
+    session: AsyncSession,
+    wanted: NumberFilter,
+    sort: NumberSort = NumberSort.NUMBER,
+    after: tuple[Any, str] | None = None,
+    limit: int = 50,
+) -> Sequence[Number]:
+    """`after` is the (value that the list is in the order of, number) of the last row before."""
+    query = select(Number).where(*conditions(wanted)).limit(limit)
+    if sort is NumberSort.IDLE_SINCE:
+        query = query.where(Number.idle_since.is_not(None)).order_by(Number.idle_since, Number.number)
+        if after:
+            same = and_(Number.idle_since == after[0], Number.number > after[1])
+            query = query.where(Number.idle_since >= after[0], or_(Number.idle_since > after[0], same))
+    elif sort is NumberSort.PRICE:
+        query = query.where(Number.monthly_price.is_not(None))
+        query = query.order_by(Number.monthly_price.desc(), Number.number.desc())
+        if after:
+            same = and_(Number.monthly_price == after[0], Number.number < after[1])
+            query = query.where(Number.monthly_price <= after[0], or_(Number.monthly_price < after[0], same))
+    else:
+        query = query.order_by(Number.number)
+        if after:
+            query = query.where(Number.number > after[1])
+    return (await session.execute(query)).scalars().all()
+
+
+async def counts(session: AsyncSession, wanted: NumberFilter) -> dict[str, int]:
+    """How many of the numbers are in each state."""
+    query = select(Number.state, func.count()).where(*conditions(wanted)).group_by(Number.state)
+    return {state: count for state, count in (await session.execute(query)).all()}
+
+
+def conditions(wanted: NumberFilter) -> list[ColumnElement[bool]]:
+    equal: tuple[tuple[InstrumentedAttribute[Any], Any], ...] = (
+        (Number.carrier, wanted.carrier),
+        (Number.country, wanted.country),
+        (Number.number_type, wanted.number_type),
+        (Number.protected, wanted.protected),
+        (Number.currency, wanted.currency),
+    )
+    found = [column == value for column, value in equal if value is not None]
+    if wanted.states:
+        found.append(Number.state.in_(wanted.states))
+    if wanted.restaurant_id is not None:
+        serves = and_(Mapping.number == Number.number, Mapping.ended_at.is_(None))
+        found.append(exists().where(serves, Mapping.restaurant_id == wanted.restaurant_id))
+    if wanted.idle_before is not None:
+        found.append(Number.idle_since < wanted.idle_before)
+    if wanted.min_price is not None:
+        found.append(Number.monthly_price >= wanted.min_price)
+    return found
