@@ -55,7 +55,7 @@ def list_all(
                 limit,
             )
         )
-    if show.as_document(found, "CallSeen", json, csv):
+    if show.as_document(found, "Call", json, csv):
         return
     rows = [(c.first_seen_at, c.called, c.caller, c.restaurant_id, c.status, c.ended_reason, c.id) for c in found]
     show.table(["when", "called", "caller", "restaurant", "status", "why it ended", "call"], rows, "no call")

@@ -8,9 +8,7 @@ from decimal import Decimal
 from trunkline.client.answer import Answer
 
 
-class CallSeen(Answer, frozen=True):
-    """A call, as the API's `Call`."""
-
+class Call(Answer, frozen=True):
     id: str
     restaurant_id: str | None
     former: bool
@@ -36,7 +34,7 @@ class Holder(Answer, frozen=True):
 
 
 class Explanation(Answer, frozen=True):
-    call: CallSeen
+    call: Call
     holders: list[Holder]
     because: str
 

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx2
 
-from trunkline.client import operations, wire
+from trunkline.client import call_operations, operations, wire
 from trunkline.client.models import Batch, BatchItem
 from trunkline.client.wire import Call, EventReader, Pages
 
@@ -114,10 +114,10 @@ class Trunkline:
     retry_assignment = _sent(operations.retry_assignment)
     numbers = _listed(operations.numbers)
     count_numbers = _sent(operations.count_numbers)
-    calls = _listed(operations.calls)
-    explain_call = _sent(operations.explain_call)
-    callers = _sent(operations.callers)
-    put_callers = _sent(operations.put_callers)
+    calls = _listed(call_operations.calls)
+    explain_call = _sent(call_operations.explain_call)
+    callers = _sent(call_operations.callers)
+    put_callers = _sent(call_operations.put_callers)
     number = _sent(operations.number)
     search_numbers = _sent(operations.search_numbers)
     price_of_number = _sent(operations.price_of_number)
@@ -232,10 +232,10 @@ class AsyncTrunkline:
     retry_assignment = _awaited(operations.retry_assignment)
     numbers = _paged(operations.numbers)
     count_numbers = _awaited(operations.count_numbers)
-    calls = _paged(operations.calls)
-    explain_call = _awaited(operations.explain_call)
-    callers = _awaited(operations.callers)
-    put_callers = _awaited(operations.put_callers)
+    calls = _paged(call_operations.calls)
+    explain_call = _awaited(call_operations.explain_call)
+    callers = _awaited(call_operations.callers)
+    put_callers = _awaited(call_operations.put_callers)
     number = _awaited(operations.number)
     search_numbers = _awaited(operations.search_numbers)
     price_of_number = _awaited(operations.price_of_number)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypedDict, Unpack
 from urllib.parse import quote
 
-from trunkline.client import call_models, models
+from trunkline.client import models
 from trunkline.client.wire import Call, Pages
 
 
@@ -102,16 +102,16 @@ def restaurants(
 
 def restaurant(restaurant_id: str) -> Call[models.Restaurant]:
     """By its id, its external_id or its exact name, as everywhere."""
-    return Call("GET", f"/api/restaurants/{_part(restaurant_id)}", models.Restaurant)
+    return Call("GET", f"/api/restaurants/{part(restaurant_id)}", models.Restaurant)
 
 
 def change_restaurant(restaurant_id: str, **change: Unpack[RestaurantChange]) -> Call[models.Restaurant]:
     """What is left out stays as it is."""
-    return Call("PATCH", f"/api/restaurants/{_part(restaurant_id)}", models.Restaurant, body=dict(change))
+    return Call("PATCH", f"/api/restaurants/{part(restaurant_id)}", models.Restaurant, body=dict(change))
 
 
 def delete_restaurant(restaurant_id: str) -> Call[models.DeletedRestaurant]:
-    return Call("DELETE", f"/api/restaurants/{_part(restaurant_id)}", models.DeletedRestaurant)
+    return Call("DELETE", f"/api/restaurants/{part(restaurant_id)}", models.DeletedRestaurant)
 
 
 def assign_phone(
@@ -123,18 +123,18 @@ def assign_phone(
     **wish: Unpack[Wish],
 ) -> Call[models.Restaurant]:
     """Get a number, or exactly `phone_number`, for a restaurant that has none, or shares one."""
-    path, body = f"/api/restaurants/{_part(restaurant_id)}/phone", {"phone_number": phone_number, **wish}
+    path, body = f"/api/restaurants/{part(restaurant_id)}/phone", {"phone_number": phone_number, **wish}
     return Call("POST", path, models.Restaurant, body=body, headers=_headers(idempotency_key, wait))
 
 
 def activate_phone(restaurant_id: str) -> Call[models.Restaurant]:
     """Let a shared number's calls reach this restaurant."""
-    return Call("POST", f"/api/restaurants/{_part(restaurant_id)}/activate-phone", models.Restaurant)
+    return Call("POST", f"/api/restaurants/{part(restaurant_id)}/activate-phone", models.Restaurant)
 
 
 def rotate_key(restaurant_id: str) -> Call[models.RotatedKey]:
     """Renew its key: the one that it had opens nothing any more."""
-    return Call("POST", f"/api/restaurants/{_part(restaurant_id)}/rotate-key", models.RotatedKey)
+    return Call("POST", f"/api/restaurants/{part(restaurant_id)}/rotate-key", models.RotatedKey)
 
 
 def plan_import(rows: Sequence[Mapping[str, Any]], *, assign_phone: bool = True) -> Call[models.BulkPlan]:
@@ -172,14 +172,14 @@ def assignments(
 
 
 def assignment(assignment_id: str) -> Call[models.Assignment]:
-    return Call("GET", f"/api/assignments/{_part(assignment_id)}", models.Assignment)
+    return Call("GET", f"/api/assignments/{part(assignment_id)}", models.Assignment)
 
 
 def retry_assignment(
     assignment_id: str, *, wait: bool = True, idempotency_key: str | None = None
 ) -> Call[models.Assignment]:
     """Ask again for what it asked for; the new assignment."""
-    path = f"/api/assignments/{_part(assignment_id)}/retry"
+    path = f"/api/assignments/{part(assignment_id)}/retry"
     return Call("POST", path, models.Assignment, headers=_headers(idempotency_key, wait))
 
 
@@ -211,7 +211,7 @@ def count_numbers(**narrowing: Unpack[Narrowing]) -> Call[models.NumberCounts]:
 
 
 def number(number: str) -> Call[models.NumberDetail]:
-    return Call("GET", f"/api/numbers/{_part(number)}", models.NumberDetail)
+    return Call("GET", f"/api/numbers/{part(number)}", models.NumberDetail)
 
 
 def search_numbers(*, limit: int = 10, **criteria: Unpack[Criteria]) -> Call[models.Offers]:
@@ -241,13 +241,13 @@ def import_number(
     number: str, *, carrier: str | None = None, idempotency_key: str | None = None
 ) -> Call[models.NumberDetail]:
     """Take a number over that a carrier's account holds: into Vapi, for no restaurant."""
-    path, headers = f"/api/numbers/{_part(number)}/import", _headers(idempotency_key)
+    path, headers = f"/api/numbers/{part(number)}/import", _headers(idempotency_key)
     return Call("POST", path, models.NumberDetail, body={"carrier": carrier}, headers=headers)
 
 
 def change_number(number: str, **change: Unpack[NumberChange]) -> Call[models.NumberDetail]:
     """What is left out stays as it is."""
-    return Call("PATCH", f"/api/numbers/{_part(number)}", models.NumberDetail, body=dict(change))
+    return Call("PATCH", f"/api/numbers/{part(number)}", models.NumberDetail, body=dict(change))
 
 
 def move_number(
@@ -263,7 +263,7 @@ def move_number(
     """Give a number to another restaurant; `replace` ends the one that it has."""
     body = {"to": to, "replace": replace, "new_number_for_old": new_number_for_old, "reason": reason}
     return Call(
-        "POST", f"/api/numbers/{_part(number)}/move", models.Move, body=body, headers=_headers(idempotency_key, wait)
+        "POST", f"/api/numbers/{part(number)}/move", models.Move, body=body, headers=_headers(idempotency_key, wait)
     )
 
 
@@ -271,17 +271,17 @@ def swap_phone(
     restaurant_id: str, other: str, *, reason: str | None = None, wait: bool = True, idempotency_key: str | None = None
 ) -> Call[models.Move]:
     """Each of the two restaurants gets the other's number."""
-    path, body = f"/api/restaurants/{_part(restaurant_id)}/swap-phone", {"other": other, "reason": reason}
+    path, body = f"/api/restaurants/{part(restaurant_id)}/swap-phone", {"other": other, "reason": reason}
     return Call("POST", path, models.Move, body=body, headers=_headers(idempotency_key, wait))
 
 
 def move(move_id: str) -> Call[models.Move]:
-    return Call("GET", f"/api/moves/{_part(move_id)}", models.Move)
+    return Call("GET", f"/api/moves/{part(move_id)}", models.Move)
 
 
 def unassign_number(number: str, *, restaurant: str | None = None) -> Call[models.NumberDetail]:
     """Take a number off its restaurant, or off this one of those that share it: it stays ours and cools down."""
-    path = f"/api/numbers/{_part(number)}/unassign"
+    path = f"/api/numbers/{part(number)}/unassign"
     return Call("POST", path, models.NumberDetail, body={"restaurant": restaurant})
 
 
@@ -289,13 +289,13 @@ def release_number(
     number: str, *, give_back: bool = False, force: bool = False, idempotency_key: str | None = None
 ) -> Call[models.Release]:
     """Give a number up; `give_back` returns it to the carrier, `force` takes it from the restaurant that it serves."""
-    path = f"/api/numbers/{_part(number)}/release"
+    path = f"/api/numbers/{part(number)}/release"
     body = {"give_back": give_back, "force": force}
     return Call("POST", path, models.Release, body=body, headers=_headers(idempotency_key))
 
 
 def release(release_id: str) -> Call[models.Release]:
-    return Call("GET", f"/api/releases/{_part(release_id)}", models.Release)
+    return Call("GET", f"/api/releases/{part(release_id)}", models.Release)
 
 
 def plan_repoint() -> Call[models.Drift]:
@@ -309,40 +309,7 @@ def start_repoint(*, idempotency_key: str | None = None) -> Call[models.Repoint]
 
 
 def repoint(repoint_id: str) -> Call[models.Repoint]:
-    return Call("GET", f"/api/repoints/{_part(repoint_id)}", models.Repoint)
-
-
-# --- calls -----------------------------------------------------------------------------------------------------------
-
-
-def calls(
-    *,
-    restaurant_id: str | None = None,
-    called: str | None = None,
-    caller: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    unrouted: bool | None = None,
-) -> Pages[call_models.CallSeen]:
-    """All, newest first; `unrouted`: those that reached no restaurant."""
-    query = {"restaurant_id": restaurant_id, "called": called, "caller": caller}
-    return Pages("/api/calls", call_models.CallSeen, query | {"since": since, "until": until, "unrouted": unrouted})
-
-
-def explain_call(call_id: str) -> Call[call_models.Explanation]:
-    """Why it went where it went."""
-    return Call("GET", f"/api/calls/{_part(call_id)}/explanation", call_models.Explanation)
-
-
-def callers(restaurant_id: str) -> Call[call_models.Callers]:
-    """The numbers whose calls to a shared number are this restaurant's."""
-    return Call("GET", f"/api/restaurants/{_part(restaurant_id)}/callers", call_models.Callers)
-
-
-def put_callers(restaurant_id: str, callers: Sequence[str]) -> Call[call_models.Callers]:
-    """Replace them."""
-    path = f"/api/restaurants/{_part(restaurant_id)}/callers"
-    return Call("PUT", path, call_models.Callers, body={"callers": list(callers)})
+    return Call("GET", f"/api/repoints/{part(repoint_id)}", models.Repoint)
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------
@@ -363,21 +330,21 @@ def batches(*, status: str | None = None) -> Pages[models.Batch]:
 
 
 def batch(batch_id: str) -> Call[models.Batch]:
-    return Call("GET", f"/api/batches/{_part(batch_id)}", models.Batch)
+    return Call("GET", f"/api/batches/{part(batch_id)}", models.Batch)
 
 
 def batch_items(batch_id: str, *, status: str | None = None) -> Pages[models.BatchItem]:
-    return Pages(f"/api/batches/{_part(batch_id)}/items", models.BatchItem, {"status": status})
+    return Pages(f"/api/batches/{part(batch_id)}/items", models.BatchItem, {"status": status})
 
 
 def cancel_batch(batch_id: str) -> Call[models.Batch]:
     """Nothing more is bought."""
-    return Call("POST", f"/api/batches/{_part(batch_id)}/cancel", models.Batch)
+    return Call("POST", f"/api/batches/{part(batch_id)}/cancel", models.Batch)
 
 
 def resume_batch(batch_id: str, *, idempotency_key: str | None = None) -> Call[models.Batch]:
     """Go on with what was cancelled, or try again those that got no number."""
-    path = f"/api/batches/{_part(batch_id)}/resume"
+    path = f"/api/batches/{part(batch_id)}/resume"
     return Call("POST", path, models.Batch, headers=_headers(idempotency_key))
 
 
@@ -408,7 +375,7 @@ def health() -> Call[models.Health]:
     return Call("GET", "/healthz", models.Health)
 
 
-def _part(text: str) -> str:
+def part(text: str) -> str:
     """One part of a path, whatever characters it has."""
     return quote(text, safe="")
 
@@ -423,7 +390,7 @@ def accounts() -> Call[models.ProviderAccounts]:
 
 def accept_account(provider: str) -> Call[models.ProviderAccount]:
     """Work with the account of the present keys."""
-    return Call("POST", f"/api/accounts/{_part(provider)}/accept", models.ProviderAccount)
+    return Call("POST", f"/api/accounts/{part(provider)}/accept", models.ProviderAccount)
 
 
 def take_over_installation(installation: str) -> Call[models.Installation]:

@@ -32,7 +32,7 @@ class Explanation:
 async def explain_call(session: AsyncSession, call_id: str) -> Explanation:
     """NotFound for a call that nobody has heard of."""
     call = await calls.get(session, call_id)
-    moment = call.started_at or call.first_seen_at
+    moment = call.first_seen_at  # when it was given to somebody, by our own clock
     found = await mappings.at(session, call.called, moment) if call.called else []
     names = await restaurants.names(session, [mapping.restaurant_id for mapping in found])
     holders = [await _holder(session, call, mapping, names) for mapping in found]
