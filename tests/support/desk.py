@@ -61,7 +61,7 @@ class Desk:
 
     async def end_of(self, assignment_id: str) -> Assignment:
         """The assignment after its end."""
-        await self.services.engine.wait(assignment_id, 20)
+        await self.services.engine.wait(assignment_id, 120)
         async with self.services.database.read() as session:
             assignment = await ASSIGNMENTS.get(session, assignment_id)
         assert assignment.status != "running"

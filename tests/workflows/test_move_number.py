@@ -193,7 +193,7 @@ async def test_of_what_is_asked_at_once_all_or_one_happens_and_the_books_balance
             rival.close()
         for kind in (MOVES.row, Assignment):
             for run in await desk.rows(kind, kind.status == "running"):
-                await services.engine.wait(run.id, 20)
+                await services.engine.wait(run.id, 120)
     books = await asyncio.to_thread(settled_books, desk.sandbox, database_url)
     assert books.wrongs() == []
     assert books.settled()

@@ -40,7 +40,7 @@ async def test_a_purchase_goes_on_when_nobody_waits_for_it_any_more(desk: Desk) 
         await asyncio.sleep(0.01)
     asking.cancel()
     (run,) = await desk.rows(StockPurchase)
-    await desk.services.engine.wait(run.id, 10)
+    await desk.services.engine.wait(run.id, 120)
     row = await desk.number(NUMBER)
     assert (row.state, row.claimed_by, row.monthly_price is not None) == ("idle", None, True)
     assert desk.operations().count("twilio incoming_numbers.create") == 1
