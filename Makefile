@@ -1,6 +1,6 @@
 # Every target sets up .venv by itself: Python 3.11 or later, make and git are all that a machine needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test coverage smoke soak check format lock clean
+.PHONY: help demo run test smoke soak check format lock clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -19,10 +19,7 @@ demo: $(VENV)/.ready ## every path of the chart, on a sandbox: restaurants, numb
 run: $(VENV)/.ready ## the server on port 8000: for real with the keys in .env, on a sandbox without
 	@$(BIN)/trunkline serve --sandbox-without-keys
 
-test: $(VENV)/.ready-dev ## all tests, a file of them on each core
-	$(BIN)/pytest -n auto --dist loadfile
-
-coverage: $(VENV)/.ready-dev ## all tests again, and which branches of src they pass, in their child processes too
+test: $(VENV)/.ready-dev ## all tests, a file of them on each core, and which branches of src they pass
 	rm -rf .coverage && mkdir .coverage
 	$(BIN)/coverage run -m pytest -n auto --dist loadfile
 	$(BIN)/coverage combine --quiet
