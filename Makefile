@@ -29,8 +29,10 @@ smoke: $(VENV)/.ready-dev ## what another Python may break: make smoke VENV=.ven
 	$(BIN)/pytest tests/e2e tests/db tests/routing tests/workflows/test_engine.py tests/cli/test_serve.py
 
 soak: export SOAK_ASSIGNMENTS ?= 2000
-soak: $(VENV)/.ready-dev ## seeded faults and kills over 2,000 assignments; SOAK_ASSIGNMENTS and SOAK_SEED change it
-	$(BIN)/pytest tests/crash/test_soak.py
+soak: export SOAK_KILLS ?= 40
+soak: export PLAN_WORLDS ?= 100
+soak: $(VENV)/.ready-dev ## seeded faults and kills over 2,000 assignments, a storm of requests, 100 worlds; SOAK_SEED repeats it
+	$(BIN)/pytest tests/crash/test_soak.py tests/workflows/test_plans.py
 
 check: $(VENV)/.ready-dev ## format, lint, types, layers, and whether the documents match the code
 	$(BIN)/ruff format --check

@@ -1,14 +1,17 @@
-"""A random soak: seeded faults on every operation, processes killed every few seconds, then the books are compared.
+"""A random soak: seeded faults on every operation, processes killed every few seconds, then the books are compared; and
+a storm of everything that may be asked, in any order and at once.
 
-`SOAK_ASSIGNMENTS` (default 200) and `SOAK_SEED` (default: a new one, printed) change it; `make soak` runs a longer one.
+`SOAK_ASSIGNMENTS` (default 200), `SOAK_KILLS` (default 1, of the storm) and `SOAK_SEED` (default: a new one, printed)
+change it; `make soak` runs a longer one.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 
 import httpx2
@@ -81,7 +84,7 @@ def report(books: Books, kills: int, seconds: float, seed: int) -> str:
     held = sum(len(numbers) for numbers in books.held.values())
     bought = sum(i.status == "bought" for i in books.intents)
     return (
-        f"soak: seed {seed}, {len(books.assignments)} assignments {dict(ends)}, {kills} kills, {seconds:.0f} s, "
+        f"seed {seed}, {len(books.assignments)} assignments {dict(ends)}, {kills} kills, {seconds:.0f} s, "
         f"{len(books.intents)} intents, {bought} bought, {held} held, {len(books.mappings)} mapped, "
         f"{len(books.debts)} owed, wrongs {books.wrongs()}"
     )
@@ -112,3 +115,98 @@ def test_soak(postgres_site: Site, capsys: Any) -> None:
     held = {n["number"] for n in books.held["twilio"]}
     assert held == {m.number for m in books.mappings}
     assert len({a.restaurant_id for a in books.assignments}) == wanted
+
+
+class Storm:
+    """Two processes (SQLite: one), asked for everything by several threads until so many of them were killed."""
+
+    PEOPLE = 6
+    KILL_EVERY = 1.5
+
+    def __init__(self, site: Site, seed: int) -> None:
+        self._site, self._seed = site, seed
+        self._count = 1 if site.database_url.startswith("sqlite") else 2
+        self._servers = [site.start() for _ in range(self._count)]
+        assert all(server.client for server in self._servers)
+        self._over = threading.Event()
+        self._lately: deque[str] = deque(maxlen=6)  # restaurants, so that many ask about the same ones
+        self.told: Counter[str] = Counter()
+
+    def rage(self, kills: int) -> None:
+        people = [threading.Thread(target=self._live, args=(n,)) for n in range(self.PEOPLE)]
+        for person in people:
+            person.start()
+        chance = random.Random(self._seed)
+        for _ in range(kills):
+            self._over.wait(self.KILL_EVERY)
+            place = chance.randrange(self._count)
+            self._servers[place].kill()
+            heir = self._site.start()
+            assert heir.client
+            self._servers[place] = heir
+        self._over.wait(self.KILL_EVERY)
+        self._over.set()
+        for person in people:
+            person.join(60)
+
+    def _live(self, person: int) -> None:
+        chance = random.Random(f"{self._seed} {person}")
+        while not self._over.is_set():
+            server = chance.choice(self._servers)
+            try:
+                name, answer = self._ask(chance, server)
+            except (httpx2.HTTPError, RuntimeError):
+                self._over.wait(0.05)  # it was killed
+                continue
+            self.told[f"{name} {answer.status_code}"] += 1
+
+    def _ask(self, chance: random.Random, server: ServerProcess) -> tuple[str, httpx2.Response]:
+        headers = {"Prefer": "respond-async"}
+        names = ("create", "delete", "phone", "activate", "release", "batch", "cancel", "repoint")
+        name = chance.choices(names, (6, 3, 3, 4, 1, 0.5, 0.5, 0.2))[0]
+        restaurant = chance.choice([*self._lately, ""])
+        if name == "create" or not restaurant:
+            body: dict[str, Any] = {"name": "Any", "assign_phone": chance.random() < 0.7}
+            answer = server.client.post("/api/restaurants", json=body, headers=headers)
+            if answer.status_code < 300:
+                self._lately.append(answer.json()["id"])
+            return "create", answer
+        path = f"/api/restaurants/{restaurant}"
+        match name:
+            case "delete":
+                return name, server.client.delete(path)
+            case "phone":
+                return name, server.client.post(f"{path}/phone", json={}, headers=headers)
+            case "activate":
+                return name, server.client.post(f"{path}/activate-phone")
+            case "release":
+                listed = server.client.get("/api/numbers", params={"limit": 50}).json()["items"]
+                if held := [n["number"] for n in listed if n["state"] in ("idle", "in_service")]:
+                    body = {"give_back": chance.random() < 0.5, "force": chance.random() < 0.7}
+                    return name, server.client.post(f"/api/numbers/{chance.choice(held)}/release", json=body)
+                return "look", server.client.get("/api/numbers")
+            case "batch":
+                return name, server.client.post("/api/batches", json={"include_shared": chance.random() < 0.5})
+            case "cancel":
+                listed = server.client.get("/api/batches").json()["items"]
+                latest = listed[0]["id"] if listed else "none"
+                return name, server.client.post(f"/api/batches/{latest}/cancel")
+            case _:
+                return name, server.client.post("/api/numbers/repoint", json={})
+
+
+def test_a_storm_of_everything_at_once_leaves_balanced_books(site: Site, capsys: Any) -> None:
+    kills = int(os.environ.get("SOAK_KILLS", "1"))
+    seed = int(os.environ.get("SOAK_SEED", time.time_ns() % 1_000_000))
+    account = {"balance": "100000", "trial": bool(seed % 2)}
+    site.sandbox.control.put(f"/accounts/twilio/{twilio.DEFAULT_ACCOUNT}", json=account).raise_for_status()
+    stock = [{"carrier": "twilio", "number": f"+1646555{n:04}"} for n in range(100 + 60 * kills)]
+    site.sandbox.control.post("/numbers", json=stock).raise_for_status()
+    storm = Storm(site, seed)
+    storm.rage(kills)
+    books = site.books(seconds=60 + 3 * kills)
+    with capsys.disabled():
+        print("\n" + report(books, kills, 0, seed), dict(sorted(storm.told.items())))
+    assert [told for told in storm.told if told.endswith(" 500")] == []
+    assert books.wrongs() == []
+    assert books.settled()
