@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from tests.sandbox.twilio_client import TwilioApi
 from tests.support.desk import Desk, Opener
-from tests.workflows.test_assign_number import vapi_client
+from tests.workflows.test_assign_number import import_number, own, vapi_client
 from trunkline.db import debts
 from trunkline.db.models import Debt, Mapping, Number, utcnow
 from trunkline.db.runs import ASSIGNMENTS, RELEASES
@@ -195,3 +196,35 @@ async def test_deleting_the_active_sharer_gives_the_calls_to_the_other(open_desk
         assert (left.restaurant_id, left.active) == (first.restaurant_id, True)
         (row,) = await desk.rows(Number, Number.number == first.number)
         assert row.state == "in_service"
+
+
+async def test_a_number_from_outside_goes_back_and_comes_again(desk: Desk) -> None:
+    """Somebody buys it and puts it into Vapi by hand; it serves, is given back, and is bought by hand once more."""
+    spare = "+14155550199"
+    for _ in range(2):
+        own(desk.sandbox, spare)
+        import_number(desk.sandbox, spare)
+        assignment = await desk.assign()
+        assert (assignment.source, assignment.number) == ("existing", spare)
+        assert await release(desk, spare, give_back=True, force=True) == "done"
+        assert desk.sandbox.held("twilio") == []
+        assert (await desk.number(spare)).state == "released"
+        async with desk.services.database.write() as session:
+            await session.execute(update(Number).values(released_at=utcnow() - timedelta(minutes=2)))
+
+
+async def test_a_number_that_was_taken_away_by_hand_is_given_to_nobody(desk: Desk) -> None:
+    """It is idle with us, and its owner has given it back in the carrier's dashboard: the record in Vapi is all that is
+    left of it."""
+    spare = "+14155550199"
+    own(desk.sandbox, spare)
+    import_number(desk.sandbox, spare)
+    first = await desk.assign()
+    await delete_restaurant(desk.services, first.restaurant_id)
+    await settled(desk)
+    api = TwilioApi(desk.sandbox)
+    (held,) = api.get("/IncomingPhoneNumbers.json").json()["incoming_phone_numbers"]
+    api.http.delete(f"{api.base}/IncomingPhoneNumbers/{held['sid']}.json").raise_for_status()
+    assignment = await desk.assign("next")
+    assert (assignment.source, assignment.number != spare) == ("purchased", True)
+    assert (await desk.number(spare)).state == "released"

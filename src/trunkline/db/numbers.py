@@ -22,6 +22,7 @@ from trunkline.errors import NotFound
 
 CHUNK = 500
 FIRST_ASIDE, LONGEST_ASIDE = timedelta(minutes=5), timedelta(days=1)
+LISTED_AFTER = timedelta(minutes=1)  # for which a list may show what was given back
 NUMBERS = cast(Table, Number.__table__)
 ENSURE = {
     name: dialect.insert(NUMBERS).on_conflict_do_nothing(index_elements=["number"]).returning(NUMBERS.c.number)
@@ -42,17 +43,20 @@ SERVES_NOBODY = (NumberState.IDLE, NumberState.COOLING_DOWN)
 
 def claimable(restaurant_id: str | None, marked: bool = False) -> Any:
     """That nobody claims the number, that it is not about to be detached or put aside, and that it is idle: also when
-    its cool-down is over, or for the restaurant that had it last; also, where the carrier shows our mark, what we took
-    for not ours."""
-    cooled = and_(
-        Number.state == NumberState.COOLING_DOWN,
-        or_(Number.cooling_until <= utcnow(), Number.former_restaurant_id == restaurant_id),
+    its cool-down is over, or for the restaurant that had it last; also what was given back and came again by another
+    hand; also, where the carrier shows our mark, what we took for not ours."""
+    over = or_(Number.cooling_until <= utcnow(), Number.former_restaurant_id == restaurant_id)
+    cooled = and_(Number.state == NumberState.COOLING_DOWN, over)
+    came_again = and_(
+        Number.state == NumberState.RELEASED,
+        Number.released_at <= utcnow() - LISTED_AFTER,
+        or_(Number.cooling_until.is_(None), over),
     )
     detaching = exists().where(
         Debt.subject == Number.number, Debt.kind == DebtKind.DETACH_OWED, Debt.settled_at.is_(None)
     )
     buying = exists().where(PurchaseIntent.number == Number.number, PurchaseIntent.status == IntentStatus.OPEN)
-    idle = [Number.state == NumberState.IDLE, cooled]
+    idle = [Number.state == NumberState.IDLE, cooled, came_again]
     if marked:
         idle.append(and_(Number.state.in_(NOT_OURS), ~buying))
     aside = or_(Number.put_aside_until.is_(None), Number.put_aside_until <= utcnow())
@@ -291,7 +295,7 @@ def leave(row: Number, *, given_back: bool) -> None:
     row.put_aside_until = row.put_aside_reason = None
     if given_back:
         move(row, NumberState.RELEASED)
-        row.released_at, row.cooling_until = utcnow(), None
+        row.released_at = utcnow()
         row.protected, row.release_after = False, None
     else:
         move(row, NumberState.COOLING_DOWN)
