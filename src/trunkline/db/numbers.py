@@ -201,7 +201,7 @@ def held(row: Number, carrier: str, owned: OwnedNumber) -> None:
         row.monthly_price, row.currency = owned.monthly_price, owned.currency
     if not owned.by_vapi:  # else they are those of an import, and what was there before is not known
         row.saved_urls = row.saved_urls or owned.urls
-    row.released_at = None
+    row.released_at = row.put_aside_until = None
 
 
 def bought(row: Number, intent: PurchaseIntent, owned: OwnedNumber) -> None:
@@ -241,11 +241,12 @@ def put_aside(row: Number, reason: str) -> None:
 
 
 def gone(row: Number, reason: str) -> None:
-    """The account that held it does not hold it any more: it was given up by hand, or taken back."""
-    free(row)
+    """The account that held it does not hold it any more: it was given up by hand, or taken back. A record of it that
+    was left in Vapi is not looked into each time."""
+    put_aside(row, reason)
     if row.state != NumberState.RELEASED:
         move(row, NumberState.RELEASED)
-    row.released_at, row.put_aside_reason, row.cooling_until = utcnow(), reason, None
+    row.released_at, row.cooling_until = utcnow(), None
 
 
 def foreign(row: Number) -> None:
