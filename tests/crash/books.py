@@ -157,6 +157,10 @@ def read_books(sandbox: SandboxServer, database_url: str) -> Books:
             def rows(table: Any, *where: Any) -> list[Any]:
                 return list(connection.execute(sa.select(table.__table__).where(*where)))
 
+            def at_work() -> set[str]:
+                return {run.id for kind in RUNS for run in rows(kind, kind.status == "running")}
+
+            running = at_work()  # also before all else: what ends after this had not ended when the rest was read
             books = Books(
                 rows(Assignment),
                 {n.number: n for n in rows(Number)},
@@ -168,7 +172,7 @@ def read_books(sandbox: SandboxServer, database_url: str) -> Books:
                 ended=rows(Mapping, Mapping.ended_at.is_not(None)),
                 deleted={r.id for r in rows(Restaurant, Restaurant.deleted_at.is_not(None))},
                 installation=next((i.name for i in rows(Installation)), None),
-                running={run.id for kind in RUNS for run in rows(kind, kind.status == "running")},
+                running=running | at_work(),
             )
     finally:
         engine.dispose()
