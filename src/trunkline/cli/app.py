@@ -21,6 +21,7 @@ from trunkline.cli import (
     debts,
     demo,
     doctor,
+    erasing,
     moving,
     numbers,
     repoint,
@@ -52,6 +53,7 @@ app.command("restore")(backups.restore)
 db.app.command("copy")(backups.copy)
 app.command("demo")(demo.demo)
 app.add_typer(restaurants.app, name="restaurants")
+restaurants.app.command("erase")(erasing.erase)
 restaurants.app.command("import")(restaurants_import.import_file)
 app.command("assign")(restaurants.assign)
 app.add_typer(numbers.app, name="numbers")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trunkline.cli import show
-from trunkline.cli.asking import asking
-from trunkline.cli.options import Csv, Json
+from trunkline.cli.asking import FAILED, agreed, asking
+from trunkline.cli.options import Csv, Json, Yes
 from trunkline.cli.output import say
 
 if TYPE_CHECKING:
@@ -83,6 +83,29 @@ def explain(call: Annotated[str, typer.Argument(metavar="CALL", help="The call's
     say(found.because)
     rows = [(h.name, h.restaurant_id, h.since, h.ended_at, h.registered_caller) for h in found.holders]
     show.table(["had the number", "id", "since", "until", "caller registered"], rows, "nobody had the number")
+
+
+@app.command()
+def erase(
+    caller: Annotated[str, typer.Option(metavar="NUMBER", help="Whose number, in E.164.")],
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Take a caller's number out of all calls and registrations. That somebody called, and when, stays.
+
+    \b
+    Example:
+      trunkline calls erase --caller +14155550142
+    """
+    with asking() as client:
+        if not agreed(f"Erase {caller} from all calls? It cannot be undone", yes):
+            raise typer.Exit(FAILED)
+        done = client.erase_caller(caller)
+    if json:
+        show.as_json(done)
+    else:
+        told = f"{show.times(done.calls, 'call')} and {show.times(done.registrations, 'registration')}"
+        say(f"erased from {told}")
 
 
 @callers.command("list")

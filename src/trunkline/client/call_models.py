@@ -41,3 +41,13 @@ class Explanation(Answer, frozen=True):
 
 class Callers(Answer, frozen=True):
     callers: list[str]
+
+
+class ErasedCaller(Answer, frozen=True):
+    calls: int
+    registrations: int
+
+
+class ErasedRestaurant(Answer, frozen=True):
+    id: str
+    calls: int

@@ -38,3 +38,13 @@ def put_callers(restaurant_id: str, callers: Sequence[str]) -> Call[models.Calle
     """Replace them."""
     path = f"/api/restaurants/{part(restaurant_id)}/callers"
     return Call("PUT", path, models.Callers, body={"callers": list(callers)})
+
+
+def erase_caller(caller: str) -> Call[models.ErasedCaller]:
+    """Take a caller's number out of all calls and registrations."""
+    return Call("POST", "/api/calls/erase", models.ErasedCaller, body={"caller": caller})
+
+
+def erase_restaurant(restaurant_id: str) -> Call[models.ErasedRestaurant]:
+    """Take what is known of a deleted restaurant out of the books."""
+    return Call("POST", f"/api/restaurants/{part(restaurant_id)}/erase", models.ErasedRestaurant)
