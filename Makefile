@@ -26,7 +26,7 @@ test: $(VENV)/.ready-dev ## all tests, a file of them on each core, and which br
 	$(BIN)/coverage report
 
 smoke: $(VENV)/.ready-dev ## what another Python may break: make smoke VENV=.venv-other PYTHON=python3.13
-	$(BIN)/pytest tests/e2e tests/db tests/routing tests/workflows/test_engine.py tests/cli/test_serve.py
+	$(BIN)/pytest -n auto --dist loadfile tests/e2e tests/db tests/routing tests/workflows/test_engine.py tests/cli/test_serve.py
 
 soak: export SOAK_ASSIGNMENTS ?= 2000
 soak: export SOAK_KILLS ?= 40

@@ -1,7 +1,7 @@
 """A random soak: seeded faults on every operation, processes killed every few seconds, then the books are compared; and
 a storm of everything that may be asked, in any order and at once.
 
-`SOAK_ASSIGNMENTS` (default 200), `SOAK_KILLS` (default 1, of the storm) and `SOAK_SEED` (default: a new one, printed)
+`SOAK_ASSIGNMENTS` (default 100), `SOAK_KILLS` (default 1, of the storm) and `SOAK_SEED` (default: a new one, printed)
 change it; `make soak` runs a longer one.
 """
 
@@ -91,7 +91,7 @@ def report(books: Books, kills: int, seconds: float, seed: int) -> str:
 
 
 def test_soak(postgres_site: Site, capsys: Any) -> None:
-    wanted = int(os.environ.get("SOAK_ASSIGNMENTS", "200"))
+    wanted = int(os.environ.get("SOAK_ASSIGNMENTS", "100"))
     seed = int(os.environ.get("SOAK_SEED", time.time_ns() % 1_000_000))
     site, chance = postgres_site, random.Random(seed)
     site.sandbox.reset(seed=seed)
