@@ -12,6 +12,7 @@ from tests.support.desk import SECRET, Desk, Opener
 from tests.workflows.test_assign_number import own
 from trunkline.db import debts
 from trunkline.db.models import Batch, Debt, utcnow
+from trunkline.db.runs import BATCHES
 from trunkline.domain.states import DebtKind
 from trunkline.domain.wishes import Wish
 from trunkline.errors import ActionRequired
@@ -19,7 +20,7 @@ from trunkline.sandbox import twilio
 from trunkline.workflows.accounts import VOICE, accept, keys_of, refuse_changed, take_over
 from trunkline.workflows.manage_restaurant import create_restaurant, delete_restaurant
 from trunkline.workflows.release_number import request_release
-from trunkline.workflows.run_batch import BatchRequest, start_batch
+from trunkline.workflows.run_batch import BatchRequest, resume_batch, start_batch
 from trunkline.workflows.settle_debts import work_off
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +78,23 @@ async def test_while_no_import_can_work_nothing_more_is_bought_and_the_batch_wai
         assert (again.status, again.reason) == ("unassigned", "carrier_action_required")
         assert len(desk.sandbox.held("twilio")) == 1
         assert fault
+
+
+async def test_a_batch_goes_on_at_once_when_somebody_has_paid_and_resumes_it(open_desk: Opener) -> None:
+    path = f"/accounts/twilio/{twilio.DEFAULT_ACCOUNT}"
+    async with open_desk(retry_for_seconds=0.3) as desk:
+        desk.sandbox.control.put(path, json={"balance": "2.50"}).raise_for_status()
+        await restaurants(desk, 4)
+        batch = await start_batch(desk.services, BatchRequest(Wish()))
+        await desk.services.engine.wait(batch, 120)
+        async with desk.services.database.read() as session:
+            row = await BATCHES.get(session, batch)
+        assert (row.status, len(desk.sandbox.held("twilio"))) == ("paused", 2)
+        assert f"POST /api/batches/{batch}/resume" in str(row.hint)
+        desk.sandbox.control.put(path, json={"balance": "100"}).raise_for_status()
+        await resume_batch(desk.services, batch)
+        await desk.services.engine.wait(batch, 120)
+        assert len(desk.sandbox.held("twilio")) == 4
 
 
 async def test_a_number_that_came_by_itself_is_given_back_by_its_reference(desk: Desk) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,6 +55,11 @@ async def block(session: AsyncSession, provider: str, account: str, reason: str,
     row.blocked_times += 1
     wait = min(FIRST_BLOCK * 2 ** min(row.blocked_times - 1, 10), LONGEST_BLOCK)
     row.blocked_until, row.blocked_reason, row.blocked_hint = utcnow() + wait, reason, hint
+
+
+async def let_try_again(session: AsyncSession) -> None:
+    """Nothing stops purchases until one is refused again; a wait that follows then is longer than the one before."""
+    await session.execute(update(ProviderAccount).values(blocked_until=None))
 
 
 async def unblock(session: AsyncSession, provider: str) -> None:

@@ -178,6 +178,7 @@ async def refuse_poor(services: Services, carrier: Carrier, offer: Offer) -> Non
     if known.left is None or known.currency != offer.currency:
         return
     if known.left < due:
+        services.balances.pop(carrier.name, None)  # whoever asks again has added to it
         raise ActionRequired(
             f"the {carrier.name} account has {known.left} {known.currency}, and {due} are due at once for a number",
             provider=carrier.name,
@@ -191,6 +192,12 @@ def spent(services: Services, carrier: str, offer: Offer) -> None:
     known = services.balances.get(carrier)
     if known is not None and known.left is not None:
         known.left -= (offer.monthly_price or Decimal()) + (offer.upfront_price or Decimal())
+
+
+async def try_again(services: Services, session: AsyncSession) -> None:
+    """A person says that what was refused may be asked again now."""
+    services.balances.clear()
+    await accounts.let_try_again(session)
 
 
 async def unblock(services: Services, carrier: str) -> None:

@@ -17,10 +17,11 @@ from trunkline.db.models import Batch, BatchItem, Restaurant, utcnow
 from trunkline.db.runs import BATCHES
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import E164
-from trunkline.domain.outcomes import Outcome
+from trunkline.domain.outcomes import TRY_AGAIN, Outcome
 from trunkline.domain.states import ItemStatus, RunStatus
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Cancelled, Conflict, InvalidInput, TrunklineError
+from trunkline.workflows import accounts
 from trunkline.workflows.assign_number import AssignNumber, work_on
 from trunkline.workflows.assignment_run import AssignmentRun
 from trunkline.workflows.batch_bounds import Bounds
@@ -96,6 +97,7 @@ async def start_batch(services: Services, request: BatchRequest, once: Once | No
     async def begin(session: AsyncSession) -> Begun:
         batch = await BATCHES.add(session, request=request.plain())
         await batches.add_items(session, batch.id, [row.id for row in matching])
+        await accounts.try_again(services, session)
         return Begun(batch.id)
 
     return (await begin_once(services, once, RunBatch.kind, begin)).run
@@ -119,7 +121,8 @@ async def pause_batch(services: Services, batch_id: str, outcome: Outcome) -> No
         batch = await batches.hold(session, batch_id)
         if batch.status == RunStatus.RUNNING:
             log.warning("batch paused", batch=batch_id, reason=outcome.message)
-            batches.pause(batch, outcome.message, outcome.hint)
+            resume = f"resume the batch: POST /api/batches/{batch_id}/resume"
+            batches.pause(batch, outcome.message, (outcome.hint or TRY_AGAIN).replace(TRY_AGAIN, resume))
 
 
 async def resume_batch(services: Services, batch_id: str, once: Once | None = None) -> None:
@@ -138,6 +141,7 @@ async def resume_batch(services: Services, batch_id: str, once: Once | None = No
         if not await batches.unfinished(session, batch_id):
             raise Conflict("every restaurant of the batch has its number", hint="start a new batch")
         batches.reopen(batch)
+        await accounts.try_again(services, session)
         return Begun(batch_id)
 
     await begin_once(services, once, None, begin)
