@@ -70,6 +70,8 @@ def test_a_name_is_found_without_regard_to_case(api: Api) -> None:
         ("/api/numbers", {"state": "sold"}, "state"),
         ("/api/numbers", {"idle_before": "yesterday"}, "idle_before"),
         ("/api/calls", {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}, "until"),
+        ("/api/calls", {"since": "0001-01-01T00:00:00+14:00"}, "since"),
+        ("/api/restaurants", {"created_before": "9999-12-31T23:59:59-14:00"}, "created_before"),
         ("/api/assignments", {"reason": "bad_luck"}, "reason"),
         ("/api/debts", {"kind": "money"}, "kind"),
         ("/api/batches", {"status": "tired"}, "status"),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, literal, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -52,19 +52,22 @@ async def page(
     if sort is NumberSort.IDLE_SINCE:
         query = query.where(Number.idle_since.is_not(None)).order_by(Number.idle_since, Number.number)
         if after:
-            same = and_(Number.idle_since == after[0], Number.number > after[1])
-            query = query.where(Number.idle_since >= after[0], or_(Number.idle_since > after[0], same))
+            query = query.where(tuple_(Number.idle_since, Number.number) > _place(Number.idle_since, after))
     elif sort is NumberSort.PRICE:
         query = query.where(Number.monthly_price.is_not(None))
         query = query.order_by(Number.monthly_price.desc(), Number.number.desc())
         if after:
-            same = and_(Number.monthly_price == after[0], Number.number < after[1])
-            query = query.where(Number.monthly_price <= after[0], or_(Number.monthly_price < after[0], same))
+            query = query.where(tuple_(Number.monthly_price, Number.number) < _place(Number.monthly_price, after))
     else:
         query = query.order_by(Number.number)
         if after:
             query = query.where(Number.number > after[1])
     return (await session.execute(query)).scalars().all()
+
+
+def _place(column: InstrumentedAttribute[Any], after: tuple[Any, str]) -> ColumnElement[Any]:
+    """As one value of two parts: where most numbers have the same price, an index leads to the place among them."""
+    return tuple_(literal(after[0], column.type), literal(after[1]))
 
 
 async def counts(session: AsyncSession, wanted: NumberFilter) -> dict[str, int]:
@@ -78,15 +81,16 @@ def conditions(wanted: NumberFilter) -> list[ColumnElement[bool]]:
         (Number.carrier, wanted.carrier),
         (Number.country, wanted.country),
         (Number.number_type, wanted.number_type),
-        (Number.protected, wanted.protected),
         (Number.currency, wanted.currency),
     )
     found = [column == value for column, value in equal if value is not None]
     if wanted.states:
         found.append(Number.state.in_(wanted.states))
+    if wanted.protected is not None:  # a literal, so that the index of the protected ones is seen to be enough
+        found.append(Number.protected == (true() if wanted.protected else false()))
     if wanted.restaurant_id is not None:
-        serves = and_(Mapping.number == Number.number, Mapping.ended_at.is_(None))
-        found.append(exists().where(serves, Mapping.restaurant_id == wanted.restaurant_id))
+        whose = and_(Mapping.restaurant_id == wanted.restaurant_id, Mapping.ended_at.is_(None))
+        found.append(Number.number.in_(select(Mapping.number).where(whose)))
     if wanted.idle_before is not None:
         found.append(Number.idle_since < wanted.idle_before)
     if wanted.min_price is not None:

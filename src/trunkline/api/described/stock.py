@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trunkline.api.described import (
+    BAD_FIELD,
     BAD_NUMBER,
     CARRIER_PROBLEMS,
     KEY_REUSED,
@@ -121,5 +122,8 @@ LIST_UNUSED = operation(
     summary="List what the accounts hold and nobody uses",
     description="Bought by hand, or by an older script: none of ours, with no sign of use at the carrier "
     "or in Vapi. Each can be taken over.",
-    responses={200: answered("The numbers.", one=("One", UNUSED)), **documented(*REFUSED, *CARRIER_PROBLEMS)},
+    responses={
+        200: answered("The numbers.", one=("One", UNUSED)),
+        **documented(*REFUSED, BAD_FIELD, *CARRIER_PROBLEMS),
+    },
 )

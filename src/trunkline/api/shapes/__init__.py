@@ -3,11 +3,11 @@ several nouns share."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from trunkline.db import models as rows
@@ -30,6 +30,14 @@ def _shown(text: str) -> str:
     return undirected(text).strip()
 
 
+def _near(at: datetime) -> datetime:
+    if not FIRST <= at < LAST:
+        raise PydanticCustomError("far", "is before 1970 or after 2900")
+    return at
+
+
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2900, 1, 1, tzinfo=UTC)  # what ids and databases can tell
+Moment = Annotated[AwareDatetime, AfterValidator(_near)]
 Text = Annotated[str, AfterValidator(_seen)]
 Name = Annotated[str, AfterValidator(_shown), AfterValidator(_seen)]
 Short = Annotated[Text, Field(max_length=40)]

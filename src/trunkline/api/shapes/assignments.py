@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.paging import Listing
-from trunkline.api.shapes import Answer, Body, Page, Short, Step, show_step
+from trunkline.api.shapes import Answer, Body, Moment, Page, Short, Step, show_step
 from trunkline.api.shapes.numbers import NumberSearch
 from trunkline.db import models as rows
 from trunkline.db import runs
@@ -51,7 +51,7 @@ class AssignmentQuery(Listing):
     restaurant_id: Short | None = Field(default=None, description="only of this restaurant")
     status: Status | None = Field(default=None, description="only in this status")
     reason: Reason | None = Field(default=None, description="only those that ended for this reason")
-    since: AwareDatetime | None = Field(default=None, description="only those that were asked for then, or later")
+    since: Moment | None = Field(default=None, description="only those that were asked for then, or later")
 
 
 class AssignmentSummary(Answer):

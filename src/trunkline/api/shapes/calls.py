@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from trunkline.api.paging import Listing
-from trunkline.api.shapes import Answer, Page, Short
+from trunkline.api.shapes import Answer, Moment, Page, Short
 from trunkline.db import models as rows
 from trunkline.db.calls import CallFilter
 from trunkline.errors import InvalidInput
@@ -38,8 +38,8 @@ class CallQuery(Listing):
     restaurant_id: Short | None = Field(default=None, description="only of this restaurant")
     called: Short | None = Field(default=None, description="only those to this number, in E.164")
     caller: Short | None = Field(default=None, description="only those from this number, in E.164")
-    since: AwareDatetime | None = Field(default=None, description="only those that were first heard of then, or later")
-    until: AwareDatetime | None = Field(default=None, description="only those that were first heard of before then")
+    since: Moment | None = Field(default=None, description="only those that were first heard of then, or later")
+    until: Moment | None = Field(default=None, description="only those that were first heard of before then")
     unrouted: bool | None = Field(default=None, description="only those that reached no restaurant, or the others")
 
     def wanted(self) -> CallFilter:

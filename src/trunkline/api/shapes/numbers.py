@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.paging import Listing
@@ -14,6 +14,7 @@ from trunkline.api.shapes import (
     Answer,
     Body,
     CarrierName,
+    Moment,
     Page,
     Price,
     ServedRestaurant,
@@ -72,7 +73,7 @@ class NumberPatch(Body):
 
     protected: bool | None = Field(default=None, description="released by `force` alone")
     labels: list[Short] | None = Field(default=None, description="all of them: up to 20, of 40 characters")
-    release_after: AwareDatetime | None = Field(
+    release_after: Moment | None = Field(
         default=None, strict=False, description="given back once it is idle after this; null for never"
     )
 
@@ -95,7 +96,7 @@ class NumberNarrowing(BaseModel):
     number_type: TypeName | None = Field(default=None, description="only of this type")
     restaurant_id: Short | None = Field(default=None, description="only those that serve this restaurant")
     protected: bool | None = Field(default=None, description="only protected ones, or the others")
-    idle_before: AwareDatetime | None = Field(default=None, description="only those that are idle since before then")
+    idle_before: Moment | None = Field(default=None, description="only those that are idle since before then")
     min_price: Decimal | None = Field(default=None, ge=0, description="only those that cost as much a month, or more")
     currency: Short | None = Field(default=None, description="only those that are priced in it")
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.paging import Listing
-from trunkline.api.shapes import Answer, Body, Name, Page, Sharer, Shown, Text
+from trunkline.api.shapes import Answer, Body, Moment, Name, Page, Sharer, Shown, Text
 from trunkline.api.shapes.assignments import Assignment, AssignmentSummary, PickBody, show_assignment, show_summary
 from trunkline.api.shapes.numbers import NumberSearch
 from trunkline.db import assignments, mappings
@@ -70,8 +70,8 @@ class RestaurantQuery(Listing):
     has_number: bool | None = Field(default=None, description="only those with a number, or without")
     search: Text | None = Field(default=None, max_length=MAX_NAME, description="part of the name, in any case")
     external_id: Text | None = Field(default=None, max_length=LONGEST_EXTERNAL_ID, description="only the one with it")
-    created_after: AwareDatetime | None = Field(default=None, description="only those that were created then, or later")
-    created_before: AwareDatetime | None = Field(default=None, description="only those that were created before then")
+    created_after: Moment | None = Field(default=None, description="only those that were created then, or later")
+    created_before: Moment | None = Field(default=None, description="only those that were created before then")
     deleted: bool = Field(default=False, description="those that were deleted, instead of those that were not")
 
 

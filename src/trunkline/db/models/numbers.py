@@ -59,6 +59,9 @@ class Number(Base):
         Index("ix_numbers_country_number", "country", "number"),
         Index("ix_numbers_idle_since_number", "idle_since", "number"),
         Index("ix_numbers_monthly_price_number", "monthly_price", "number"),
+        Index("ix_numbers_type_number", "number_type", "number"),
+        Index("ix_numbers_currency_number", "currency", "number"),
+        Index("ix_numbers_protected", "number", sqlite_where=text("protected = 1"), postgresql_where=text("protected")),
     )
 
 
