@@ -182,7 +182,7 @@ def test_a_connection_is_used_again(site: Site) -> None:
 
 def test_a_body_without_an_end_is_cut_off(site: Site) -> None:
     chunk = b"10000\r\n" + b"x" * 64 * KB + b"\r\n"
-    answer = site.said(request("POST", "/size", "Transfer-Encoding: chunked"), *([chunk] * 33))
+    answer = site.said(request("POST", "/size", "Transfer-Encoding: chunked"), *([chunk] * 145))
     assert problem_of(answer) == (413, "payload_too_large")
 
 

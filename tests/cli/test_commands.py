@@ -211,13 +211,14 @@ def test_a_batch_is_stopped_and_gone_on_with(operator: Operator) -> None:
 def test_ctrl_c_stops_the_watching_and_not_the_batch(operator: Operator, trunkline: Start) -> None:
     for n in range(44):
         operator.restaurant(f"Taverna {n}", assign_phone=False)
-    operator.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="latency", seconds=0.2)
+    operator.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="hold", skip=2)
     batch = operator.client.start_batch(search="taverna", force_twilio=True)
     watching = trunkline("batch", "watch", batch.id, **operator.settings)
     watching.until("Taverna")
     watching.process.send_signal(signal.SIGINT)
     code, errors = watching.ends()
     assert (code, f"{batch.id} goes on in the server" in errors) == (130, True)
+    operator.sandbox.control.delete("/faults")
     assert [told for told in operator.client.watch_batch(batch.id)][-1] == operator.client.batch(batch.id)
     assert operator.client.batch(batch.id).counts.assigned == 44
 

@@ -76,9 +76,14 @@ class World:
         self.trial(self.has("share"))
 
     def share_it(self) -> None:
-        """The newest number is shared, which another world's run may just have put in service."""
+        """The newest number is shared, which another world's run may just have put in service, or given up: then
+        there is nobody to share with."""
         self.trial(True)
-        made = self.ask(0, "POST", "/api/restaurants", {"name": f"{self.name} sharer", **DEAR}, wait=True).json()
+        made: dict[str, Any] = {"shared_with": []}
+        for n in range(5):
+            if not made["shared_with"]:
+                body = {"name": f"{self.name} sharer {n}", **DEAR}
+                made = self.ask(0, "POST", "/api/restaurants", body, wait=True).json()
         self.sharer, self.number = made["id"], made["phone_number"]
         self.owner = made["shared_with"][0]["id"]
 

@@ -19,6 +19,7 @@ from trunkline.errors import Conflict, SettingsError
 from trunkline.workflows.manage_restaurant import delete_restaurant
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.repoint_numbers import find_drift, start_repoint
+from trunkline.workflows.settle_debts import work_off
 
 pytestmark = pytest.mark.anyio
 
@@ -87,6 +88,7 @@ async def test_the_webhooks_credential_is_made_once_for_many_numbers(open_desk: 
 
 
 async def test_an_idle_number_is_pointed_at_our_server_with_three_requests(open_desk: Opener, webhook: Webhook) -> None:
+    """And with two more looks, before and after its first mark, where it had none of ours."""
     async with at_server(open_desk, webhook) as desk:
         await desk.assign("warm up")
         own(desk.sandbox, "+14155550199")
@@ -94,9 +96,16 @@ async def test_an_idle_number_is_pointed_at_our_server_with_three_requests(open_
         before = desk.seen()
         assignment = await desk.assign("second")
         assert (assignment.source, assignment.number) == ("existing", "+14155550199")
-        asked = ["vapi phone_numbers.list_v2", "twilio incoming_numbers.list", "vapi phone_numbers.update"]
-        assert desk.operations(before) == asked
+        look, change = "vapi phone_numbers.get", "vapi phone_numbers.update"
+        found = ["vapi phone_numbers.list_v2", "twilio incoming_numbers.list"]
+        assert desk.operations(before) == [*found, look, change, look]
         assert call(desk.sandbox, "+14155550199")["heard"] == "+14155550199"
+        await delete_restaurant(desk.services, assignment.restaurant_id)
+        while await desk.debts():
+            await work_off(desk.services)
+        before = desk.seen()
+        assert (await desk.assign("third")).number == "+14155550199"
+        assert desk.operations(before) == [*found, change]
 
 
 async def test_without_a_credential_nothing_is_bought_and_the_step_is_named(

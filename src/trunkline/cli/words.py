@@ -19,7 +19,9 @@ COMMANDS = (
     ("GET /api/restaurants", "restaurants list"),
     (f"GET /api/assignments/{ONE}", r"assignments show \1"),
     (f"GET /api/batches/{ONE}", r"batch watch \1"),
+    (f"POST /api/batches/{ONE}/resume", r"batch resume \1"),
     ("GET /api/batches", "batch list"),
+    ("GET /api/calls", "calls list"),
     ("GET /api/debts", "debts"),
 )
 REQUESTS = [(re.compile(rf"{request}(?![\w/])"), f"trunkline {command}") for request, command in COMMANDS]
