@@ -43,8 +43,8 @@ def database(folder: Path, numbers: int) -> str:
         ((*restaurant_of(i), f"{i:064d}", AT) for i in everyone),
     )
     connection.executemany(
-        "INSERT INTO numbers (number, state, carrier, voice_id, put_aside_times, created_at, updated_at)"
-        " VALUES (?, 'in_service', 'twilio', ?, 0, ?, ?)",
+        "INSERT INTO numbers (number, state, carrier, voice_id, put_aside_times, protected, created_at, updated_at)"
+        " VALUES (?, 'in_service', 'twilio', ?, 0, FALSE, ?, ?)",
         ((number_of(i), voice_id_of(i), AT, AT) for i in range(numbers)),
     )
     connection.executemany(
