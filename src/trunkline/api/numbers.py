@@ -21,12 +21,12 @@ from trunkline.api.shapes.numbers import (
     NumberQuery,
     OfferQuery,
     Offers,
-    Refusal,
     Release,
     ReleaseBody,
     show_detail,
     show_numbers,
     show_offer,
+    show_refusal,
     show_releases,
 )
 from trunkline.db import models, number_lists, numbers, runs
@@ -61,10 +61,7 @@ async def search(services: ServicesDep, query: Annotated[OfferQuery, Query()]) -
     found = await search_numbers(services, query.criteria(), query.limit)
     return Offers(
         items=[show_offer(carrier, offer) for carrier, offers in found.offers.items() for offer in offers],
-        refusals=[
-            Refusal(carrier=carrier, code=error.code, detail=error.detail, hint=error.hint)
-            for carrier, error in found.refusals.items()
-        ],
+        refusals=[show_refusal(carrier, error) for carrier, error in found.refusals.items()],
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from trunkline.client import Trunkline
     from trunkline.client.models import Batch, BatchItem, Plan, Purchases
+    from trunkline.client.operations import Spending
 
 IncludeShared = Annotated[bool, typer.Option("--include-shared", help="Also restaurants that share a number.")]
 Limit = Annotated[int | None, typer.Option(help="How many restaurants at most.", min=1)]
@@ -41,11 +42,16 @@ def perform(selection: dict[str, Any], *, dry_run: bool, yes: bool, detach: bool
             tell(plan)
         if dry_run or not agreed(f"Start, and buy up to {show.times(plan.bought, 'number')}?", yes):
             return
-        # No more than was shown, whatever has changed meanwhile.
-        selection["limit"], selection["max_purchases"] = plan.restaurants, plan.bought
-        if plan.monthly_price is not None and plan.currency is not None:
-            selection["max_monthly_price"], selection["currency"] = str(plan.monthly_price), plan.currency
-        begun(client, client.start_batch(**selection), detach, json)
+        wanted = {**selection, "limit": plan.restaurants, **bounds(plan)}
+        begun(client, client.start_batch(**wanted), detach, json)
+
+
+def bounds(plan: Plan) -> Spending:
+    """No more than was shown, whatever has changed meanwhile."""
+    shown: Spending = {"max_purchases": plan.bought}
+    if plan.monthly_price is not None and plan.currency is not None:
+        shown["max_monthly_price"], shown["currency"] = str(plan.monthly_price), plan.currency
+    return shown
 
 
 def planned(client: Trunkline, selection: dict[str, Any]) -> Plan | None:

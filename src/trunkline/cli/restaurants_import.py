@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from trunkline.cli.output import complain, say
 
 if TYPE_CHECKING:
     from trunkline.client.models import BulkCreated, BulkItem, BulkPlan, BulkResult
+    from trunkline.client.operations import Spending
 
 SHOWN = 50  # rows of a table; JSON has them all
 
@@ -67,7 +68,8 @@ def import_file(
             raise typer.Exit(DONE)
         if not agreed(question(plan), yes):
             raise typer.Exit(FAILED)
-        done = client.import_restaurants(rows, assign_phone=numbers, **bounds(plan))
+        bounds: Spending = batch_run.bounds(plan.numbers) if plan.numbers is not None else {}
+        done = client.import_restaurants(rows, assign_phone=numbers, **bounds)
         tell_done(done, target, json)
         if done.batch_id is not None:
             batch_run.begun(client, client.batch(done.batch_id), detach, json)
@@ -87,16 +89,6 @@ def tell_done(done: BulkResult, target: Path, json: bool) -> None:
 def question(plan: BulkPlan) -> str:
     bought = f", and buy up to {show.times(plan.numbers.bought, 'number')}" if plan.numbers else ""
     return f"Create {plan.counts.new} and change {plan.counts.changed}{bought}?"
-
-
-def bounds(plan: BulkPlan) -> dict[str, Any]:
-    """No more than was shown, whatever has changed meanwhile."""
-    if plan.numbers is None:
-        return {}
-    known: dict[str, Any] = {"max_purchases": plan.numbers.bought}
-    if plan.numbers.monthly_price is not None and plan.numbers.currency is not None:
-        known |= {"max_monthly_price": str(plan.numbers.monthly_price), "currency": plan.numbers.currency}
-    return known
 
 
 def tell(plan: BulkPlan, lines: Mapping[int, int]) -> None:

@@ -22,6 +22,12 @@ def api_key_of(secret: SecretStr, salt: str, restaurant_id: str) -> str:
     return _derived(secret, f"api-key:{salt}:{restaurant_id}")
 
 
+def key_as_created(secret: SecretStr, salt: str, restaurant_id: str, key_hash: str | None) -> str | None:
+    """The key that the restaurant was created with; None where it has another one by now, or the secret was changed."""
+    api_key = api_key_of(secret, salt, restaurant_id)
+    return api_key if hash_key(api_key) == key_hash else None
+
+
 def hash_key(api_key: str) -> str:
     return hashlib.sha256(api_key.encode()).hexdigest()
 

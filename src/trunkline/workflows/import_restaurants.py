@@ -15,12 +15,12 @@ from trunkline.db.installation import key_salt
 from trunkline.db.models import Restaurant
 from trunkline.db.runs import BATCHES
 from trunkline.domain.bulk import JudgedRow, Row, RowFate, check_rows, refused
-from trunkline.domain.ids import new_id
-from trunkline.domain.keys import api_key_of, hash_key
+from trunkline.domain.keys import key_as_created
 from trunkline.domain.notes import RestaurantChange, merged_metadata
 from trunkline.domain.wishes import PICKED, Wish
 from trunkline.errors import Conflict, InvalidInput
 from trunkline.workflows.batch_bounds import Bounds
+from trunkline.workflows.manage_restaurant import new_restaurant
 from trunkline.workflows.once import Once, find_begun
 from trunkline.workflows.pick_number import refuse_busy
 from trunkline.workflows.plan_batch import Plan, plan_for
@@ -135,9 +135,8 @@ async def _imported_before(services: Services, once: Once | None, secret: Secret
         hashes = dict(await restaurants.key_hashes(session))
     created = []
     for plain in kept["created"]:
-        api_key = api_key_of(secret, salt, plain["id"])
-        told = api_key if hashes.get(plain["id"]) == hash_key(api_key) else None
-        created.append(ImportedRow(**plain | {"api_key": told}))
+        api_key = key_as_created(secret, salt, plain["id"], hashes.get(plain["id"]))
+        created.append(ImportedRow(**plain | {"api_key": api_key}))
     return Imported(**kept | {"created": created})
 
 
@@ -199,15 +198,9 @@ async def _create(session: Any, rows: Sequence[Row], secret: SecretStr) -> list[
     for start in range(0, len(rows), PIECE):
         piece = []
         for row in rows[start : start + PIECE]:
-            restaurant_id = new_id("rst")
-            api_key = api_key_of(secret, salt, restaurant_id)
-            created.append(ImportedRow(row.place, restaurant_id, row.name, row.notes.external_id, api_key))
-            kept = {"external_id": row.notes.external_id, "notes": dict(row.notes.metadata)}
-            piece.append(
-                Restaurant(
-                    id=restaurant_id, name=row.name, wish=row.wish.lasting(), api_key_hash=hash_key(api_key), **kept
-                )
-            )
+            restaurant, api_key = new_restaurant(secret, salt, row.name, row.notes, row.wish)
+            created.append(ImportedRow(row.place, restaurant.id, row.name, row.notes.external_id, api_key))
+            piece.append(restaurant)
         await restaurants.add_many(session, piece)
         await asyncio.sleep(0)
     return created

@@ -17,9 +17,9 @@ from trunkline.db import assignments, callers, mappings, restaurants
 from trunkline.db.installation import key_salt
 from trunkline.db.models import Assignment, Restaurant
 from trunkline.db.runs import ASSIGNMENTS
+from trunkline.domain import keys
 from trunkline.domain.callers import current_form
 from trunkline.domain.ids import new_id
-from trunkline.domain.keys import api_key_of, hash_key, new_api_key
 from trunkline.domain.notes import RestaurantChange, RestaurantNotes, checked_name
 from trunkline.domain.numbers import NumberType, parse_number
 from trunkline.domain.wishes import Wish
@@ -72,15 +72,12 @@ async def create_restaurant(
         await check_wish(services, wish, None, patience)
 
     async def begin(session: AsyncSession) -> Begun:
-        restaurant_id = new_id("rst")
-        key_hash = hash_key(api_key_of(secret, await key_salt(session), restaurant_id))
-        kept = {"external_id": notes.external_id, "notes": dict(notes.metadata)}
-        restaurant = Restaurant(id=restaurant_id, name=name, wish=wish.lasting(), api_key_hash=key_hash, **kept)
+        restaurant, _ = new_restaurant(secret, await key_salt(session), name, notes, wish)
         await restaurants.add(session, restaurant)
         if assign:
-            await keep_named(session, wish, restaurant_id)
-        assignment = await _write_assignment(session, restaurant_id, wish) if assign else None
-        return Begun(assignment.id if assignment else None, restaurant_id)
+            await keep_named(session, wish, restaurant.id)
+        assignment = await _write_assignment(session, restaurant.id, wish) if assign else None
+        return Begun(assignment.id if assignment else None, restaurant.id)
 
     try:
         begun = await begin_once(services, once, AssignNumber.kind, begin)
@@ -161,9 +158,18 @@ async def delete_restaurant(services: Services, restaurant_id: str) -> str | Non
 
 
 async def key_as_created(session: AsyncSession, secret: SecretStr, restaurant: Restaurant) -> str | None:
-    """The key that the restaurant was created with; None where it has another one by now, or the secret was changed."""
-    api_key = api_key_of(secret, await key_salt(session), restaurant.id)
-    return api_key if hash_key(api_key) == restaurant.api_key_hash else None
+    return keys.key_as_created(secret, await key_salt(session), restaurant.id, restaurant.api_key_hash)
+
+
+def new_restaurant(
+    secret: SecretStr, salt: str, name: str, notes: RestaurantNotes, wish: Wish
+) -> tuple[Restaurant, str]:
+    """The row of one that is to be created, and its key."""
+    restaurant_id = new_id("rst")
+    api_key = keys.api_key_of(secret, salt, restaurant_id)
+    kept = {"external_id": notes.external_id, "notes": dict(notes.metadata)}
+    row = Restaurant(id=restaurant_id, name=name, wish=wish.lasting(), api_key_hash=keys.hash_key(api_key), **kept)
+    return row, api_key
 
 
 async def edit_restaurant(services: Services, restaurant_id: str, change: RestaurantChange) -> None:
@@ -183,9 +189,9 @@ async def edit_restaurant(services: Services, restaurant_id: str, change: Restau
 
 async def rotate_key(services: Services, restaurant_id: str) -> str:
     """Give the restaurant a new key; the one that it had opens nothing any more."""
-    api_key = new_api_key()
+    api_key = keys.new_api_key()
     async with services.database.write() as session:
-        restaurants.keep_key(await restaurants.get(session, restaurant_id, lock=True), hash_key(api_key))
+        restaurants.keep_key(await restaurants.get(session, restaurant_id, lock=True), keys.hash_key(api_key))
     return api_key
 
 

@@ -33,6 +33,7 @@ from trunkline.domain import choosing
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.notes import NumberNotes, checked_labels
 from trunkline.domain.numbers import NumberState, international_form, national_form
+from trunkline.errors import TrunklineError
 from trunkline.workflows.identify import Identity
 
 
@@ -224,6 +225,10 @@ class Offers(Answer):
 
 class NumberPage(Page[Number]):
     pass
+
+
+def show_refusal(carrier: str, error: TrunklineError) -> Refusal:
+    return Refusal(carrier=carrier, code=error.code, detail=error.detail, hint=error.hint)
 
 
 async def show_numbers(session: AsyncSession, found: Sequence[rows.Number]) -> list[Number]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from trunkline.api.shapes import Answer, Body, CarrierName, Price, Short, plain_price
-from trunkline.api.shapes.numbers import Refusal
+from trunkline.api.shapes.numbers import Refusal, show_refusal
 from trunkline.workflows.unused_numbers import Unused
 
 
@@ -55,8 +55,5 @@ def show_unused(found: Unused) -> UnusedNumbers:
             )
             for carrier, one in found.held
         ],
-        refusals=[
-            Refusal(carrier=carrier, code=error.code, detail=error.detail, hint=error.hint)
-            for carrier, error in found.refusals
-        ],
+        refusals=[show_refusal(carrier, error) for carrier, error in found.refusals],
     )
