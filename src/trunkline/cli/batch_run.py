@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from trunkline.client import Trunkline
     from trunkline.client.models import Batch, BatchItem, Plan, Purchases
-    from trunkline.client.operations import Spending
+    from trunkline.client.operations.common import Spending
 
 IncludeShared = Annotated[bool, typer.Option("--include-shared", help="Also restaurants that share a number.")]
 Limit = Annotated[int | None, typer.Option(help="How many restaurants at most.", min=1)]

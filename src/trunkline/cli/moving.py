@@ -16,7 +16,7 @@ from trunkline.cli.releasing import LOOK_SECONDS
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
     from trunkline.client.models import Move
-    from trunkline.client.operations import NumberChange
+    from trunkline.client.operations.numbers import NumberChange
 
 Reason = Annotated[str | None, typer.Option(help="Why, for whoever reads it later.")]
 NEVER = "never"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from trunkline.client.operations import Criteria
+    from trunkline.client.operations.common import Criteria
 
 CarrierName = Literal["twilio", "telnyx", "vonage", "vapi", "byo"]
 TypeName = Literal["local", "mobile", "toll_free", "national"]

@@ -29,7 +29,7 @@ from trunkline.cli.output import complain, say
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
     from trunkline.client.models import Restaurant
-    from trunkline.client.operations import RestaurantChange
+    from trunkline.client.operations.restaurants import RestaurantChange
 
 app = typer.Typer(help="The tenants, each with its number.", no_args_is_help=True)
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the number is in service, or not to be had.")]

@@ -19,7 +19,7 @@ from trunkline.cli.output import complain, say
 
 if TYPE_CHECKING:
     from trunkline.client.models import BulkCreated, BulkItem, BulkPlan, BulkResult
-    from trunkline.client.operations import Spending
+    from trunkline.client.operations.common import Spending
 
 SHOWN = 50  # rows of a table; JSON has them all
 

@@ -9,7 +9,8 @@
 `AsyncTrunkline` has the same methods: await those that answer one thing, `async for` over those that answer many.
 """
 
-from trunkline.client.clients import AsyncTrunkline, Trunkline
+from trunkline.client.async_client import AsyncTrunkline
+from trunkline.client.client import Trunkline
 from trunkline.client.wire import DEFAULT_URL, ApiError, ServerUnreachable, TrunklineClientError
 
 __all__ = ["DEFAULT_URL", "ApiError", "AsyncTrunkline", "ServerUnreachable", "Trunkline", "TrunklineClientError"]

@@ -1,4 +1,4 @@
-"""The operations of the API on calls and callers, as `operations` has the others."""
+"""Calls and who calls, and forgetting them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from trunkline.client import models
-from trunkline.client.operations import part
+from trunkline.client.operations.common import part
 from trunkline.client.wire import Call, Pages
 
 

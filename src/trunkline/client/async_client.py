@@ -1,0 +1,144 @@
+"""The client whose operations are awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+import httpx2
+
+from trunkline.client import wire
+from trunkline.client.methods import RECONNECT_SECONDS, method_of
+from trunkline.client.models import Batch, BatchItem
+from trunkline.client.operations import assignments as on_assignments
+from trunkline.client.operations import batches as on_batches
+from trunkline.client.operations import calls as on_calls
+from trunkline.client.operations import numbers as on_numbers
+from trunkline.client.operations import restaurants as on_restaurants
+from trunkline.client.operations import upkeep as on_upkeep
+from trunkline.client.wire import Call, EventReader, Pages
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _awaited(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncTrunkline, P], Awaitable[T]]:
+    async def method(self: AsyncTrunkline, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.send(build(*args, **kwargs))
+
+    return method_of(method, build)  # type: ignore[no-any-return]
+
+
+def _paged(build: Callable[P, Pages[T]]) -> Callable[Concatenate[AsyncTrunkline, P], AsyncIterator[T]]:
+    def method(self: AsyncTrunkline, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        return self.all(build(*args, **kwargs))
+
+    return method_of(method, build)  # type: ignore[no-any-return]
+
+
+class AsyncTrunkline:
+    """The same for asyncio."""
+
+    def __init__(self, url: str = wire.DEFAULT_URL, secret: str | None = None, *, timeout: float = 60.0) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx2.AsyncClient(**wire.options(self.url, secret, timeout))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        try:
+            response = await self._http.request(**wire.request_of(call))
+        except httpx2.HTTPError as error:
+            raise wire.unreachable(self.url, error) from None
+        return wire.answer_of(call, response)
+
+    async def all(self, pages: Pages[T]) -> AsyncIterator[T]:
+        cursor: str | None = None
+        while True:
+            items, cursor = pages.read(await self.send(pages.page(cursor)))
+            for item in items:
+                yield item
+            if cursor is None:
+                return
+
+    async def watch_batch(self, batch_id: str) -> AsyncIterator[Batch | BatchItem]:
+        """As Trunkline.watch_batch."""
+        reader = EventReader(batch_id)
+        while True:
+            try:
+                async with self._http.stream(**reader.request()) as response:
+                    if not response.is_success:
+                        await response.aread()
+                    reader.check(response)
+                    async for line in response.aiter_lines():
+                        for told in reader.feed(line):
+                            yield told
+            except httpx2.HTTPError as error:
+                reader.lost(self.url, error)
+            if reader.over:
+                return
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    create_restaurant = _awaited(on_restaurants.create_restaurant)
+    restaurants = _paged(on_restaurants.restaurants)
+    restaurant = _awaited(on_restaurants.restaurant)
+    change_restaurant = _awaited(on_restaurants.change_restaurant)
+    delete_restaurant = _awaited(on_restaurants.delete_restaurant)
+    assign_phone = _awaited(on_restaurants.assign_phone)
+    activate_phone = _awaited(on_restaurants.activate_phone)
+    rotate_key = _awaited(on_restaurants.rotate_key)
+    plan_import = _awaited(on_restaurants.plan_import)
+    import_restaurants = _awaited(on_restaurants.import_restaurants)
+    assignments = _paged(on_assignments.assignments)
+    assignment = _awaited(on_assignments.assignment)
+    retry_assignment = _awaited(on_assignments.retry_assignment)
+    numbers = _paged(on_numbers.numbers)
+    count_numbers = _awaited(on_numbers.count_numbers)
+    calls = _paged(on_calls.calls)
+    explain_call = _awaited(on_calls.explain_call)
+    callers = _awaited(on_calls.callers)
+    put_callers = _awaited(on_calls.put_callers)
+    erase_caller = _awaited(on_calls.erase_caller)
+    erase_restaurant = _awaited(on_calls.erase_restaurant)
+    number = _awaited(on_numbers.number)
+    search_numbers = _awaited(on_numbers.search_numbers)
+    price_of_number = _awaited(on_numbers.price_of_number)
+    buy_number = _awaited(on_numbers.buy_number)
+    unused_numbers = _awaited(on_numbers.unused_numbers)
+    import_number = _awaited(on_numbers.import_number)
+    change_number = _awaited(on_numbers.change_number)
+    move_number = _awaited(on_numbers.move_number)
+    swap_phone = _awaited(on_numbers.swap_phone)
+    move = _awaited(on_numbers.move)
+    unassign_number = _awaited(on_numbers.unassign_number)
+    release_number = _awaited(on_numbers.release_number)
+    release = _awaited(on_numbers.release)
+    plan_repoint = _awaited(on_numbers.plan_repoint)
+    start_repoint = _awaited(on_numbers.start_repoint)
+    repoint = _awaited(on_numbers.repoint)
+    plan_batch = _awaited(on_batches.plan_batch)
+    start_batch = _awaited(on_batches.start_batch)
+    batches = _paged(on_batches.batches)
+    batch = _awaited(on_batches.batch)
+    batch_items = _paged(on_batches.batch_items)
+    cancel_batch = _awaited(on_batches.cancel_batch)
+    resume_batch = _awaited(on_batches.resume_batch)
+    debts = _paged(on_upkeep.debts)
+    costs = _awaited(on_upkeep.costs)
+    restaurant_costs = _paged(on_upkeep.restaurant_costs)
+    accounts = _awaited(on_upkeep.accounts)
+    accept_account = _awaited(on_upkeep.accept_account)
+    take_over_installation = _awaited(on_upkeep.take_over_installation)
+    diagnose = _awaited(on_upkeep.diagnose)
+    health = _awaited(on_upkeep.health)

@@ -1,0 +1,146 @@
+"""The client whose operations are sent at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+import httpx2
+
+from trunkline.client import wire
+from trunkline.client.methods import RECONNECT_SECONDS, method_of
+from trunkline.client.models import Batch, BatchItem
+from trunkline.client.operations import assignments as on_assignments
+from trunkline.client.operations import batches as on_batches
+from trunkline.client.operations import calls as on_calls
+from trunkline.client.operations import numbers as on_numbers
+from trunkline.client.operations import restaurants as on_restaurants
+from trunkline.client.operations import upkeep as on_upkeep
+from trunkline.client.wire import Call, EventReader, Pages
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _sent(build: Callable[P, Call[T]]) -> Callable[Concatenate[Trunkline, P], T]:
+    def method(self: Trunkline, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.send(build(*args, **kwargs))
+
+    return method_of(method, build)  # type: ignore[no-any-return]
+
+
+def _listed(build: Callable[P, Pages[T]]) -> Callable[Concatenate[Trunkline, P], Iterator[T]]:
+    def method(self: Trunkline, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        return self.all(build(*args, **kwargs))
+
+    return method_of(method, build)  # type: ignore[no-any-return]
+
+
+class Trunkline:
+    """The API at `url`, asked with the operator's secret. Raises ApiError and ServerUnreachable.
+
+    Methods that answer a list are iterators, which read one page after the other.
+    """
+
+    def __init__(self, url: str = wire.DEFAULT_URL, secret: str | None = None, *, timeout: float = 60.0) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx2.Client(**wire.options(self.url, secret, timeout))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(self, call: Call[T]) -> T:
+        try:
+            response = self._http.request(**wire.request_of(call))
+        except httpx2.HTTPError as error:
+            raise wire.unreachable(self.url, error) from None
+        return wire.answer_of(call, response)
+
+    def all(self, pages: Pages[T]) -> Iterator[T]:
+        cursor: str | None = None
+        while True:
+            items, cursor = pages.read(self.send(pages.page(cursor)))
+            yield from items
+            if cursor is None:
+                return
+
+    def watch_batch(self, batch_id: str) -> Iterator[Batch | BatchItem]:
+        """Each restaurant that ended, and the batch whenever it changed, until it is over. Begins with what ended so
+        far; goes on after a restart of the server, and may then repeat an item."""
+        reader = EventReader(batch_id)
+        while True:
+            try:
+                with self._http.stream(**reader.request()) as response:
+                    if not response.is_success:
+                        response.read()
+                    reader.check(response)
+                    for line in response.iter_lines():
+                        yield from reader.feed(line)
+            except httpx2.HTTPError as error:
+                reader.lost(self.url, error)
+            if reader.over:
+                return
+            time.sleep(RECONNECT_SECONDS)
+
+    create_restaurant = _sent(on_restaurants.create_restaurant)
+    restaurants = _listed(on_restaurants.restaurants)
+    restaurant = _sent(on_restaurants.restaurant)
+    change_restaurant = _sent(on_restaurants.change_restaurant)
+    delete_restaurant = _sent(on_restaurants.delete_restaurant)
+    assign_phone = _sent(on_restaurants.assign_phone)
+    activate_phone = _sent(on_restaurants.activate_phone)
+    rotate_key = _sent(on_restaurants.rotate_key)
+    plan_import = _sent(on_restaurants.plan_import)
+    import_restaurants = _sent(on_restaurants.import_restaurants)
+    assignments = _listed(on_assignments.assignments)
+    assignment = _sent(on_assignments.assignment)
+    retry_assignment = _sent(on_assignments.retry_assignment)
+    numbers = _listed(on_numbers.numbers)
+    count_numbers = _sent(on_numbers.count_numbers)
+    calls = _listed(on_calls.calls)
+    explain_call = _sent(on_calls.explain_call)
+    callers = _sent(on_calls.callers)
+    put_callers = _sent(on_calls.put_callers)
+    erase_caller = _sent(on_calls.erase_caller)
+    erase_restaurant = _sent(on_calls.erase_restaurant)
+    number = _sent(on_numbers.number)
+    search_numbers = _sent(on_numbers.search_numbers)
+    price_of_number = _sent(on_numbers.price_of_number)
+    buy_number = _sent(on_numbers.buy_number)
+    unused_numbers = _sent(on_numbers.unused_numbers)
+    import_number = _sent(on_numbers.import_number)
+    change_number = _sent(on_numbers.change_number)
+    move_number = _sent(on_numbers.move_number)
+    swap_phone = _sent(on_numbers.swap_phone)
+    move = _sent(on_numbers.move)
+    unassign_number = _sent(on_numbers.unassign_number)
+    release_number = _sent(on_numbers.release_number)
+    release = _sent(on_numbers.release)
+    plan_repoint = _sent(on_numbers.plan_repoint)
+    start_repoint = _sent(on_numbers.start_repoint)
+    repoint = _sent(on_numbers.repoint)
+    plan_batch = _sent(on_batches.plan_batch)
+    start_batch = _sent(on_batches.start_batch)
+    batches = _listed(on_batches.batches)
+    batch = _sent(on_batches.batch)
+    batch_items = _listed(on_batches.batch_items)
+    cancel_batch = _sent(on_batches.cancel_batch)
+    resume_batch = _sent(on_batches.resume_batch)
+    debts = _listed(on_upkeep.debts)
+    costs = _sent(on_upkeep.costs)
+    restaurant_costs = _listed(on_upkeep.restaurant_costs)
+    accounts = _sent(on_upkeep.accounts)
+    accept_account = _sent(on_upkeep.accept_account)
+    take_over_installation = _sent(on_upkeep.take_over_installation)
+    diagnose = _sent(on_upkeep.diagnose)
+    health = _sent(on_upkeep.health)
