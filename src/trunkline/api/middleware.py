@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,15 +14,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trunkline.api.dependencies import IDENTITY
 from trunkline.api.problems import respond, unexpected
+from trunkline.domain.acting import Acting, acting, acting_as
 from trunkline.domain.ids import new_id
 from trunkline.errors import NotFound, PayloadTooLarge, Unauthorized
-from trunkline.workflows.identify import identify
+from trunkline.workflows.identify import Identity, identify
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 KB = 1024
 MAX_BODY = 64 * KB
+TRACEPARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-")  # W3C's
 LARGE_BODIES = {"/api/restaurants/bulk": 8 * KB * KB}
 METRICS = "/metrics"
 OF_A_SANDBOX = b'{"sandbox":true,'  # begins an answer that tells what was done
@@ -74,7 +77,9 @@ class Exchange:
 
     async def _answer(self) -> None:
         try:
-            await (await self._refusal() or self._app)(self._scope, self.receive, self.send)
+            refusal = await self._refusal()
+            with acting_as(self._acting()):
+                await (refusal or self._app)(self._scope, self.receive, self.send)
         except Exception as error:
             answer = unexpected(error)
             if self._status:  # half an answer is out: the connection must break
@@ -97,6 +102,14 @@ class Exchange:
         if self._announced() > self._most:
             return respond(self._too_large(), headers={"Connection": "close"})
         return None
+
+    def _acting(self) -> Acting:
+        """Who acts in what this request does, and how it is found in the log and in a trace."""
+        identity: Identity | None = self._scope.get(IDENTITY)
+        if identity is None:
+            return acting()
+        trace = TRACEPARENT.match(Headers(scope=self._scope).get("traceparent", ""))
+        return replace(identity.acting, request_id=self._request_id, trace_id=trace[1] if trace else None)
 
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(f"the body has more than {self._most // KB} KB", hint="send less")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trunkline.db import restaurants
+from trunkline.domain.acting import Acting, ActorKind
 from trunkline.domain.keys import hash_key
 from trunkline.errors import Forbidden, Unauthorized
 from trunkline.workflows.services import Services
@@ -30,6 +31,13 @@ class Identity:
     @property
     def is_operator(self) -> bool:
         return self.restaurant_id is None
+
+    @property
+    def acting(self) -> Acting:
+        """Who acts in what this request does."""
+        if self.restaurant_id is not None:
+            return Acting(ActorKind.RESTAURANT, id=self.restaurant_id)
+        return Acting(ActorKind.SECRET, name=SECRET_HEADER)
 
     def may_read(self, restaurant_id: str | None) -> None:
         """Forbidden unless it is the operator or this very restaurant."""

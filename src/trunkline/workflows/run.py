@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.db import runs
 from trunkline.db.models import RunRow, Step, utcnow
 from trunkline.db.runs import Runs
+from trunkline.domain.acting import Acting, acting_as
 from trunkline.domain.states import RunStatus, StepStatus
 from trunkline.errors import RetryLater, Superseded, TrunklineError
 from trunkline.providers.http import before_sending
@@ -51,11 +52,12 @@ class Work(Protocol[R]):
 
 
 async def execute(services: Services, work: Work[R], run_id: str) -> None:
-    """Shut out earlier executions, and work. Nothing happens to a run that has ended."""
+    """Shut out earlier executions, and work, for whom began it. Nothing happens to a run that has ended."""
     async with services.database.write() as session:
         row = await work.runs.begin(session, run_id)
     if row is not None:
-        await work.work(services, row)
+        with acting_as(Acting.stored(row.actor)):
+            await work.work(services, row)
 
 
 async def end_of(services: Services, kind: Runs[R], run_id: str, seconds: float) -> R:

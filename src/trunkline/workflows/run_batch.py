@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.db import assignments, batches, restaurants
 from trunkline.db.models import Batch, BatchItem, Restaurant, utcnow
 from trunkline.db.runs import BATCHES
+from trunkline.domain.acting import ActorKind, acting, acting_as
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import TRY_AGAIN, Outcome
@@ -188,6 +189,10 @@ class RunBatch:
     async def _item(self, services: Services, batch: Batch, item: BatchItem, asked: Wish) -> None:
         if services.engine.closing:
             return
+        with acting_as(replace(acting(), kind=ActorKind.BATCH, id=batch.id, name=None)):
+            await self._work_on(services, batch, item, asked)
+
+    async def _work_on(self, services: Services, batch: Batch, item: BatchItem, asked: Wish) -> None:
         if item.status == ItemStatus.RUNNING and item.assignment_id is not None:
             again = partial(execute, services, AssignNumber(), item.assignment_id)
             await services.engine.work(item.assignment_id, again)

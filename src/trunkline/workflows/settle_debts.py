@@ -12,6 +12,7 @@ from trunkline.db.models import Debt, Number, PurchaseIntent
 from trunkline.db.restaurants import find as find_restaurant
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.db.session import DATABASE_AWAY
+from trunkline.domain.acting import Acting, ActorKind, acting_as
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, IntentStatus
 from trunkline.domain.wishes import Wish
@@ -77,7 +78,8 @@ async def work_off_line(services: Services, provider: str | None) -> None:
             if debt is None:
                 return
             try:
-                await settle(services, debt)
+                with acting_as(Acting(ActorKind.DEBTS, id=debt.id, name=debt.kind)):
+                    await settle(services, debt)
             except TrunklineError as error:
                 log.info("still owed", kind=debt.kind, subject=debt.subject, reason=error.detail)
                 async with services.database.write() as session:

@@ -9,17 +9,20 @@ from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from trunkline.db.models.base import Base, key, utcnow
+from trunkline.domain.acting import acting
 
 
 class RunRow(Base):
     """What every kind of durable run has. `epoch` counts its executions: a write with an older epoch is from a process
-    that was overtaken, and changes nothing. A `running` run is in some process's hands, or will be."""
+    that was overtaken, and changes nothing. A `running` run is in some process's hands, or will be. `actor` is who
+    began it (`Acting`): whoever goes on with it does so in their name."""
 
     __abstract__ = True
     id: Mapped[str]
     status: Mapped[str] = mapped_column(String(16), default="running")
     message: Mapped[str | None] = mapped_column(Text)
     epoch: Mapped[int] = mapped_column(default=0)
+    actor: Mapped[dict[str, Any] | None] = mapped_column(default=lambda: acting().plain())
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     ended_at: Mapped[datetime | None]
 
