@@ -67,6 +67,16 @@ def test_an_account_is_changed_and_numbers_are_put_in_it(run: Callable[..., Any]
     assert run("account", "twilio", "--json")["trial"] is False
 
 
+def test_many_numbers_are_in_vapi_at_once_and_the_world_drifts(run: Callable[..., Any]) -> None:
+    run("numbers", "add", "+14155510000", "--count", "1000", "--imported")
+    assert len(run("numbers", "list", "--held", "--json")) == 1000
+    changed = run("drift", "--changes", "2", "--kind", "ghost", "--json")
+    assert [one["kind"] for one in changed] == ["ghost", "ghost"]
+    assert len(run("numbers", "list", "--held", "--json")) == 998
+    said = run("drift", "--kind", "orphan")
+    assert "0 changes: nothing else was left" in said
+
+
 def test_the_log_names_what_was_asked_and_answered(run: Callable[..., Any], sandbox: SandboxServer) -> None:
     TwilioApi(sandbox).get("/IncomingPhoneNumbers.json")
     (line,) = run("log", "--provider", "twilio").splitlines()

@@ -79,6 +79,7 @@ sandbox.app.command("faults")(sandbox_world.faults)
 sandbox.app.command("mend")(sandbox_world.mend)
 sandbox.app.command("account")(sandbox_world.account)
 sandbox.app.add_typer(sandbox_world.numbers, name="numbers")
+sandbox.app.command("drift")(sandbox_world.drift)
 sandbox.app.command("log")(sandbox_world.log)
 sandbox.app.command("reset")(sandbox_world.reset)
 

@@ -140,6 +140,8 @@ def add_numbers(
     held: Annotated[bool, typer.Option("--held", help="In the usual account's hands, as if bought by hand.")] = False,
     price: Annotated[str, typer.Option(help="A month's.")] = "1.15",
     country: Annotated[str, typer.Option(help="Two-letter ISO code.")] = "US",
+    imported: Annotated[bool, typer.Option("--imported", help="Held, and in Vapi with its first assistant.")] = False,
+    count: Annotated[int, typer.Option(help="So many from each on, one after the other.", min=1)] = 1,
     sandbox: Sandbox = None,
 ) -> None:
     """Put numbers up for sale, or into the account as if somebody had bought them in the dashboard.
@@ -148,10 +150,13 @@ def add_numbers(
     Examples:
       trunkline sandbox numbers add +14155550190 +14155550191
       trunkline sandbox numbers add +14155550190 --held
+      trunkline sandbox numbers add +14155510000 --count 1000 --imported
     """
-    owner = {"account": _usual_account(carrier)} if held and carrier != "byo" else {}
-    rows = [{"carrier": carrier, "number": n, "price": price, "country": country.upper(), **owner} for n in wanted]
-    added = control(sandbox, "POST", "numbers", json=rows)["added"]
+    owner = {"account": _usual_account(carrier)} if (held or imported) and carrier != "byo" else {}
+    each = {"carrier": carrier, "price": price, "country": country.upper(), **owner}
+    rows = [each | {"number": f"+{int(first) + more}"} for first in wanted for more in range(count)]
+    params = {"imported": str(imported).lower()}
+    added = control(sandbox, "POST", "numbers", json=rows, params=params)["added"]
     say(f"{show.times(added, 'number')} {'held' if owner else 'for sale'} at {carrier}")
 
 
@@ -170,6 +175,30 @@ def list_numbers(
         return
     rows = [(n["number"], n["carrier"], n["account"] or "for sale", f"{n['price']} {n['currency']}") for n in there]
     show.table(["number", "carrier", "account", "a month"], rows, "no number")
+
+
+def drift(
+    seed: Annotated[int, typer.Option(help="The same seed changes the same in the same world.")] = 0,
+    changes: Annotated[int, typer.Option(help="How many.", min=1)] = 40,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind, as ghost or orphan; may be repeated.")] = None,
+    sandbox: Sandbox = None,
+    json: Json = False,
+) -> None:
+    """Let the world change as consoles, support and other programs change it, and list what was changed.
+
+    \b
+    Examples:
+      trunkline sandbox drift --seed 7 --changes 40
+      trunkline sandbox drift --kind ghost --kind missing_in_vapi --changes 3
+    """
+    changed = control(sandbox, "POST", "drift", json={"seed": seed, "changes": changes, "kinds": kind or None})
+    if json:
+        show.as_json(changed)
+        return
+    rows = [(one["kind"], one["number"] or "all", one["provider"], one["what"]) for one in changed]
+    show.table(["kind", "number", "carrier", "what"], rows, "nothing that Vapi answers could change")
+    if len(changed) < changes:
+        say(f"{show.times(len(changed), 'change')}: nothing else was left that could change so")
 
 
 def log(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from copy import deepcopy
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trunkline.sandbox.faults import LIST_KINDS, Fault, FaultBook
 from trunkline.sandbox.listings import distorted, first_page
-from trunkline.sandbox.world import Number, Received, Switch, World
+from trunkline.sandbox.world import Drift, Number, Received, Switch, World
 
 Handler = Callable[[Request, World], Awaitable[Response]]
 # The operation of a request that no vendor serves.
@@ -37,6 +37,8 @@ class Vendor(Protocol):
     """Paths that lead to this vendor alone, served or not."""
     extras: tuple[str, ...]
     """What `Account.extra` may hold at this vendor."""
+    drifts: tuple[Drift, ...]
+    """What may change here unasked; what this vendor could not show is left out."""
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
         """(operation, HTTP method, path, handler) of every call; more specific paths first."""
@@ -55,6 +57,16 @@ class Vendor(Protocol):
 
     async def unserved(self, request: Request, world: World) -> Response:
         """How this vendor words that there is no such path."""
+
+
+class Platform(Vendor, Protocol):
+    """The vendor that answers the carriers' numbers."""
+
+    def served(self, world: World) -> Iterable[tuple[str, str]]:
+        """The numbers that something answers here, each as its carrier and number."""
+
+    def import_held(self, world: World, number: Number) -> None:
+        """As if this held number had been imported for the first assistant, with its account's keys."""
 
 
 class Call:
@@ -137,6 +149,10 @@ class Sandbox:
 
     def switches(self) -> dict[str, Switch]:
         return {name: switch for vendor in self.vendors.values() for name, switch in vendor.switches.items()}
+
+    @property
+    def platform(self) -> Platform:
+        return cast(Platform, self.vendors["vapi"])
 
     def operations(self) -> dict[str, set[str]]:
         """The names of each vendor's operations."""

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from trunkline.sandbox.app import METHODS, Sandbox, Vendor
+from trunkline.sandbox.drift import Asked, UnknownKind, drift
 from trunkline.sandbox.faults import Fault, UnknownName
 from trunkline.sandbox.words import operation_of
 from trunkline.sandbox.world import EXACT, Account, Number
@@ -47,6 +48,7 @@ def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
         ("POST", "/sandbox/numbers", control.add_numbers),
         ("PATCH", "/sandbox/numbers", control.change_numbers),
         ("DELETE", "/sandbox/numbers", control.clear_stock),
+        ("POST", "/sandbox/drift", control.drift),
         ("GET", "/sandbox/operations", control.list_operations),
         ("GET", "/sandbox/faults", control.list_faults),
         ("POST", "/sandbox/faults", control.add_fault),
@@ -117,7 +119,7 @@ class Fresh:
 
 
 # Made once: making one takes longer than a thousand numbers.
-ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Account, Number, Fault, Fresh)}
+ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Account, Number, Fault, Fresh, Asked)}
 
 
 def plain(value: Any) -> Any:
@@ -212,6 +214,7 @@ class Control:
         """Put numbers up for sale, or with `account` into an account's hands. One object or a list.
 
         A number that somebody holds is refused (409), and then none of them is added; `?replace=true` takes it away.
+        With `?imported=true` those that get an account are in Vapi as well, answered by its first assistant.
         """
         data = await body_of(request)
         numbers = [build(Number, item) for item in (data if isinstance(data, list) else [data])]
@@ -228,6 +231,8 @@ class Control:
             hold = getattr(vendor, "hold", None)
             if number.account is not None and hold is not None:
                 hold(self.sandbox.world, number)
+            if number.account is not None and request.query_params.get("imported") == "true":
+                self.sandbox.platform.import_held(self.sandbox.world, number)
         return JSONResponse({"added": len(numbers)}, 201)
 
     async def clear_stock(self, request: Request) -> Response:
@@ -237,6 +242,14 @@ class Control:
         for key in gone:
             del world.numbers[key]
         return JSONResponse({"removed": len(gone)})
+
+    async def drift(self, request: Request) -> Response:
+        """`{"seed": 0, "changes": 40, "kinds": null}` unless told. Answers what was changed, in that order."""
+        try:
+            changed = drift(self.sandbox, build(Asked, await body_of(request)))
+        except UnknownKind as unknown:
+            raise BadControl(str(unknown)) from None
+        return JSONResponse([asdict(one) for one in changed])
 
     async def list_faults(self, request: Request) -> Response:
         return JSONResponse(self.sandbox.faults.rules())

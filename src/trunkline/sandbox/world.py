@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict
 
@@ -133,3 +134,20 @@ class World:
     @staticmethod
     def now() -> datetime:
         return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One way in which the world changes behind the back of whoever uses it.
+
+    `kind` is what a comparison would call it. `of` are the numbers that may change so: this vendor's that something
+    answers in Vapi (served), those of all others (imported), this vendor's that nobody has (for_sale) or that somebody
+    has given back. `change` does it to a number, of or for the named account, and says what it did; None where it
+    cannot be done to this one. `whole`: it is done to all of an account, so it names no number and happens only where
+    it is asked for.
+    """
+
+    kind: str
+    of: Literal["served", "imported", "for_sale", "given_back"]
+    change: Callable[[World, Number, str, random.Random], str | None]
+    whole: bool = False

@@ -16,6 +16,7 @@ from trunkline.sandbox.telnyx.wire import (
     book,
     caller,
     filters,
+    give_back,
     json_body,
     not_found,
     page,
@@ -186,10 +187,6 @@ async def delete_number(request: Request, world: World) -> Response:
     number = one(request, world)
     if number.wire["deletion_lock_enabled"]:
         raise Refused(422, "10021", "The phone number is locked against deletion.")
-    assert number.account is not None
     answer = deleted_record(number)
-    book(world).released.setdefault(number.account, {})[number.number] = None
-    book(world).ids.pop(number.wire["id"], None)
-    number.held_for, number.account, number.wire = number.account, None, {}
-    number.history.append(f"deleted {stamp()}")
+    give_back(world, number)
     return JSONResponse({"data": answer})

@@ -11,8 +11,9 @@ from starlette.responses import JSONResponse, Response
 
 from trunkline.sandbox.app import Handler
 from trunkline.sandbox.telnyx import numbers, orders, search
+from trunkline.sandbox.telnyx.drifts import DRIFTS
 from trunkline.sandbox.telnyx.wire import CARRIER, Refused, book, caller, hold, not_found
-from trunkline.sandbox.world import Account, Number, Switch, World
+from trunkline.sandbox.world import Account, Drift, Number, Switch, World
 
 DEFAULT_ACCOUNT = "telnyx"
 DEFAULT_SECRET = "KEY0SANDBOX0TELNYX0ONLY"  # noqa: S105
@@ -114,6 +115,7 @@ class Telnyx:
     name = CARRIER
     hosts: tuple[str, ...] = ("/v2/{rest:path}",)
     extras: tuple[str, ...] = ("country", "level", "refused", "region")
+    drifts: tuple[Drift, ...] = DRIFTS
     switches = SWITCHES
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:

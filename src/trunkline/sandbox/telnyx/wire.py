@@ -180,6 +180,15 @@ def hold(world: World, number: Number) -> None:
     memory.ids[number.wire["id"]] = number.number
 
 
+def give_back(world: World, number: Number) -> None:
+    """Nobody has the number; it is on hold for its last owner."""
+    assert number.account is not None
+    book(world).released.setdefault(number.account, {})[number.number] = None
+    book(world).ids.pop(number.wire["id"], None)
+    number.held_for, number.account, number.wire = number.account, None, {}
+    number.history.append(f"deleted {stamp()}")
+
+
 def caller(request: Request) -> Account:
     """The account whose key the request carried; the authentication has put it there."""
     account: Account = request.state.telnyx_account

@@ -11,11 +11,12 @@ from starlette.responses import Response
 from trunkline.sandbox.app import Handler
 from trunkline.sandbox.twilio import accounts, addresses, numbers, pricing
 from trunkline.sandbox.twilio import search as available
+from trunkline.sandbox.twilio.drifts import DRIFTS
 from trunkline.sandbox.twilio.purchase import SWITCHES
 from trunkline.sandbox.twilio.state import parent_of, status_of, take
 from trunkline.sandbox.twilio.stock import CARRIER, TYPES, default_stock
 from trunkline.sandbox.twilio.wire import AUTHENTICATE, ROOT, STATUSES, Refused, not_found, refusing
-from trunkline.sandbox.world import Account, Number, Switch, World
+from trunkline.sandbox.world import Account, Drift, Number, Switch, World
 
 # These exist in the sandbox only; the shapes are Twilio's.
 DEFAULT_ACCOUNT = "AC" + "5a4db0c5" * 4
@@ -51,6 +52,7 @@ class Twilio:
     extras: tuple[str, ...] = (
         *("api_keys", "parent", "status", "friendly_name", "test", "region", "given", "date_created", "date_updated"),
     )
+    drifts: tuple[Drift, ...] = DRIFTS
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
         work = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import Request
@@ -13,8 +14,10 @@ from trunkline.sandbox.app import Sandbox
 from trunkline.sandbox.vapi import assistants, calls, credentials, messages, numbers, webhooks
 from trunkline.sandbox.vapi.assistants import ASSISTANTS, SHARED_ASSISTANT, TOOLS
 from trunkline.sandbox.vapi.credentials import if_served
+from trunkline.sandbox.vapi.drifts import DRIFTS, served
+from trunkline.sandbox.vapi.imported import import_held
 from trunkline.sandbox.vapi.wire import Handler, not_served, refusal, refusing
-from trunkline.sandbox.world import Account, Number, Switch, World
+from trunkline.sandbox.world import Account, Drift, Number, Switch, World
 
 DEFAULT_ACCOUNT = "5a9db0c5-0000-4000-8000-00000000a91d"
 DEFAULT_SECRET = "sandbox-vapi-private-key"  # noqa: S105
@@ -44,6 +47,7 @@ class Vapi:
     name = "vapi"
     hosts: tuple[str, ...] = ("/{rest:path}",)
     extras: tuple[str, ...] = ("import_limit", "import_payment", "region")
+    drifts: tuple[Drift, ...] = DRIFTS
 
     def __init__(self) -> None:
         self.switches: dict[str, Switch] = {
@@ -93,6 +97,12 @@ class Vapi:
 
     def hold(self, world: World, number: Number) -> None:
         numbers.hold(world, number)
+
+    def served(self, world: World) -> Iterable[tuple[str, str]]:
+        return served(world)
+
+    def import_held(self, world: World, number: Number) -> None:
+        import_held(world, number)
 
     def error(self, status: int) -> Response:
         """The gateway's page for 502, NestJS JSON for the rest; of 429 only the text is known."""

@@ -196,7 +196,11 @@ async def cancel(request: Request, world: World) -> Response:
     number, account = named(fields, world), target(request, world, fields)
     if number.account != account.id:
         raise Failed()
+    give_back(world, number)
+    return success()
+
+
+def give_back(world: World, number: Number) -> None:
     number.account, number.wire = None, {}
     number.history.append(f"cancelled {World.now().isoformat()}")
     lag(world).pop(number.number, None)
-    return success()

@@ -15,8 +15,9 @@ from starlette.responses import JSONResponse, Response
 from trunkline.sandbox.app import Handler
 from trunkline.sandbox.inventory import Pace
 from trunkline.sandbox.vonage import numbers
+from trunkline.sandbox.vonage.drifts import DRIFTS
 from trunkline.sandbox.vonage.wire import CARRIER, NOT_THERE, Failed, caller
-from trunkline.sandbox.world import Account, Number, Switch, World
+from trunkline.sandbox.world import Account, Drift, Number, Switch, World
 
 DEFAULT_ACCOUNT = "5a4db0c5"
 DEFAULT_SECRET = "SandboxVonageOnly1"  # noqa: S105
@@ -77,6 +78,7 @@ class Vonage:
         "/v2/applications{rest:path}",
     )
     extras: tuple[str, ...] = ("parent", "auto_reload")
+    drifts: tuple[Drift, ...] = DRIFTS
     switches = SWITCHES
 
     def operations(self) -> list[tuple[str, str, str, Handler]]:
