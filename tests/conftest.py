@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,14 @@ from tests.support.sandbox_server import SandboxServer
 from trunkline.bootstrap import running_services
 from trunkline.db.migrate import upgrade
 from trunkline.db.session import Database
+
+
+def pytest_configure() -> None:
+    """Nothing is asked that is not on loopback. The authorities that a machine trusts are a quarter of a megabyte, and
+    each new client would read them: here they are a folder that has none. What is started keeps its bytecode."""
+    os.environ.pop("SSL_CERT_FILE", None)
+    os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,14 @@ from tests.support.operator import Operator
 from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import MEASURED, ServerProcess
 
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_DIR", MEASURED)
+
 
 class Program:
     """`trunkline ...` in an empty folder, with no settings but those given."""
 
     def __init__(self, folder: Path, arguments: tuple[str, ...], settings: dict[str, str]) -> None:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", MEASURED) if name in os.environ}
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "trunkline", *arguments],
             cwd=folder,

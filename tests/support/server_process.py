@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from tests.support.forked import Process
 from tests.support.sandbox_server import SandboxServer
 from trunkline.sandbox.server import environment
 
@@ -35,18 +33,12 @@ class ServerProcess:
     """`trunkline serve` on a free port, or on this one; `kill()` is kill -9. Its log goes to `log`."""
 
     def __init__(self, sandbox: SandboxServer, database_url: str, log: Path, port: int = 0, **changes: str) -> None:
-        keys = environment(sandbox.url) | QUICK | {"DATABASE_URL": database_url} | changes
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+        settings = environment(sandbox.url) | QUICK | {"DATABASE_URL": database_url} | changes
         self.log = log
         self._out = log.with_suffix(".out")
+        folder = log.parent  # where there is no .env
         with log.open("a") as errors, self._out.open("w") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "trunkline", "serve", "--port", str(port)],
-                cwd=log.parent,  # where there is no .env
-                env=inherited | keys,
-                stdout=out,
-                stderr=errors,
-            )
+            self.process = Process(["serve", "--port", str(port)], folder, settings, out, errors)
         self._client: httpx2.Client | None = None
 
     def __enter__(self) -> ServerProcess:
@@ -84,19 +76,17 @@ class ServerProcess:
 
     def stop(self) -> int:
         """SIGTERM, and its exit code."""
-        self._end(signal.SIGTERM)
-        return int(self.process.returncode)
+        return self._end(signal.SIGTERM)
 
     def freeze(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
+        self.process.send_signal(signal.SIGCONT)
 
-    def _end(self, how: signal.Signals) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-        self.process.wait(20)
+    def _end(self, how: signal.Signals) -> int:
+        self.process.send_signal(how)
+        code = self.process.wait(20)
         if self._client is not None:
             self._client.close()
+        return code
