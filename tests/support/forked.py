@@ -5,6 +5,7 @@ That the program also starts by itself is for the tests of the command line, who
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import importlib
@@ -73,17 +74,22 @@ class _Parent:
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            subprocess.Popen(
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.forked", str(theirs.fileno())],
                 cwd=ROOT,
                 env={name: os.environ[name] for name in KEPT if name in os.environ},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
+        atexit.register(self._end)
 
     def ask(self, request: dict[str, Any], *files: int) -> Any:
         socket.send_fds(self._socket, [json.dumps(request).encode()], files)
         return json.loads(self._socket.recv(LONGEST))
+
+    def _end(self) -> None:
+        self._socket.close()
+        self._process.wait()
 
 
 @functools.cache

@@ -79,7 +79,7 @@ class Engine:
             "max_executor_threads": THREADS,
             "serializer": DBOSPortableJSONSerializer(),
             "use_listen_notify": not self._database.behind_pooler,
-            "notification_listener_polling_interval_sec": 1.0,
+            "notification_listener_polling_interval_sec": 0.1,  # on SQLite the end waits for it; nobody is notified
             "log_level": "WARNING",
         }
         logging.getLogger("dbos").setLevel(logging.WARNING)
