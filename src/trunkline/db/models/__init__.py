@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trunkline.db.models.base import Base, UtcDateTime, utcnow
 from trunkline.db.models.numbers import Debt, Mapping, Number, NumberChange, PurchaseIntent
+from trunkline.db.models.plans import PlannedDrift, ReconcilePlan
 from trunkline.db.models.runs import Assignment, Batch, BatchItem, Move, Release, Repoint, RunRow, Step, StockPurchase
 from trunkline.db.models.tenants import Call, Caller, IdempotencyKey, Installation, Process, ProviderAccount, Restaurant
 
@@ -21,9 +22,11 @@ __all__ = [
     "Move",
     "Number",
     "NumberChange",
+    "PlannedDrift",
     "Process",
     "ProviderAccount",
     "PurchaseIntent",
+    "ReconcilePlan",
     "Release",
     "Repoint",
     "Restaurant",
