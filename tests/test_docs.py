@@ -22,6 +22,7 @@ from trunkline.api.app import create_app
 from trunkline.cli.app import app as cli
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import MOVE_STEPS, RELEASE_STEPS, STEPS, Reason, Source, Status
+from trunkline.domain.scopes import WORDS, Scope
 from trunkline.domain.states import DebtKind
 from trunkline.errors import TrunklineError
 from trunkline.sandbox.app import Vendor
@@ -83,15 +84,21 @@ def measured() -> set[str]:
     }
 
 
-def operations() -> list[str]:
+def operations() -> dict[str, str]:
+    """Each with its scope."""
     document = create_app(load_settings(_env_file=None, vapi_secret_key=SecretStr("only-to-build-it"))).openapi()
-    return [f"{method.upper()} {path}" for path, known in document["paths"].items() for method in known]
+    known = {f"{method.upper()} {path}": one for path, of in document["paths"].items() for method, one in of.items()}
+    scopes = {
+        name: {s for way in one.get("security", ()) for of in way.values() for s in of} for name, one in known.items()
+    }
+    return {name: f"`{of.pop()}`" if of else "none" for name, of in scopes.items()}
 
 
 CODE = {
     "Settings": [name.upper() for name in FIELDS],
     "Commands": list(commands(typer.main.get_command(cli), "trunkline")),
-    "API": operations(),
+    "API": list(operations()),
+    "Scopes": [scope.value for scope in Scope],
     "Steps": [*STEPS, *RELEASE_STEPS, *MOVE_STEPS],
     "Outcomes": [*Status, *Source],
     "Reasons": list(Reason),
@@ -113,6 +120,14 @@ def test_the_reference_tells_each_settings_default() -> None:
         f"`{name.upper()}`": "needed" if name in needed else f"`{shown(name)}`" if shown(name) else "none"
         for name in FIELDS
     }
+
+
+def test_the_reference_tells_each_operations_scope() -> None:
+    assert {name.strip("`"): scope for name, scope, _ in rows("API")} == operations()
+
+
+def test_the_reference_tells_what_each_scope_allows() -> None:
+    assert [(scope.strip("`"), words) for scope, words in rows("Scopes")] == list(WORDS.items())
 
 
 def test_the_reference_tells_each_error_codes_status() -> None:

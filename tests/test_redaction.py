@@ -8,6 +8,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
+from trunkline.domain.keys import new_key
 from trunkline.logs import BLANK, Redactor
 
 USER, SECRET = "AC123", "s3cret/with+signs and\"quotes'"
@@ -54,3 +55,9 @@ def test_a_login_that_is_not_ours_is_blanked_where_it_is_called_one() -> None:
     shown = Redactor().text("got Authorization: Basic dXNlcjpwYXNzd29yZDE= and Bearer eyJhbGciOi.x-y_z0123456789")
     assert shown == "got Authorization: Basic *** and Bearer ***"
     assert Redactor().text("the Basic plan has bearer channels") == "the Basic plan has bearer channels"
+
+
+def test_a_key_of_ours_is_blanked_by_its_shape() -> None:
+    key = new_key()
+    assert Redactor().text(f"GET /x?key={key}, {key}") == "GET /x?key=trk_***, trk_***"
+    assert Redactor().text(f"{key[:10]} is key_0dm2p8v1xk4t9r3q") == f"{key[:10]} is key_0dm2p8v1xk4t9r3q"

@@ -52,7 +52,7 @@ def refusal(brought: Brought) -> Callable[[str, str], str]:
 
 
 def test_there_are_keys_to_be_checked() -> None:
-    assert len(KEYS) == 9
+    assert len(KEYS) == 10
     assert {"vapi_secret_key", "trunkline_secret", "twilio_auth_token"} <= set(KEYS)
 
 

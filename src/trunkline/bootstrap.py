@@ -11,7 +11,8 @@ from trunkline.db import installation
 from trunkline.db.lock import SingleProcess, database_file
 from trunkline.db.migrate import ensure_current
 from trunkline.db.session import Database
-from trunkline.errors import SettingsError
+from trunkline.domain.scopes import scopes_of_secret
+from trunkline.errors import InvalidInput, SettingsError
 from trunkline.logs import REDACTOR
 from trunkline.providers.account import Accounts
 from trunkline.settings import Routing, Settings
@@ -37,6 +38,10 @@ def refuse_unusable(settings: Settings) -> None:
             "TOOLS_WEBHOOK_URL needs TOOLS_WEBHOOK_SECRET", hint="set a secret that your tools' server checks"
         )
     refuse_unusable_signatures(settings)
+    try:
+        scopes_of_secret(settings.vapi_secret_scopes)
+    except InvalidInput as error:
+        raise SettingsError(f"VAPI_SECRET_SCOPES: {error.detail}", hint=error.hint) from None
     if settings.vapi_routing is Routing.SERVER and not settings.public_backend_url:
         raise SettingsError(
             "VAPI_ROUTING=server needs PUBLIC_BACKEND_URL",
@@ -96,11 +101,13 @@ async def running_services(
             await services.engine.launch()
             worker = asyncio.create_task(settle_debts(services))
             housekeeper = asyncio.create_task(keep_house(services))
+            clerk = asyncio.create_task(services.key_uses.write(services.database))
             greeting = asyncio.create_task(warn_of_others(services))
             try:
                 yield services
             finally:
                 greeting.cancel()
+                clerk.cancel()
                 worker.cancel()
                 housekeeper.cancel()
                 await services.engine.close(last_seconds() if last_seconds else settings.shutdown_seconds)

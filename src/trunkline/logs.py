@@ -18,6 +18,9 @@ SHORTEST = 6
 # Of a secret that we do not know, e.g. a caller's: what stands in an Authorization header.
 AUTHORIZATION = re.compile(r"\b(Basic|Bearer) +[A-Za-z0-9+/=_.~:-]{16,}", re.IGNORECASE)
 
+# A key of ours, by its shape: only the hash of each is kept, so that none is known.
+OUR_KEY = re.compile(r"\b(trk|tlr)_[A-Za-z0-9]{12,}(_[A-Za-z0-9]+)?")
+
 
 class Redactor:
     """Blanks values under secret-looking keys, and every known secret wherever it occurs in a text."""
@@ -42,7 +45,7 @@ class Redactor:
     def text(self, value: str) -> str:
         for secret in self._longest_first:  # so that of a secret which contains another one nothing is left
             value = value.replace(secret, BLANK)
-        return AUTHORIZATION.sub(rf"\1 {BLANK}", value)
+        return OUR_KEY.sub(rf"\1_{BLANK}", AUTHORIZATION.sub(rf"\1 {BLANK}", value))
 
     def value(self, value: Any, key: str = "") -> Any:
         if isinstance(value, str):

@@ -75,6 +75,12 @@ class Settings(BaseSettings):
 
     vapi_api_key: Secret | None = Field(None, description="Vapi's private key")
     vapi_secret_key: Secret | None = Field(None, description="the X-Vapi-Secret that callers and webhooks send")
+    vapi_secret_key_previous: Secret | None = Field(
+        None, description="the X-Vapi-Secret before, which counts too while it is being changed"
+    )
+    vapi_secret_scopes: Names = Field(
+        ["all"], description="what X-Vapi-Secret may do: all, or scopes like webhook, comma-separated"
+    )
     vapi_base_url: BaseUrl = Field("https://api.vapi.ai", description="https://api.eu.vapi.ai for EU organisations")
     vapi_assistant_id: Id | None = Field(None, description="the shared assistant, by id")
     vapi_assistant_name: Words = Field("Restaurant Voice Assistant", description="the shared assistant, by name")
@@ -173,6 +179,11 @@ class Settings(BaseSettings):
     def _small_letters(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("vapi_secret_scopes")
+    @classmethod
+    def _lowered(cls, value: list[str]) -> list[str]:
+        return [name.lower() for name in value]
+
     @field_validator("carriers")
     @classmethod
     def _known(cls, value: list[str]) -> list[str]:
@@ -238,7 +249,8 @@ def strangers(names: Iterable[str]) -> Iterator[str]:
             continue
         words = set(name.split("_"))
         near = get_close_matches(name, missing, n=1, cutoff=0.8)
-        near += [other for other in missing if len(words) > 1 and words < set(other.split("_"))]
+        wider = [other for other in known if len(words) > 1 and words < set(other.split("_"))]
+        near += [other for other in sorted(wider, key=len)[:1] if other in missing]
         if near:
             yield f"{name} in .env is not a setting; is {near[0]} meant?"
         elif name.startswith(PREFIXES):

@@ -57,6 +57,12 @@ class Api:
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
+    def key(self, *scopes: str, **wish: Any) -> dict[str, str]:
+        """The headers of a new key."""
+        answer = self.post("/api/keys", {"scopes": scopes} | wish)
+        assert answer.status_code == 201, answer.text
+        return bearer(answer.json()["key"])
+
     def area(self, size: int = 5) -> str:
         """An area code in which nobody has a number yet, and this many are for sale at Twilio."""
         code = next(self._areas)
@@ -77,11 +83,17 @@ class Api:
 
     def hurry(self, subject: str) -> None:
         """Let what is owed on this subject be tried now."""
+        self._execute("UPDATE debts SET next_try_at = created_at WHERE subject = :subject", subject=subject)
+
+    def age(self, table: str, row_id: str, **moments: str) -> None:
+        """Let these moments of a row have been then."""
+        for column, moment in moments.items():
+            self._execute(f"UPDATE {table} SET {column} = :at WHERE id = :id", at=moment, id=row_id)
+
+    def _execute(self, statement: str, **values: str) -> None:
         engine = sa.create_engine(driver_url(self.services.settings.database_url, asynchronous=False))
         with engine.begin() as connection:
-            connection.execute(
-                sa.text("UPDATE debts SET next_try_at = created_at WHERE subject = :subject"), {"subject": subject}
-            )
+            connection.execute(sa.text(statement), values)
         engine.dispose()
 
     def ended(self, assignment_id: str) -> Json:
@@ -97,6 +109,10 @@ class Api:
     def refuse(self, operation: str, status: int, body: Json | None = None, **rule: Any) -> None:
         """Let Twilio answer so."""
         self.sandbox.fault(provider="twilio", operation=operation, kind="status", status=status, body=body, **rule)
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
 
 
 def until(true: Callable[[], object], seconds: float = 60) -> None:

@@ -70,6 +70,27 @@ def test_whose_key_is_renewed_must_be_said(operator: Operator, which: tuple[str,
     assert "name a restaurant, or give --all" in operator.refused("restaurants", "rotate-key", *which, "--yes", code=2)
 
 
+def test_a_key_is_made_used_listed_renewed_and_revoked(operator: Operator) -> None:
+    said = operator.run("keys", "create", "--scope", "restaurants:read", "--scope", "keys:write", "--comment", "mine")
+    (key,) = re.findall(r"trk_\w+", said)
+    assert operator.run("restaurants", "list", "--search", "no such", TRUNKLINE_SECRET=key) == "no restaurant\n"
+    refused = operator.refused("numbers", "list", code=1, TRUNKLINE_SECRET=key)
+    assert refused.startswith("Error: this key has not the scope numbers:read (trunkline keys create --scope")
+    (made,) = [one for one in operator.json("keys", "list") if one["comment"] == "mine"]
+    assert key not in operator.run("keys", "list")
+    renewed = operator.json("keys", "rotate", made["id"])
+    assert renewed["key"] not in (None, key)
+    assert "within a day" in operator.refused("keys", "rotate", made["id"], code=1)
+    (forced,) = re.findall(r"trk_\w+", operator.run("keys", "rotate", made["id"], "--force", "--yes"))
+    assert operator.run("keys", "revoke", made["id"], "--yes") == f"revoked {made['id']}, mine\n"
+    assert "was revoked" in operator.refused("keys", "list", code=1, TRUNKLINE_SECRET=forced)
+
+
+def test_a_scope_that_there_is_not_is_wrong_usage(operator: Operator) -> None:
+    said = operator.refused("keys", "create", "--scope", "numbers:sell", code=2)
+    assert "there is no scope 'numbers:sell' (scopes are: restaurants:read" in said
+
+
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 

@@ -205,3 +205,11 @@ def test_keys_that_were_made_of_the_secret_alone_are_counted_until_they_are_rene
     assert "1 of 2" in found["text"]
     assert shop.run("restaurants", "rotate-key", "--all", "--yes").code == 0
     assert doctor(shop)[1]["keys"]["level"] == "ok"
+
+
+def test_a_secret_that_may_do_more_than_vapi_needs_is_told_where_vapi_reaches_us(shop: Shop) -> None:
+    public = {"PUBLIC_BACKEND_URL": "https://trunkline.example.com"}
+    assert "VAPI_SECRET_SCOPES=webhook" in doctor(shop, **public)[1]["secret"]["mend"]
+    assert "secret" not in doctor(shop, VAPI_SECRET_SCOPES="Webhook", **public)[1]
+    found = doctor(shop, VAPI_SECRET_SCOPES="webhook", VAPI_SECRET_KEY_PREVIOUS="the-one-before", **public)[1]["secret"]
+    assert "VAPI_SECRET_KEY_PREVIOUS" in found["text"]

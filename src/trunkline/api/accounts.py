@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path
+from fastapi import APIRouter, Body, Path
 
-from trunkline.api.dependencies import ServicesDep, operator
+from trunkline.api.dependencies import ServicesDep
 from trunkline.api.described import accounts as described
+from trunkline.api.permission import needs
 from trunkline.api.shapes.accounts import Installation, ProviderAccount, ProviderAccounts, TakeOver, show_account
+from trunkline.domain.scopes import Scope
 from trunkline.workflows.accounts import accept, all_keys, take_over
 
-router = APIRouter(prefix="/api/accounts", tags=["accounts"], dependencies=[Depends(operator)])
+router = APIRouter(prefix="/api/accounts", tags=["accounts"])
 
 
-@router.get("", **described.LIST_ACCOUNTS)
+@router.get("", dependencies=needs(Scope.NUMBERS_READ), **described.LIST_ACCOUNTS)
 async def list_all(services: ServicesDep) -> ProviderAccounts:
     return ProviderAccounts(items=[show_account(keys) for keys in await all_keys(services)])
 
 
-@router.post("/{provider}/accept", **described.ACCEPT_ACCOUNT)
+@router.post("/{provider}/accept", dependencies=needs(Scope.RECONCILE_APPLY), **described.ACCEPT_ACCOUNT)
 async def accept_account(
     services: ServicesDep, provider: Annotated[str, Path(description="a carrier, or voice", examples=["twilio"])]
 ) -> ProviderAccount:
     return show_account(await accept(services, provider))
 
 
-@router.post("/take-over", **described.TAKE_OVER_INSTALLATION)
+@router.post("/take-over", dependencies=needs(Scope.RECONCILE_APPLY), **described.TAKE_OVER_INSTALLATION)
 async def take_over_installation(
     services: ServicesDep,
     body: Annotated[

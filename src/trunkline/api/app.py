@@ -23,6 +23,7 @@ from trunkline.api import (
     doctor,
     erasures,
     health,
+    keys,
     moves,
     numbers,
     phone_mappings,
@@ -63,6 +64,7 @@ ROUTERS = (
     debts.router,
     costs.router,
     doctor.router,
+    keys.router,
     health.router,
 )
 DESCRIPTION = """Gives every restaurant on a multi-tenant voice assistant its own phone number.
@@ -79,6 +81,7 @@ TAGS = [
     {"name": "calls", "description": "What happens when the phone rings."},
     {"name": "costs", "description": "What the numbers cost, and for whom."},
     {"name": "debts", "description": "What is still owed to carriers and Vapi."},
+    {"name": "keys", "description": "Who may do what."},
     {"name": "health", "description": "For load balancers and monitoring."},
 ]
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import KeyDep, PatienceDep, Reader, ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, PatienceDep, ServicesDep
 from trunkline.api.described import ASSIGNMENT_ID
 from trunkline.api.described import assignments as described
 from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, cut
+from trunkline.api.permission import Identified, needs
 from trunkline.api.shapes.assignments import Assignment, AssignmentPage, AssignmentQuery, show_assignment, show_summary
 from trunkline.db import assignments
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.outcomes import Status
+from trunkline.domain.scopes import Scope
 from trunkline.errors import NotFound
 from trunkline.workflows.identify import Identity, not_allowed
 from trunkline.workflows.manage_restaurant import retry_assignment
@@ -25,9 +27,9 @@ router = APIRouter(prefix="/api/assignments", tags=["assignments"])
 AssignmentId = Annotated[str, Path(description="the assignment's id", examples=[ASSIGNMENT_ID])]
 
 
-@router.get("", **described.LIST_ASSIGNMENTS)
+@router.get("", dependencies=needs(Scope.RESTAURANTS_READ, own=True), **described.LIST_ASSIGNMENTS)
 async def list_all(
-    services: ServicesDep, identity: Reader, query: Annotated[AssignmentQuery, Query()]
+    services: ServicesDep, identity: Identified, query: Annotated[AssignmentQuery, Query()]
 ) -> AssignmentPage:
     wanted = query.restaurant_id or identity.restaurant_id
     identity.may_read(wanted)
@@ -45,8 +47,8 @@ async def list_all(
     return AssignmentPage(items=[show_summary(row) for row in shown], next_cursor=cursor)
 
 
-@router.get("/{assignment_id}", **described.GET_ASSIGNMENT)
-async def read(services: ServicesDep, identity: Reader, assignment_id: AssignmentId) -> Assignment:
+@router.get("/{assignment_id}", dependencies=needs(Scope.RESTAURANTS_READ, own=True), **described.GET_ASSIGNMENT)
+async def read(services: ServicesDep, identity: Identified, assignment_id: AssignmentId) -> Assignment:
     async with services.database.read() as session:
         try:
             row = await ASSIGNMENTS.get(session, assignment_id)
@@ -58,7 +60,9 @@ async def read(services: ServicesDep, identity: Reader, assignment_id: Assignmen
         return await show_assignment(session, row, identity)
 
 
-@router.post("/{assignment_id}/retry", status_code=201, dependencies=[Depends(operator)], **described.RETRY_ASSIGNMENT)
+@router.post(
+    "/{assignment_id}/retry", status_code=201, dependencies=needs(Scope.NUMBERS_BUY), **described.RETRY_ASSIGNMENT
+)
 async def retry(
     services: ServicesDep, assignment_id: AssignmentId, key: KeyDep, patience: PatienceDep, response: Response
 ) -> Assignment:

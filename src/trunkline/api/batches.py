@@ -10,10 +10,11 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Resp
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import KeyDep, ServicesDep, StoppingDep, operator
+from trunkline.api.dependencies import KeyDep, ServicesDep, StoppingDep
 from trunkline.api.described import batches as described
 from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, after_place, cut
+from trunkline.api.permission import needs
 from trunkline.api.shapes.batches import (
     Batch,
     BatchItemPage,
@@ -29,10 +30,11 @@ from trunkline.api.shapes.batches import (
 from trunkline.api.watching import LOOK_SECONDS, Watching
 from trunkline.db import batches
 from trunkline.db.runs import BATCHES
+from trunkline.domain.scopes import Scope
 from trunkline.workflows.once import Once
 from trunkline.workflows.run_batch import cancel_batch, plan_batch, resume_batch, start_batch
 
-router = APIRouter(prefix="/api/batches", tags=["batches"], dependencies=[Depends(operator)])
+router = APIRouter(prefix="/api/batches", tags=["batches"])
 
 
 async def known_batch(
@@ -52,7 +54,7 @@ BatchId = Annotated[str, Depends(known_batch)]
 WatchingDep = Annotated[Watching, Depends(watching)]
 
 
-@router.post("", status_code=202, **described.START_BATCH)
+@router.post("", status_code=202, dependencies=needs(Scope.BATCHES_WRITE), **described.START_BATCH)
 async def start(
     services: ServicesDep,
     key: KeyDep,
@@ -69,7 +71,7 @@ async def start(
     return await answer_once(services, once, response, Batch, lambda session: _show(session, batch_id))
 
 
-@router.get("", **described.LIST_BATCHES)
+@router.get("", dependencies=needs(Scope.NUMBERS_READ), **described.LIST_BATCHES)
 async def list_all(services: ServicesDep, query: Annotated[BatchQuery, Query()]) -> BatchPage:
     async with services.database.read() as session:
         found = await batches.page(session, before=after_id(query.cursor), limit=query.limit + 1, status=query.status)
@@ -77,13 +79,13 @@ async def list_all(services: ServicesDep, query: Annotated[BatchQuery, Query()])
         return BatchPage(items=await show_batches(session, shown), next_cursor=cursor)
 
 
-@router.get("/{batch_id}", **described.GET_BATCH)
+@router.get("/{batch_id}", dependencies=needs(Scope.NUMBERS_READ), **described.GET_BATCH)
 async def read(services: ServicesDep, batch_id: BatchId) -> Batch:
     async with services.database.read() as session:
         return await _show(session, batch_id)
 
 
-@router.get("/{batch_id}/items", **described.LIST_BATCH_ITEMS)
+@router.get("/{batch_id}/items", dependencies=needs(Scope.NUMBERS_READ), **described.LIST_BATCH_ITEMS)
 async def list_items(services: ServicesDep, batch_id: BatchId, query: Annotated[ItemQuery, Query()]) -> BatchItemPage:
     async with services.database.read() as session:
         found = await batches.items(
@@ -93,21 +95,26 @@ async def list_items(services: ServicesDep, batch_id: BatchId, query: Annotated[
         return BatchItemPage(items=await show_items(session, shown), next_cursor=cursor)
 
 
-@router.post("/{batch_id}/cancel", **described.CANCEL_BATCH)
+@router.post("/{batch_id}/cancel", dependencies=needs(Scope.BATCHES_WRITE), **described.CANCEL_BATCH)
 async def cancel(services: ServicesDep, batch_id: BatchId) -> Batch:
     await cancel_batch(services, batch_id)
     async with services.database.read() as session:
         return await _show(session, batch_id)
 
 
-@router.post("/{batch_id}/resume", status_code=202, **described.RESUME_BATCH)
+@router.post("/{batch_id}/resume", status_code=202, dependencies=needs(Scope.BATCHES_WRITE), **described.RESUME_BATCH)
 async def resume(services: ServicesDep, batch_id: BatchId, key: KeyDep, response: Response) -> Batch:
     once = Once.asked(key, "resumeBatch", batch_id=batch_id)
     await resume_batch(services, batch_id, once)
     return await answer_once(services, once, response, Batch, lambda session: _show(session, batch_id))
 
 
-@router.get("/{batch_id}/events", response_class=EventSourceResponse, **described.WATCH_BATCH)
+@router.get(
+    "/{batch_id}/events",
+    response_class=EventSourceResponse,
+    dependencies=needs(Scope.NUMBERS_READ),
+    **described.WATCH_BATCH,
+)
 async def events(
     watching: WatchingDep,
     stopping: StoppingDep,

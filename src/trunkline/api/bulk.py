@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Response
 
-from trunkline.api.dependencies import KeyDep, ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, ServicesDep
 from trunkline.api.described import bulk as described
+from trunkline.api.permission import Identified, needs
 from trunkline.api.shapes.bulk import BulkBody, BulkPlan, BulkResult, show_import, show_judged
+from trunkline.domain.scopes import Scope
 from trunkline.workflows.import_restaurants import import_restaurants, judge_rows, plan_numbers
 from trunkline.workflows.once import Once
 
-router = APIRouter(prefix="/api/restaurants/bulk", tags=["restaurants"], dependencies=[Depends(operator)])
+router = APIRouter(prefix="/api/restaurants/bulk", tags=["restaurants"], dependencies=needs(Scope.RESTAURANTS_WRITE))
 
 
 @router.post("", status_code=201, **described.IMPORT_RESTAURANTS)
 async def run(
     services: ServicesDep,
+    identity: Identified,
     key: KeyDep,
     body: Annotated[BulkBody, Body(openapi_examples=described.EXAMPLES)],
     response: Response,
@@ -27,6 +30,8 @@ async def run(
         response.status_code = 200
         judged = await judge_rows(services, rows)
         return show_judged(judged, await plan_numbers(services, judged) if body.assign_phone else None)
+    if body.assign_phone:
+        identity.needs(Scope.NUMBERS_BUY)
     secret = services.settings.vapi_secret_key
     assert secret is not None  # the server does not start without
     once = Once.asked(key, "importRestaurants", **body.model_dump())

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 
-from trunkline.api.dependencies import Reader, RestaurantId, ServicesDep, operator
+from trunkline.api.dependencies import RestaurantId, ServicesDep
 from trunkline.api.described import calls as described
 from trunkline.api.paging import Listing, after_moment, cut, moment
+from trunkline.api.permission import Identified, needs
 from trunkline.api.shapes.calls import CallPage, CallQuery, Explanation, show_call, show_explanation
 from trunkline.db import calls, restaurants
 from trunkline.db import models as rows
 from trunkline.db.calls import CallFilter
+from trunkline.domain.scopes import Scope
 from trunkline.errors import NotFound
 from trunkline.workflows.explain_call import explain_call
 from trunkline.workflows.services import Services
@@ -21,12 +23,12 @@ from trunkline.workflows.services import Services
 router = APIRouter(tags=["calls"])
 
 
-@router.get("/api/calls", dependencies=[Depends(operator)], **described.LIST_CALLS)
+@router.get("/api/calls", dependencies=needs(Scope.CALLS_READ), **described.LIST_CALLS)
 async def list_all(services: ServicesDep, query: Annotated[CallQuery, Query()]) -> CallPage:
     return await _page(services, query, query.wanted())
 
 
-@router.get("/api/calls/{call_id}/explanation", dependencies=[Depends(operator)], **described.EXPLAIN_CALL)
+@router.get("/api/calls/{call_id}/explanation", dependencies=needs(Scope.CALLS_READ), **described.EXPLAIN_CALL)
 async def explain(
     services: ServicesDep, call_id: Annotated[str, Path(description="Vapi's id of the call", max_length=80)]
 ) -> Explanation:
@@ -34,9 +36,13 @@ async def explain(
         return show_explanation(await explain_call(session, call_id))
 
 
-@router.get("/api/restaurants/{restaurant_id}/calls", **described.LIST_CALLS_OF_RESTAURANT)
+@router.get(
+    "/api/restaurants/{restaurant_id}/calls",
+    dependencies=needs(Scope.CALLS_READ, own=True),
+    **described.LIST_CALLS_OF_RESTAURANT,
+)
 async def list_of_restaurant(
-    services: ServicesDep, identity: Reader, restaurant_id: RestaurantId, query: Annotated[Listing, Query()]
+    services: ServicesDep, identity: Identified, restaurant_id: RestaurantId, query: Annotated[Listing, Query()]
 ) -> CallPage:
     identity.may_read(restaurant_id)
     async with services.database.read() as session:

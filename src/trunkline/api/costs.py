@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
-from trunkline.api.dependencies import ServicesDep, operator
+from trunkline.api.dependencies import ServicesDep
 from trunkline.api.described import costs as described
 from trunkline.api.paging import Listing, after_id, cut
+from trunkline.api.permission import needs
 from trunkline.api.shapes.costs import Costs, RestaurantCostPage, show_costs, show_restaurant_cost
 from trunkline.db import costs
 from trunkline.db.models import utcnow
+from trunkline.domain.scopes import Scope
 
-router = APIRouter(prefix="/api/costs", tags=["costs"], dependencies=[Depends(operator)])
+router = APIRouter(prefix="/api/costs", tags=["costs"], dependencies=needs(Scope.NUMBERS_READ))
 
 
 @router.get("", **described.GET_COSTS)

@@ -1,21 +1,20 @@
-"""What endpoints ask for: the services, who is calling, and the headers that change how a request is answered."""
+"""What endpoints ask for: the services, and the headers that change how a request is answered."""
 
 from __future__ import annotations
 
 import time
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Header, Path, Request, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi import Depends, Header, Path, Request
 
 from trunkline.api.described import NUMBER, RESTAURANT_ID
+from trunkline.api.permission import Identified
 from trunkline.api.stopping import Stopping
 from trunkline.db import restaurants
 from trunkline.db.models import Assignment, RunRow
 from trunkline.db.runs import ASSIGNMENTS, Runs
 from trunkline.domain.numbers import E164, parse_number
 from trunkline.errors import InvalidInput
-from trunkline.workflows.identify import SECRET_HEADER, Identity, not_allowed
 from trunkline.workflows.run import end_of
 from trunkline.workflows.services import Services
 
@@ -32,29 +31,8 @@ async def stopping(request: Request) -> Stopping:
     return found
 
 
-SECRET_SCHEME = APIKeyHeader(
-    name=SECRET_HEADER,
-    scheme_name="OperatorSecret",
-    description="VAPI_SECRET_KEY; may do everything",
-    auto_error=False,
-)
-KEY_SCHEME = HTTPBearer(
-    scheme_name="RestaurantKey",
-    description="a restaurant's api_key; reads its own data and nothing else",
-    auto_error=False,
-)
-IDENTITY = "trunkline.identity"  # of a request's scope
 ServicesDep = Annotated[Services, Depends(services)]
 StoppingDep = Annotated[Stopping, Depends(stopping)]
-
-
-async def identified(request: Request) -> Identity:
-    """Found out before the request's body was read."""
-    identity: Identity = request.scope[IDENTITY]
-    return identity
-
-
-Identified = Annotated[Identity, Depends(identified)]
 
 
 async def restaurant_id(
@@ -82,24 +60,6 @@ async def number(
 
 
 NumberPath = Annotated[E164, Depends(number)]
-
-
-async def operator(identity: Identified, _secret: Annotated[str | None, Security(SECRET_SCHEME)]) -> None:
-    """Only the operator goes on."""
-    if not identity.is_operator:
-        raise not_allowed()
-
-
-async def reader(
-    identity: Identified,
-    _secret: Annotated[str | None, Security(SECRET_SCHEME)],
-    _key: Annotated[object, Security(KEY_SCHEME)],
-) -> Identity:
-    """The operator, or a restaurant, which sees its own."""
-    return identity
-
-
-Reader = Annotated[Identity, Depends(reader)]
 
 
 class Patience:

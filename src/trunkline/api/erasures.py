@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body
 
-from trunkline.api.dependencies import RestaurantId, ServicesDep, operator
+from trunkline.api.dependencies import RestaurantId, ServicesDep
 from trunkline.api.described import erasures as described
+from trunkline.api.permission import needs
 from trunkline.api.shapes.erasures import CallerErasure, ErasedCaller, ErasedRestaurant
 from trunkline.db import erasure
 from trunkline.domain.callers import current_form
 from trunkline.domain.numbers import parse_number
+from trunkline.domain.scopes import Scope
 
-router = APIRouter(dependencies=[Depends(operator)])
+router = APIRouter(dependencies=needs(Scope.RESTAURANTS_WRITE))
 
 
 @router.post("/api/restaurants/{restaurant_id}/erase", tags=["restaurants"], **described.ERASE_RESTAURANT)

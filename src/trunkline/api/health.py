@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from trunkline import __version__
-from trunkline.api.dependencies import ServicesDep, operator
+from trunkline.api.dependencies import ServicesDep
 from trunkline.api.described import health as described
+from trunkline.api.permission import needs
 from trunkline.api.shapes.health import Health, Ready
 from trunkline.db.files import FileGone
 from trunkline.db.readiness import refuse_unready
+from trunkline.domain.scopes import Scope
 from trunkline.errors import NotReady
 
 router = APIRouter(tags=["health"])
@@ -36,6 +38,6 @@ async def readiness(services: ServicesDep) -> Ready:
     return Ready(status="ready")
 
 
-@router.get("/metrics", response_class=PlainTextResponse, dependencies=[Depends(operator)], **described.METRICS)
+@router.get("/metrics", response_class=PlainTextResponse, dependencies=needs(Scope.METRICS_READ), **described.METRICS)
 async def metrics() -> PlainTextResponse:
     return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trunkline.api.dependencies import IDENTITY
+from trunkline.api.permission import IDENTITY
 from trunkline.api.problems import respond, unexpected
 from trunkline.domain.acting import Acting, acting, acting_as
 from trunkline.domain.ids import new_id
@@ -97,6 +97,8 @@ class Exchange:
                 identity = await identify(headers, self._services, secret_as_token=path == METRICS)
             except Unauthorized as error:
                 return respond(error)
+            if identity.key_id is not None:
+                self._services.key_uses.note(identity.key_id, self._address)
             self._scope[IDENTITY] = identity
         self._most = LARGE_BODIES.get(path, MAX_BODY)
         if self._announced() > self._most:
@@ -113,6 +115,11 @@ class Exchange:
 
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(f"the body has more than {self._most // KB} KB", hint="send less")
+
+    @property
+    def _address(self) -> str | None:
+        client = self._scope.get("client")
+        return client[0] if client else None
 
     @property
     def _services(self) -> Services:

@@ -4,34 +4,39 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Response
+from fastapi import APIRouter, Body, Path, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline import errors
-from trunkline.api.dependencies import KeyDep, NumberPath, Patience, PatienceDep, RestaurantId, ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, NumberPath, Patience, PatienceDep, RestaurantId, ServicesDep
 from trunkline.api.described import moves as described
 from trunkline.api.once import answer_once
+from trunkline.api.permission import Identified, needs
 from trunkline.api.shapes.moves import Move, MoveBody, SwapBody, UnassignBody, show_moves
 from trunkline.api.shapes.numbers import NumberDetail, show_detail
 from trunkline.db import numbers, restaurants, runs
 from trunkline.db.runs import MOVES
+from trunkline.domain.scopes import Scope
 from trunkline.domain.states import OwnNumber, RunStatus
 from trunkline.workflows.move_number import request_move, request_swap, unassign
 from trunkline.workflows.once import Once
 from trunkline.workflows.services import Services
 
-router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
+router = APIRouter(tags=["numbers"])
 
 
-@router.post("/api/numbers/{number}/move", **described.MOVE_NUMBER)
+@router.post("/api/numbers/{number}/move", dependencies=needs(Scope.RESTAURANTS_WRITE), **described.MOVE_NUMBER)
 async def move(
     services: ServicesDep,
+    identity: Identified,
     number: NumberPath,
     key: KeyDep,
     patience: PatienceDep,
     response: Response,
     body: Annotated[MoveBody, Body(openapi_examples=described.MOVES)],
 ) -> Move:
+    if body.new_number_for_old:
+        identity.needs(Scope.NUMBERS_BUY)
     to = await _restaurant(services, body.to)
     once = Once.asked(key, "moveNumber", number=number, **body.model_dump() | {"to": to})
     move_id = await request_move(
@@ -46,7 +51,9 @@ async def move(
     return await _answer(services, move_id, once, patience, response)
 
 
-@router.post("/api/restaurants/{restaurant_id}/swap-phone", **described.SWAP_PHONE)
+@router.post(
+    "/api/restaurants/{restaurant_id}/swap-phone", dependencies=needs(Scope.RESTAURANTS_WRITE), **described.SWAP_PHONE
+)
 async def swap(
     services: ServicesDep,
     restaurant_id: RestaurantId,
@@ -61,7 +68,7 @@ async def swap(
     return await _answer(services, move_id, once, patience, response)
 
 
-@router.post("/api/numbers/{number}/unassign", **described.UNASSIGN_NUMBER)
+@router.post("/api/numbers/{number}/unassign", dependencies=needs(Scope.RESTAURANTS_WRITE), **described.UNASSIGN_NUMBER)
 async def take_off(
     services: ServicesDep,
     number: NumberPath,
@@ -74,7 +81,7 @@ async def take_off(
         return await show_detail(session, row, await runs.releases_of(session, row.number))
 
 
-@router.get("/api/moves/{move_id}", **described.GET_MOVE)
+@router.get("/api/moves/{move_id}", dependencies=needs(Scope.NUMBERS_READ), **described.GET_MOVE)
 async def read_move(
     services: ServicesDep, move_id: Annotated[str, Path(description="the move's id", examples=[described.MOVE_ID])]
 ) -> Move:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from fastapi import APIRouter, Body, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import KeyDep, NumberPath, ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, NumberPath, ServicesDep
 from trunkline.api.described import numbers as described
 from trunkline.api.once import answer_once
 from trunkline.api.paging import EPOCH, MICROSECOND, after_id, after_value, cut
+from trunkline.api.permission import needs
 from trunkline.api.shapes.numbers import (
     CountQuery,
     NumberCounts,
@@ -33,14 +34,15 @@ from trunkline.db import models, number_lists, numbers, runs
 from trunkline.db.number_lists import NumberSort
 from trunkline.db.runs import RELEASES
 from trunkline.domain.numbers import NumberState
+from trunkline.domain.scopes import Scope
 from trunkline.workflows.once import Once
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.search_numbers import search_numbers
 
-router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
+router = APIRouter(tags=["numbers"])
 
 
-@router.get("/api/numbers", **described.LIST_NUMBERS)
+@router.get("/api/numbers", dependencies=needs(Scope.NUMBERS_READ), **described.LIST_NUMBERS)
 async def list_all(services: ServicesDep, query: Annotated[NumberQuery, Query()]) -> NumberPage:
     async with services.database.read() as session:
         found = await number_lists.page(session, query.wanted(), query.sort, _after(query), query.limit + 1)
@@ -48,7 +50,7 @@ async def list_all(services: ServicesDep, query: Annotated[NumberQuery, Query()]
         return NumberPage(items=await show_numbers(session, shown), next_cursor=cursor)
 
 
-@router.get("/api/numbers/counts", **described.COUNT_NUMBERS)
+@router.get("/api/numbers/counts", dependencies=needs(Scope.NUMBERS_READ), **described.COUNT_NUMBERS)
 async def count(services: ServicesDep, query: Annotated[CountQuery, Query()]) -> NumberCounts:
     async with services.database.read() as session:
         by_state = await number_lists.counts(session, query.wanted())
@@ -56,7 +58,7 @@ async def count(services: ServicesDep, query: Annotated[CountQuery, Query()]) ->
     return NumberCounts(total=sum(counted.values()), by_state=counted)
 
 
-@router.get("/api/numbers/search", **described.SEARCH_NUMBERS)
+@router.get("/api/numbers/search", dependencies=needs(Scope.NUMBERS_READ), **described.SEARCH_NUMBERS)
 async def search(services: ServicesDep, query: Annotated[OfferQuery, Query()]) -> Offers:
     found = await search_numbers(services, query.criteria(), query.limit)
     return Offers(
@@ -65,14 +67,14 @@ async def search(services: ServicesDep, query: Annotated[OfferQuery, Query()]) -
     )
 
 
-@router.get("/api/numbers/{number}", **described.GET_NUMBER)
+@router.get("/api/numbers/{number}", dependencies=needs(Scope.NUMBERS_READ), **described.GET_NUMBER)
 async def read(services: ServicesDep, number: NumberPath) -> NumberDetail:
     async with services.database.read() as session:
         row = await numbers.get(session, number)
         return await show_detail(session, row, await runs.releases_of(session, row.number))
 
 
-@router.patch("/api/numbers/{number}", **described.PATCH_NUMBER)
+@router.patch("/api/numbers/{number}", dependencies=needs(Scope.NUMBERS_RELEASE), **described.PATCH_NUMBER)
 async def change(
     services: ServicesDep,
     number: NumberPath,
@@ -84,7 +86,12 @@ async def change(
     return await read(services, number)
 
 
-@router.post("/api/numbers/{number}/release", status_code=202, **described.RELEASE_NUMBER)
+@router.post(
+    "/api/numbers/{number}/release",
+    status_code=202,
+    dependencies=needs(Scope.NUMBERS_RELEASE),
+    **described.RELEASE_NUMBER,
+)
 async def release(
     services: ServicesDep,
     number: NumberPath,
@@ -99,7 +106,7 @@ async def release(
     return await answer_once(services, once, response, Release, lambda session: _show_release(session, release_id))
 
 
-@router.get("/api/releases/{release_id}", **described.GET_RELEASE)
+@router.get("/api/releases/{release_id}", dependencies=needs(Scope.NUMBERS_READ), **described.GET_RELEASE)
 async def read_release(
     services: ServicesDep,
     release_id: Annotated[str, Path(description="the release's id", examples=[described.RELEASE_ID])],

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 
-from trunkline.api.dependencies import ServicesDep, operator
+from trunkline.api.dependencies import ServicesDep
 from trunkline.api.described import phone_mappings as described
+from trunkline.api.permission import needs
 from trunkline.api.shapes import ServedRestaurant, Sharer
 from trunkline.api.shapes.phone_mappings import PhoneMapping
 from trunkline.db import mappings, numbers
 from trunkline.domain.numbers import NumberState, parse_number
+from trunkline.domain.scopes import Scope
 
-router = APIRouter(prefix="/api/phone-mappings", tags=["numbers"], dependencies=[Depends(operator)])
+router = APIRouter(prefix="/api/phone-mappings", tags=["numbers"], dependencies=needs(Scope.NUMBERS_READ))
 
 NumberPath = Annotated[
     str, Path(description="in E.164, or in any usual notation of DEFAULT_COUNTRY", examples=["(415) 555-0123"])

@@ -8,7 +8,9 @@ import re
 import time
 from collections.abc import Sequence
 
-from trunkline.errors import PayloadTooLarge, Unauthorized
+from trunkline.domain.keys import HEAD
+from trunkline.domain.scopes import Scope, scopes_of_secret
+from trunkline.errors import Forbidden, PayloadTooLarge, TrunklineError, Unauthorized
 from trunkline.setting_forms import HmacPlan
 from trunkline.settings import Settings
 from trunkline.workflows.services import WEBHOOK_PATH
@@ -29,17 +31,33 @@ def not_vapi() -> Unauthorized:
     )
 
 
+def no_key() -> Forbidden:
+    return Forbidden(
+        f"a key does not open the webhook: the scope {Scope.WEBHOOK} is X-Vapi-Secret's",
+        hint="keys are not looked up while a call waits; let Vapi send VAPI_SECRET_KEY",
+    )
+
+
+def refusal(headers: Headers) -> TrunklineError:
+    """What is told to who sent these and has not shown that he is Vapi."""
+    sent = [secret_in(name, value) for name, value in headers if name in CARRYING]
+    return no_key() if any(one.startswith(HEAD.encode()) for one in sent) else not_vapi()
+
+
 def too_large() -> PayloadTooLarge:
     return PayloadTooLarge("the body has more than 1 MB", hint="Vapi's messages are smaller; check what calls this")
 
 
 class Proof:
-    """The secret comes as X-Vapi-Secret or as bearer token. One that is not set, or a header that came empty, proves
-    nothing."""
+    """The secret comes as X-Vapi-Secret or as bearer token; the one before counts, too, while it is being changed. One
+    that is not set or may not do this, or a header that came empty, proves nothing."""
 
     def __init__(self, settings: Settings) -> None:
-        secret, key = settings.vapi_secret_key, settings.vapi_webhook_hmac_secret
-        self._secret = secret.get_secret_value().encode() if secret else b""
+        key, may = settings.vapi_webhook_hmac_secret, Scope.WEBHOOK in scopes_of_secret(settings.vapi_secret_scopes)
+        self._secret, self._before = (
+            secret.get_secret_value().encode() if secret and may else b""
+            for secret in (settings.vapi_secret_key, settings.vapi_secret_key_previous)
+        )
         url = (settings.public_backend_url or "") + WEBHOOK_PATH
         plan = settings.vapi_webhook_hmac_plan or HmacPlan()
         self._signature = Signature(plan, key.get_secret_value(), url) if key else None
@@ -51,7 +69,11 @@ class Proof:
         return False
 
     def _is_ours(self, given: bytes) -> bool:
-        return bool(self._secret and given) and hmac.compare_digest(given, self._secret)
+        if not given:
+            return False
+        if self._secret and hmac.compare_digest(given, self._secret):
+            return True
+        return bool(self._before) and hmac.compare_digest(given, self._before)
 
     @property
     def may_be_signed(self) -> bool:

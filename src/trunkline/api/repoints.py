@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Response
+from fastapi import APIRouter, Body, Path, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import KeyDep, ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, ServicesDep
 from trunkline.api.described import repoints as described
 from trunkline.api.once import answer_once
+from trunkline.api.permission import needs
 from trunkline.api.shapes.repoints import Drift, Repoint, RepointBody, show_repoint
 from trunkline.db.runs import REPOINTS
+from trunkline.domain.scopes import Scope
 from trunkline.workflows.once import Once
 from trunkline.workflows.repoint_numbers import find_drift, start_repoint
 
-router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
+router = APIRouter(tags=["numbers"])
 
 
-@router.post("/api/numbers/repoint", status_code=202, **described.REPOINT_NUMBERS)
+@router.post(
+    "/api/numbers/repoint", status_code=202, dependencies=needs(Scope.RECONCILE_APPLY), **described.REPOINT_NUMBERS
+)
 async def start(
     services: ServicesDep,
     key: KeyDep,
@@ -47,7 +51,7 @@ async def start(
     return await answer_once(services, once, response, Repoint, show)
 
 
-@router.get("/api/repoints/{repoint_id}", **described.GET_REPOINT)
+@router.get("/api/repoints/{repoint_id}", dependencies=needs(Scope.NUMBERS_READ), **described.GET_REPOINT)
 async def read(
     services: ServicesDep, repoint_id: Annotated[str, Path(description="the run's id", examples=[described.REPOINT_ID])]
 ) -> Repoint:

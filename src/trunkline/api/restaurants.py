@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import (
-    KeyDep,
-    Patience,
-    PatienceDep,
-    Reader,
-    RestaurantId,
-    ServicesDep,
-    operator,
-)
+from trunkline.api.dependencies import KeyDep, Patience, PatienceDep, RestaurantId, ServicesDep
 from trunkline.api.described import restaurants as described
 from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, cut
+from trunkline.api.permission import Identified, needs
 from trunkline.api.shapes.assignments import PickBody
 from trunkline.api.shapes.restaurants import (
     CreatedRestaurant,
@@ -35,6 +28,7 @@ from trunkline.api.shapes.restaurants import (
 )
 from trunkline.db import restaurants
 from trunkline.domain.outcomes import Status
+from trunkline.domain.scopes import Scope
 from trunkline.workflows.identify import Identity
 from trunkline.workflows.manage_restaurant import (
     Created,
@@ -50,17 +44,19 @@ from trunkline.workflows.once import Once
 from trunkline.workflows.services import Services
 
 router = APIRouter(prefix="/api/restaurants", tags=["restaurants"])
-OPERATOR = [Depends(operator)]
 
 
-@router.post("", status_code=201, dependencies=OPERATOR, **described.CREATE_RESTAURANT)
+@router.post("", status_code=201, dependencies=needs(Scope.RESTAURANTS_WRITE), **described.CREATE_RESTAURANT)
 async def create(
     services: ServicesDep,
+    identity: Identified,
     key: KeyDep,
     patience: PatienceDep,
     body: Annotated[NewRestaurant, Body(openapi_examples=described.NEW_RESTAURANT)],
     response: Response,
 ) -> CreatedRestaurant:
+    if body.assign_phone:
+        identity.needs(Scope.NUMBERS_BUY)
     secret = services.settings.vapi_secret_key
     assert secret is not None  # the server does not start without
     once = Once.asked(key, "createRestaurant", **body.model_dump())
@@ -84,7 +80,7 @@ async def create(
     return CreatedRestaurant(**vars(answer), api_key=api_key)
 
 
-@router.get("", dependencies=OPERATOR, **described.LIST_RESTAURANTS)
+@router.get("", dependencies=needs(Scope.RESTAURANTS_READ), **described.LIST_RESTAURANTS)
 async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Query()]) -> RestaurantPage:
     async with services.database.read() as session:
         found = await restaurants.page(
@@ -102,21 +98,21 @@ async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Quer
         return RestaurantPage(items=await show_summaries(session, shown, Identity()), next_cursor=cursor)
 
 
-@router.get("/counts", dependencies=OPERATOR, **described.COUNT_RESTAURANTS)
+@router.get("/counts", dependencies=needs(Scope.RESTAURANTS_READ), **described.COUNT_RESTAURANTS)
 async def count(services: ServicesDep) -> RestaurantCounts:
     async with services.database.read() as session:
         total, with_number = await restaurants.counts(session)
     return RestaurantCounts(total=total, with_number=with_number)
 
 
-@router.get("/{restaurant_id}", **described.GET_RESTAURANT)
-async def read(services: ServicesDep, identity: Reader, restaurant_id: RestaurantId) -> Restaurant:
+@router.get("/{restaurant_id}", dependencies=needs(Scope.RESTAURANTS_READ, own=True), **described.GET_RESTAURANT)
+async def read(services: ServicesDep, identity: Identified, restaurant_id: RestaurantId) -> Restaurant:
     identity.may_read(restaurant_id)
     async with services.database.read() as session:
         return await show_restaurant(session, await restaurants.kept(session, restaurant_id), identity)
 
 
-@router.patch("/{restaurant_id}", dependencies=OPERATOR, **described.CHANGE_RESTAURANT)
+@router.patch("/{restaurant_id}", dependencies=needs(Scope.RESTAURANTS_WRITE), **described.CHANGE_RESTAURANT)
 async def change(
     services: ServicesDep,
     restaurant_id: RestaurantId,
@@ -126,12 +122,12 @@ async def change(
     return await read(services, Identity(), restaurant_id)
 
 
-@router.delete("/{restaurant_id}", dependencies=OPERATOR, **described.DELETE_RESTAURANT)
+@router.delete("/{restaurant_id}", dependencies=needs(Scope.RESTAURANTS_WRITE), **described.DELETE_RESTAURANT)
 async def delete(services: ServicesDep, restaurant_id: RestaurantId) -> DeletedRestaurant:
     return DeletedRestaurant(id=restaurant_id, freed_number=await delete_restaurant(services, restaurant_id))
 
 
-@router.post("/{restaurant_id}/phone", status_code=201, dependencies=OPERATOR, **described.ASSIGN_PHONE)
+@router.post("/{restaurant_id}/phone", status_code=201, dependencies=needs(Scope.NUMBERS_BUY), **described.ASSIGN_PHONE)
 async def assign_phone(
     services: ServicesDep,
     restaurant_id: RestaurantId,
@@ -146,14 +142,14 @@ async def assign_phone(
     return await _answer(services, Created(restaurant_id, run_id), once, patience, response)
 
 
-@router.post("/{restaurant_id}/activate-phone", dependencies=OPERATOR, **described.ACTIVATE_PHONE)
+@router.post("/{restaurant_id}/activate-phone", dependencies=needs(Scope.RESTAURANTS_WRITE), **described.ACTIVATE_PHONE)
 async def activate(services: ServicesDep, restaurant_id: RestaurantId) -> Restaurant:
     await activate_phone(services, restaurant_id)
     async with services.database.read() as session:
         return await show_restaurant(session, await restaurants.get(session, restaurant_id), Identity())
 
 
-@router.post("/{restaurant_id}/rotate-key", dependencies=OPERATOR, **described.ROTATE_KEY)
+@router.post("/{restaurant_id}/rotate-key", dependencies=needs(Scope.KEYS_WRITE), **described.ROTATE_KEY)
 async def renew_key(services: ServicesDep, restaurant_id: RestaurantId) -> RotatedKey:
     return RotatedKey(id=restaurant_id, api_key=await rotate_key(services, restaurant_id))
 

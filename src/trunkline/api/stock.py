@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import KeyDep, NumberPath, ServicesDep, operator
+from trunkline.api.dependencies import KeyDep, NumberPath, ServicesDep
 from trunkline.api.described import stock as described
 from trunkline.api.once import answer_once
+from trunkline.api.permission import needs
 from trunkline.api.shapes.numbers import NumberDetail, Offer, show_detail, show_offer
 from trunkline.api.shapes.stock import Import, Purchase, UnusedNumbers, UnusedQuery, show_unused
 from trunkline.db import numbers, runs
 from trunkline.domain.numbers import E164, parse_number
+from trunkline.domain.scopes import Scope
 from trunkline.errors import Conflict
 from trunkline.workflows.once import Once
 from trunkline.workflows.stock_number import adopt_number_once, buy_number, find_offer, is_held
 from trunkline.workflows.unused_numbers import find_unused
 
-router = APIRouter(tags=["numbers"], dependencies=[Depends(operator)])
+router = APIRouter(tags=["numbers"])
 
 
-@router.post("/api/numbers", status_code=201, **described.BUY_NUMBER)
+@router.post("/api/numbers", status_code=201, dependencies=needs(Scope.NUMBERS_BUY), **described.BUY_NUMBER)
 async def buy(
     services: ServicesDep,
     key: KeyDep,
@@ -43,7 +45,7 @@ async def buy(
     return await answer_once(services, once, response, NumberDetail, lambda session: _show(session, number))
 
 
-@router.post("/api/numbers/{number}/import", **described.IMPORT_NUMBER)
+@router.post("/api/numbers/{number}/import", dependencies=needs(Scope.NUMBERS_BUY), **described.IMPORT_NUMBER)
 async def take_over(
     services: ServicesDep,
     number: NumberPath,
@@ -57,7 +59,7 @@ async def take_over(
     return await answer_once(services, once, response, NumberDetail, lambda session: _show(session, number))
 
 
-@router.get("/api/numbers/unused", **described.LIST_UNUSED)
+@router.get("/api/numbers/unused", dependencies=needs(Scope.NUMBERS_READ), **described.LIST_UNUSED)
 async def list_unused(services: ServicesDep, query: Annotated[UnusedQuery, Query()]) -> UnusedNumbers:
     return show_unused(await find_unused(services, query.carrier))
 

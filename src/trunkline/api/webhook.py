@@ -7,15 +7,16 @@ from collections import Counter
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Body, FastAPI, Security
+from fastapi import APIRouter, Body, FastAPI
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from trunkline.api.dependencies import SECRET_SCHEME
 from trunkline.api.described import webhook as described
+from trunkline.api.permission import needs
 from trunkline.api.problems import respond, unexpected
-from trunkline.api.proof import MAX_BODY, Headers, Proof, not_vapi, too_large
+from trunkline.api.proof import MAX_BODY, Headers, Proof, refusal, too_large
 from trunkline.api.shapes.webhook import VapiMessage
+from trunkline.domain import scopes
 from trunkline.errors import NotFound, TrunklineError
 from trunkline.metrics import WEBHOOKS
 from trunkline.routing.router import Router
@@ -99,7 +100,7 @@ class Webhook:
 
     def _refuse(self, error: Exception, scope: Scope) -> JSONResponse:
         """The problem that it is; an error of ours is in the log, and Vapi may send the message again."""
-        problem = not_vapi() if isinstance(error, Unproven) else error
+        problem = refusal(scope["headers"]) if isinstance(error, Unproven) else error
         answer = respond(problem) if isinstance(problem, TrunklineError) else unexpected(problem)
         WEBHOOKS.labels("refused", str(answer.status_code)).inc()
         if isinstance(problem, TrunklineError):
@@ -126,12 +127,11 @@ async def rest_of(message: Message, receive: Receive) -> bytes:
 router = APIRouter(tags=["calls"])
 
 
-@router.post(WEBHOOK_PATH, **described.VAPI_WEBHOOK)
+@router.post(WEBHOOK_PATH, dependencies=needs(scopes.Scope.WEBHOOK), **described.VAPI_WEBHOOK)
 async def vapi_webhook(
     body: Annotated[
         VapiMessage, Body(openapi_examples={"asked": {"summary": "Who answers?", "value": described.ASSISTANT_REQUEST}})
     ],
-    _secret: Annotated[str | None, Security(SECRET_SCHEME)],
 ) -> dict[str, Any]:
     """For the OpenAPI document alone: `WebhookFirst` answers before the framework is asked."""
     raise NotFound(f"there is no {WEBHOOK_PATH}")

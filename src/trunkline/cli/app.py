@@ -22,6 +22,7 @@ from trunkline.cli import (
     demo,
     doctor,
     erasing,
+    keys,
     moving,
     numbers,
     repoint,
@@ -67,6 +68,7 @@ app.add_typer(batches.app, name="batch")
 app.command("debts")(debts.debts)
 app.command("costs")(costs.costs)
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(keys.app, name="keys")
 app.command("repoint")(repoint.repoint)
 app.command("doctor")(doctor.doctor)
 app.command("setup-vapi")(setup_vapi.setup_vapi)

@@ -31,7 +31,7 @@ def asking() -> Iterator[Trunkline]:
         with Trunkline(settings.trunkline_url, secret.get_secret_value() if secret else None) as client:
             yield client
     except ApiError as error:
-        complain(error.detail, WRONG_SECRET if error.code == "unauthorized" else error.hint)
+        complain(error.detail, WRONG_SECRET if error.field == "X-Vapi-Secret" else error.hint)
         raise typer.Exit(USAGE if error.code == "invalid_input" else FAILED) from None
     except TrunklineClientError as error:
         complain(error.detail, error.hint)

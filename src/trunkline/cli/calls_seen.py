@@ -10,7 +10,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import FAILED, agreed, asking
-from trunkline.cli.options import Csv, Json, Yes
+from trunkline.cli.options import TIMES, Csv, Json, Yes, in_utc
 from trunkline.cli.output import say
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ app = typer.Typer(help="Calls, as Vapi reported them.", no_args_is_help=True)
 callers = typer.Typer(help="Callers whose calls to a shared number are one restaurant's.", no_args_is_help=True)
 Of = Annotated[str, typer.Argument(metavar="RESTAURANT", help="Its id, its external_id, or its exact name.")]
 Numbers = Annotated[list[str], typer.Argument(metavar="CALLER...", help="In E.164, like +14155550142.")]
-TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 @app.command("list")
@@ -59,12 +58,6 @@ def list_all(
         return
     rows = [(c.first_seen_at, c.called, c.caller, c.restaurant_id, c.status, c.ended_reason, c.id) for c in found]
     show.table(["when", "called", "caller", "restaurant", "status", "why it ended", "call"], rows, "no call")
-
-
-def in_utc(moment: datetime | None) -> datetime | None:
-    from datetime import UTC
-
-    return moment.replace(tzinfo=UTC) if moment else None
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -31,6 +32,15 @@ Contains = Annotated[str | None, typer.Option(help="Digits that the number has i
 Type = Annotated[TypeName | None, typer.Option("--type", help="Kind of number.")]
 Carrier = Annotated[CarrierName | None, typer.Option(help="Only this carrier; else all, in the server's order.")]
 ForceTwilio = Annotated[bool, typer.Option("--force-twilio", help="Skip existing numbers and use Twilio.")]
+
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+
+
+def in_utc(moment: datetime | None) -> datetime | None:
+    """What was given in one of these forms."""
+    from datetime import UTC
+
+    return moment.replace(tzinfo=UTC) if moment else None
 
 
 def pairs(given: list[str] | None) -> dict[str, str]:

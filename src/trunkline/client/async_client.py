@@ -15,6 +15,7 @@ from trunkline.client.models import Batch, BatchItem
 from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
 from trunkline.client.operations import calls as on_calls
+from trunkline.client.operations import keys as on_keys
 from trunkline.client.operations import numbers as on_numbers
 from trunkline.client.operations import restaurants as on_restaurants
 from trunkline.client.operations import upkeep as on_upkeep
@@ -142,3 +143,8 @@ class AsyncTrunkline:
     take_over_installation = _awaited(on_upkeep.take_over_installation)
     diagnose = _awaited(on_upkeep.diagnose)
     health = _awaited(on_upkeep.health)
+    create_key = _awaited(on_keys.create_key)
+    keys = _paged(on_keys.keys)
+    key = _awaited(on_keys.key)
+    rotate_api_key = _awaited(on_keys.rotate_api_key)
+    revoke_key = _awaited(on_keys.revoke_key)

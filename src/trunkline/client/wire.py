@@ -18,6 +18,7 @@ from trunkline.client.models import Batch, BatchItem
 T = TypeVar("T")
 DEFAULT_URL = "http://localhost:8000"
 PAGE = 200
+KEY_HEAD = "trk_"  # as domain/keys.py has it
 PATIENCE = 60.0  # seconds for which a server is waited for that was there a moment ago
 QUIET = 40.0  # the server says something every 15 seconds, if only that it is there
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
@@ -86,9 +87,16 @@ def options(url: str, secret: str | None, timeout: float) -> dict[str, Any]:
     headers = {"User-Agent": f"trunkline-client/{__version__}", "Accept": "application/json"}
     return {
         "base_url": url,
-        "headers": headers | ({"X-Vapi-Secret": secret} if secret else {}),
+        "headers": headers | shown_by(secret),
         "timeout": httpx2.Timeout(timeout, connect=5.0),
     }
+
+
+def shown_by(secret: str | None) -> dict[str, str]:
+    """How a caller shows who he is: by the operator's secret, or by a key."""
+    if not secret:
+        return {}
+    return {"Authorization": f"Bearer {secret}"} if secret.startswith(KEY_HEAD) else {"X-Vapi-Secret": secret}
 
 
 def request_of(call: Call[Any]) -> dict[str, Any]:

@@ -1,19 +1,63 @@
-"""Restaurants' own API keys. Only a hash of each is stored."""
+"""API keys: their shape, which a scanner for secrets knows by its checksum, and the hash that alone is stored."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import secrets
+import zlib
+from datetime import timedelta
 
 from pydantic import SecretStr
 
-HEAD, LENGTH = "tlr_", 48
+HEAD = "trk_"
+FORMER_HEAD = "tlr_"  # of restaurants' keys that were derived from the operator's secret
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+RANDOM, CHECKSUM = 32, 6  # characters: 190 bits, and a CRC32
+SHOWN = len(HEAD) + 6  # characters of a key by which people know it again
+GRACE = timedelta(hours=24)  # in which the key before a rotation works, too
+
+
+def new_key() -> str:
+    """`trk_`, what follows from nothing, `_` and its checksum."""
+    random = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
+    return f"{HEAD}{random}_{checksum(random)}"
+
+
+def checksum(random: str) -> str:
+    """CRC32 in base 62, filled up with zeros."""
+    left, written = zlib.crc32(random.encode()), ""
+    for _ in range(CHECKSUM):
+        left, digit = divmod(left, len(ALPHABET))
+        written = ALPHABET[digit] + written
+    return written
+
+
+def may_be_key(text: str) -> bool:
+    """Whether it has the shape of one, so that it is worth being looked up."""
+    if text.startswith(FORMER_HEAD):
+        return True
+    random, _, check = text.removeprefix(HEAD).partition("_")
+    return text.startswith(HEAD) and len(random) == RANDOM and random.isascii() and checksum(random) == check
+
+
+def hash_key(api_key: str) -> str:
+    return hashlib.sha256(api_key.encode()).hexdigest()
+
+
+def shown_of(api_key: str) -> str:
+    """What is shown of it."""
+    return api_key[:SHOWN]
+
+
+# --- restaurants' keys -----------------------------------------------------------------------------------------------
+
+DERIVED = 48  # characters
 
 
 def new_api_key() -> str:
     """A key that follows from nothing."""
-    return HEAD + secrets.token_hex(LENGTH // 2)
+    return FORMER_HEAD + secrets.token_hex(DERIVED // 2)
 
 
 def api_key_of(secret: SecretStr, salt: str, restaurant_id: str) -> str:
@@ -28,10 +72,6 @@ def key_as_created(secret: SecretStr, salt: str, restaurant_id: str, key_hash: s
     return api_key if hash_key(api_key) == key_hash else None
 
 
-def hash_key(api_key: str) -> str:
-    return hashlib.sha256(api_key.encode()).hexdigest()
-
-
 def follows_from(secret: SecretStr, restaurant_id: str, key_hash: str) -> bool:
     """Whether the key was made before there were salts: who knows the secret and the id can compute it."""
     return hash_key(_derived(secret, f"api-key:{restaurant_id}")) == key_hash
@@ -39,4 +79,4 @@ def follows_from(secret: SecretStr, restaurant_id: str, key_hash: str) -> bool:
 
 def _derived(secret: SecretStr, text: str) -> str:
     digest = hmac.new(secret.get_secret_value().encode(), text.encode(), hashlib.sha256)
-    return HEAD + digest.hexdigest()[:LENGTH]
+    return FORMER_HEAD + digest.hexdigest()[:DERIVED]

@@ -14,6 +14,7 @@ from trunkline.carriers.base import AccountState, Carrier
 from trunkline.db import migrate, restaurants
 from trunkline.db.lock import database_file
 from trunkline.domain.keys import follows_from
+from trunkline.domain.scopes import Scope, scopes_of_secret
 from trunkline.errors import ActionRequired, Intercepted, TrunklineError
 from trunkline.providers.account import Account, Limits
 from trunkline.providers.http import ProviderClient, Reply
@@ -40,6 +41,8 @@ async def diagnose(services: Services) -> AsyncIterator[Finding]:
         yield await check_keys(services, secret)
     yield await check_server(services)
     async for finding in check_address(services):
+        yield finding
+    for finding in check_secret(services):
         yield finding
     for name in services.settings.carriers:
         yield await check_carrier(name, services.carriers.get(name))
@@ -102,7 +105,7 @@ async def check_address(services: Services) -> AsyncIterator[Finding]:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         yield problem(subject, f"{base} is not an address", "write it like https://trunkline.example.com")
         return
-    if on_this_machine(parts.hostname):
+    if of_this_machine(base):
         yield warning(subject, f"{base} is reached from this machine only", "use a tunnel, or a public host")
     elif parts.scheme != "https":
         yield problem(subject, f"{base} is not https: calls and the secret travel in clear", "use https")
@@ -111,6 +114,20 @@ async def check_address(services: Services) -> AsyncIterator[Finding]:
         return
     yield ok(subject, f"{base} answers")
     yield await check_webhook(services, base)
+
+
+def check_secret(services: Services) -> list[Finding]:
+    """What X-Vapi-Secret may do, which Vapi stores, and whoever reads it there has."""
+    settings, found = services.settings, []
+    base = settings.public_backend_url
+    if scopes_of_secret(settings.vapi_secret_scopes) > {Scope.WEBHOOK} and base and not of_this_machine(base):
+        text = "X-Vapi-Secret, which Vapi stores, may do more than Vapi needs"
+        mend = "make a key for yourself (trunkline keys create), then set VAPI_SECRET_SCOPES=webhook"
+        found.append(warning("secret", text, mend))
+    if settings.vapi_secret_key_previous:
+        text = "VAPI_SECRET_KEY_PREVIOUS counts, too"
+        found.append(warning("secret", text, f"run: {SET_UP}, and: {REPOINT}; then take it out"))
+    return found
 
 
 async def check_webhook(services: Services, base: str) -> Finding:
@@ -256,7 +273,9 @@ async def asked(services: Services, base: str, method: str, path: str, body: Any
         await client.close()
 
 
-def on_this_machine(host: str) -> bool:
+def of_this_machine(address: str) -> bool:
+    """Whether it is reached from here only."""
+    host = urlsplit(address).hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:

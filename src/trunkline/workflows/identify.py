@@ -1,73 +1,133 @@
-"""Who is calling: the operator by the secret, or a restaurant by its own key."""
+"""Who is calling, and what he may do: by the secret, or by a key."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from trunkline.db import restaurants
+from trunkline.db import keys, restaurants
+from trunkline.db.models import Key, utcnow
 from trunkline.domain.acting import Acting, ActorKind
-from trunkline.domain.keys import hash_key
+from trunkline.domain.keys import hash_key, may_be_key
+from trunkline.domain.scopes import EVERYTHING, OF_A_RESTAURANT, Scope, scopes_of_secret
 from trunkline.errors import Forbidden, Unauthorized
 from trunkline.workflows.services import Services
 
 SECRET_HEADER = "X-Vapi-Secret"  # noqa: S105
+KEY_HEADER = "Authorization"
 
 
 def not_allowed() -> Forbidden:
     """A new one for each refusal: a raised error keeps its traceback."""
     return Forbidden(
-        "a restaurant's key reads its own data and nothing else", hint=f"send the operator's secret as {SECRET_HEADER}"
+        "a restaurant's key sees its own data and nothing else", hint="send a key of all restaurants, or X-Vapi-Secret"
     )
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who asks: the operator, or the restaurant whose key it is."""
+    """Who asks: what it may do, for one restaurant or for all (None). Without `key_id` it is the operator's secret, or
+    a restaurant's former key; `name` is the key's comment, or how it begins."""
 
+    scopes: frozenset[Scope] = EVERYTHING
     restaurant_id: str | None = None
+    key_id: str | None = None
+    name: str | None = None
+    expires_at: datetime | None = None
 
     @property
     def is_operator(self) -> bool:
+        """Whether it is nobody's in particular, and so is told of all restaurants and of our accounts."""
         return self.restaurant_id is None
 
     @property
     def acting(self) -> Acting:
         """Who acts in what this request does."""
+        if self.key_id is not None:
+            return Acting(ActorKind.KEY, id=self.key_id, name=self.name)
         if self.restaurant_id is not None:
             return Acting(ActorKind.RESTAURANT, id=self.restaurant_id)
         return Acting(ActorKind.SECRET, name=SECRET_HEADER)
 
+    def needs(self, scope: Scope) -> None:
+        """Forbidden without it."""
+        if scope in self.scopes:
+            return
+        if self.is_operator and self.key_id is None:
+            hint = "VAPI_SECRET_SCOPES says what it may do: send a key with this scope"
+            raise Forbidden(f"{SECRET_HEADER} has not the scope {scope}", hint=hint)
+        raise Forbidden(f"this key has not the scope {scope}", hint=f"trunkline keys create --scope {scope} makes one")
+
     def may_read(self, restaurant_id: str | None) -> None:
-        """Forbidden unless it is the operator or this very restaurant."""
+        """Forbidden unless it sees all restaurants, or this very one."""
         if not self.is_operator and restaurant_id != self.restaurant_id:
             raise not_allowed()
 
 
 async def identify(headers: Mapping[str, str], services: Services, *, secret_as_token: bool = False) -> Identity:
-    """Unauthorized unless the operator's secret or a restaurant's key is right. A secret that is sent decides alone.
+    """Unauthorized unless the operator's secret or a key is right. A secret that is sent decides alone.
 
     `secret_as_token`: the operator's secret counts as bearer token too, for programs that can send nothing else."""
     secret = headers.get(SECRET_HEADER)
     if secret is not None:
         if _is_operators(secret, services):
-            return Identity()
-        raise Unauthorized(f"{SECRET_HEADER} is wrong", hint="it is VAPI_SECRET_KEY of the server's settings")
-    scheme, _, key = headers.get("Authorization", "").partition(" ")
+            return _of_secret(services)
+        hint = "it is VAPI_SECRET_KEY of the server's settings"
+        raise Unauthorized(f"{SECRET_HEADER} is wrong", hint=hint, field=SECRET_HEADER)
+    scheme, _, key = headers.get(KEY_HEADER, "").partition(" ")
     if scheme.lower() == "bearer" and key.strip():
         if secret_as_token and _is_operators(key.strip(), services):
-            return Identity()
-        async with services.database.read() as session:
-            restaurant = await restaurants.by_key_hash(session, hash_key(key.strip()))
-        if restaurant is not None:
-            return Identity(restaurant.id)
-        raise Unauthorized("no restaurant has this key", hint="use the api_key shown when the restaurant was created")
-    raise Unauthorized(f"{SECRET_HEADER} is missing", hint=f"send {SECRET_HEADER} with VAPI_SECRET_KEY of the server")
+            return _of_secret(services)
+        return await _of_key(key.strip(), services)
+    hint = f"send {SECRET_HEADER} with VAPI_SECRET_KEY of the server, or a key as {KEY_HEADER}: Bearer"
+    raise Unauthorized(f"{SECRET_HEADER} is missing", hint=hint, field=SECRET_HEADER)
+
+
+def _of_secret(services: Services) -> Identity:
+    return Identity(scopes_of_secret(services.settings.vapi_secret_scopes))
 
 
 def _is_operators(secret: str, services: Services) -> bool:
-    expected = services.settings.vapi_secret_key
-    known = expected.get_secret_value().encode() if expected else b""
+    """Whether it is the secret, or the one before, while that counts too."""
+    settings = services.settings
+    known = [
+        one.get_secret_value().encode() for one in (settings.vapi_secret_key, settings.vapi_secret_key_previous) if one
+    ]
     # Headers arrive as latin-1; their bytes are what was sent.
-    return bool(known) and hmac.compare_digest(secret.encode("latin-1"), known)
+    return any([hmac.compare_digest(secret.encode("latin-1"), one) for one in known if one])
+
+
+async def _of_key(api_key: str, services: Services) -> Identity:
+    if not may_be_key(api_key):
+        hint = "a key begins with trk_ and is shown once, when it is made: copy it as a whole"
+        raise Unauthorized("this is not a key", hint=hint, field=KEY_HEADER)
+    key_hash = hash_key(api_key)
+    async with services.database.read() as session:
+        row = await keys.by_hash(session, key_hash)
+        former = await restaurants.by_key_hash(session, key_hash) if row is None else None
+    if former is not None:
+        return Identity(OF_A_RESTAURANT, former.id)
+    if row is None:
+        raise Unauthorized("there is no such key", hint="trunkline keys create makes one", field=KEY_HEADER)
+    if why := _ended(row, key_hash):
+        raise Unauthorized(why, hint="send the new one, or let one be made: trunkline keys create", field=KEY_HEADER)
+    scopes = frozenset(scope for scope in Scope if scope in row.scopes)
+    return Identity(scopes, row.restaurant_id, row.id, row.comment or row.prefix, row.expires_at)
+
+
+def _ended(row: Key, key_hash: str) -> str | None:
+    """Why it opens nothing any more."""
+    now = utcnow()
+    if row.revoked_at is not None:
+        return f"this key was revoked at {_written(row.revoked_at)}"
+    if row.expires_at is not None and row.expires_at <= now:
+        return f"this key expired at {_written(row.expires_at)}"
+    if row.hash != key_hash and row.previous_until is not None and row.previous_until <= now:
+        return f"this key was renewed, and opened nothing any more from {_written(row.previous_until)} on"
+    return None
+
+
+def _written(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -16,6 +16,7 @@ from trunkline.voice.base import Target, VoiceNumber, VoicePlatform
 from trunkline.workflows.engine import Engine
 from trunkline.workflows.import_trust import ImportTrust
 from trunkline.workflows.inventory import Inventory
+from trunkline.workflows.key_uses import KeyUses
 
 WEBHOOK_PATH = "/api/vapi/server"
 
@@ -46,6 +47,7 @@ class Services:
     trust: ImportTrust = field(default_factory=ImportTrust)
     balances: dict[str, Balance] = field(default_factory=dict)
     lists: dict[str, Inventory] = field(default_factory=dict)
+    key_uses: KeyUses = field(default_factory=KeyUses)
 
     @property
     def server_url(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trunkline.api.described import NUMBER, RESTAURANT_ID, answered, documented, operation
-from trunkline.api.proof import not_vapi, too_large
+from trunkline.api.proof import no_key, not_vapi, too_large
 from trunkline.routing.messages import not_a_message
 from trunkline.routing.router import not_stored
 
@@ -41,6 +41,6 @@ VAPI_WEBHOOK = operation(
             unmapped=("Nobody's number", {"error": "We are sorry, this number is not in service."}),
             nothing=("Nothing to do", {}),
         ),
-        **documented(not_vapi(), not_a_message(), too_large(), not_stored()),
+        **documented(not_vapi(), no_key(), not_a_message(), too_large(), not_stored()),
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.db.models.base import Base, UtcDateTime, utcnow
+from trunkline.db.models.keys import Key
 from trunkline.db.models.numbers import Debt, Mapping, Number, NumberChange, PurchaseIntent
 from trunkline.db.models.plans import PlannedDrift, ReconcilePlan
 from trunkline.db.models.runs import Assignment, Batch, BatchItem, Move, Release, Repoint, RunRow, Step, StockPurchase
@@ -18,6 +19,7 @@ __all__ = [
     "Debt",
     "IdempotencyKey",
     "Installation",
+    "Key",
     "Mapping",
     "Move",
     "Number",
