@@ -123,6 +123,12 @@ class CarrierNotConfigured(Conflict):
     code = "carrier_not_configured"
 
 
+class CannotHold(Conflict):
+    """The carrier cannot keep a number from others until it is bought."""
+
+    code = "cannot_hold"
+
+
 class IdempotencyMismatch(TrunklineError):
     """The Idempotency-Key was used before with another body."""
 

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests.api.conftest import Api, Json, until
+from trunkline.carriers.telnyx import TelnyxCarrier
 from trunkline.sandbox import twilio
 
 
@@ -192,3 +193,17 @@ def test_what_the_account_holds_is_not_gone_and_its_refusal_says_how_to_take_it_
 def test_a_carrier_that_is_not_configured_sells_nothing(api: Api) -> None:
     refused = buy(api, for_sale(api), carrier="byo")
     assert (refused.status_code, refused.json()["code"]) == (409, "carrier_not_configured")
+
+
+def test_a_number_is_held_read_and_let_go(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(api.services.carriers, "telnyx", TelnyxCarrier(api.services.settings))
+    number = str(api.get("/api/numbers/search", carrier="telnyx", limit=1)["items"][0]["number"])
+    path = f"/api/numbers/{number}/hold"
+    held = api.post(path, {"carrier": "telnyx"})
+    assert (held.status_code, held.json()["offer"]["number"]) == (200, number)
+    assert api.get(path)["held_until"] == held.json()["held_until"]
+    ended = api.client.delete(path).json()
+    assert ended["carrier_until"] == held.json()["carrier_until"] > held.json()["held_until"] > ended["held_until"]
+    assert api.client.get(path).status_code == 404
+    refused = api.post(f"/api/numbers/{for_sale(api)}/hold").json()
+    assert (refused["code"], "cannot hold it" in refused["detail"]) == ("cannot_hold", True)

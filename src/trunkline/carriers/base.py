@@ -6,8 +6,9 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
@@ -145,6 +146,15 @@ class Carrier(Protocol):
     def import_source(self) -> ImportSource: ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class HoldsOffers(Protocol):
+    """What a carrier has besides, where it can keep an offered number from everybody else for a while."""
+
+    async def hold(self, number: E164, mark: OwnerMark) -> datetime:
+        """Until when the number is kept for this account; nothing is bought or paid. With the same mark it is kept
+        once, however often this is asked. OfferGone where it cannot be had, RetryLater where it is not known yet."""
 
 
 def amount(value: Any) -> Decimal | None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain, repeat
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ from trunkline.carriers.base import (
     not_in_account,
     sold_as,
 )
+from trunkline.carriers.telnyx_reservations import reserve
 from trunkline.carriers.telnyx_wire import (
     ENDED,
     LEVEL,
@@ -138,6 +140,9 @@ class TelnyxCarrier:
             raise WrongNumber(detail, self._bought(ordered, mark), provider=self.name, operation="number_orders.create")
         return sold_as(await self._completed(order, offer.number, offer.country, mark), offer)
 
+    async def hold(self, number: E164, mark: OwnerMark) -> datetime:
+        return await reserve(self._client, number, mark, self._patience)
+
     async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
         """First the orders that carry the mark, then the numbers.
 
@@ -228,11 +233,14 @@ class TelnyxCarrier:
         except Missing:
             raise self._not_here(owned, operation) from None
 
-    async def _available(self, filters: Mapping[str, str | None], digits: dict[str, str]) -> list[dict[str, Any]]:
-        """Held numbers are left out: they are those that this account has just released."""
+    async def _available(
+        self, filters: Mapping[str, str | None], digits: dict[str, str], with_held: bool = False
+    ) -> list[dict[str, Any]]:
+        """Held numbers are those that this account has just released, or has reserved: only one that was chosen
+        already is looked for among them."""
         params = {f"filter[{name}]": value for name, value in filters.items() if value is not None}
         params |= {f"filter[phone_number][{name}]": value for name, value in digits.items()}
-        params |= {"filter[features][]": "voice", "filter[exclude_held_numbers]": "true"}
+        params |= {"filter[features][]": "voice", "filter[exclude_held_numbers]": str(not with_held).lower()}
         path = "/available_phone_numbers"
         reply = await self._client.request("available_phone_numbers.list", "GET", path, params=params)
         return rows_of(reply, "phone_number")
@@ -244,7 +252,7 @@ class TelnyxCarrier:
         except NotSearched:
             national = str(phonenumbers.national_significant_number(phonenumbers.parse(number)))
             filters = {"country_code": country, "limit": str(MOST_OFFERS)}
-            rows = await self._available(filters, {"starts_with": national})
+            rows = await self._available(filters, {"starts_with": national}, with_held=True)
             if not any(row.get("phone_number") == number for row in rows):
                 raise
         return await self._order(number, country, mark)

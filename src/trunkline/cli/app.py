@@ -22,6 +22,7 @@ from trunkline.cli import (
     demo,
     doctor,
     erasing,
+    holding,
     keys,
     moving,
     numbers,
@@ -59,6 +60,7 @@ restaurants.app.command("import")(restaurants_import.import_file)
 app.command("assign")(restaurants.assign)
 app.add_typer(numbers.app, name="numbers")
 numbers.app.command("adopt")(adopting.adopt)
+numbers.app.command("hold")(holding.hold)
 numbers.app.command("move")(moving.move)
 numbers.app.command("swap")(moving.swap)
 numbers.app.command("unassign")(moving.unassign)

@@ -15,6 +15,7 @@ from trunkline.client.models import Batch, BatchItem
 from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
 from trunkline.client.operations import calls as on_calls
+from trunkline.client.operations import holds as on_holds
 from trunkline.client.operations import keys as on_keys
 from trunkline.client.operations import numbers as on_numbers
 from trunkline.client.operations import restaurants as on_restaurants
@@ -116,6 +117,9 @@ class AsyncTrunkline:
     search_numbers = _awaited(on_numbers.search_numbers)
     price_of_number = _awaited(on_numbers.price_of_number)
     buy_number = _awaited(on_numbers.buy_number)
+    hold_number = _awaited(on_holds.hold_number)
+    hold = _awaited(on_holds.hold)
+    end_hold = _awaited(on_holds.end_hold)
     unused_numbers = _awaited(on_numbers.unused_numbers)
     import_number = _awaited(on_numbers.import_number)
     change_number = _awaited(on_numbers.change_number)

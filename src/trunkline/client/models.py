@@ -179,6 +179,12 @@ class Offer(Answer, frozen=True):
     needs: list[str]
 
 
+class Hold(Answer, frozen=True):
+    offer: Offer
+    held_until: datetime
+    carrier_until: datetime
+
+
 class Refusal(Answer, frozen=True):
     carrier: str
     code: str

@@ -17,6 +17,7 @@ WORDS = {
     "telnyx": {
         "search": "available_phone_numbers.list",
         "buy": "number_orders.create",
+        "hold": "number_reservations.create",
         "mark": "phone_numbers.update",
         "release": "phone_numbers.delete",
         "balance": "balance.get",

@@ -37,6 +37,7 @@ class AssignmentRun(Buyer[Assignment]):
         self.restaurant_id: str = row.restaurant_id
         self.batch_id = row.batch_id
         self.wish = Wish.stored(row.criteria, row.force_twilio)
+        self.named = self.wish.number
         self.candidates = Candidates(
             services, self.wish, inventory, restaurant_id=row.restaurant_id, own_mark=str(self.mark)
         )

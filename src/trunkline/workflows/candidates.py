@@ -21,6 +21,7 @@ from trunkline.errors import OfferGone, Rejected
 from trunkline.settings import Strategy
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows.inventory import Ask, Inventory
+from trunkline.workflows.read_holds import held_offer
 from trunkline.workflows.services import Services
 
 RAISE_LIMITS = "raise MAX_MONTHLY_PRICE or MAX_UPFRONT_PRICE"
@@ -162,6 +163,8 @@ class Candidates:
     async def _exact_offer(self, ask: Ask, carrier: Carrier, number: E164) -> list[Offer]:
         settings = self._services.settings
         limits = PriceLimits.of(settings.max_monthly_price, settings.max_upfront_price)
+        if held := await held_offer(self._services, number, carrier.name):
+            return [held[1]]
         for want in exactly(number):
             listing = await self._inventory.offers(ask, carrier, want, self.country)
             exact = self._only(listing, lambda offer: offer.number == number)

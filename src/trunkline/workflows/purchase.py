@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import intents, numbers
+from trunkline.db import holds, intents, numbers
 from trunkline.db.models import Number, PurchaseIntent, RunRow, utcnow
 from trunkline.domain.choosing import Offer, OwnedNumber, in_order
 from trunkline.domain.marks import OwnerMark
@@ -51,9 +51,11 @@ FOUND = "found at the carrier: it had been bought"
 
 class Buyer(Run[R]):
     """A run that may buy. `restaurant_id` is whom for, None for stock; `mark` stands at the carrier from the purchase
-    on. One that is not `patient` leaves a purchase of unknown outcome open, as owed, instead of waiting for it."""
+    on; `named` is the one number that a person has asked for. One that is not `patient` leaves a purchase of unknown
+    outcome open, as owed, instead of waiting for it."""
 
     restaurant_id: str | None = None
+    named: E164 | None = None
     patient = True
 
     @property
@@ -138,7 +140,7 @@ async def buy(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) ->
 
 async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) -> PurchaseIntent | None:
     """Commit the intent: this exact number for this run, within what may be spent. None if another purchase has chosen
-    it."""
+    it, or it is held for who names it."""
     intent = PurchaseIntent(
         assignment_id=run.id if run.restaurant_id else None,
         restaurant_id=run.restaurant_id,
@@ -159,6 +161,8 @@ async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer)
             if run.restaurant_id and (paid := await numbers.claimed_for(session, run.restaurant_id)) is not None:
                 raise Conflict(f"{paid.number} was bought for this restaurant already")
             if offer.number is not None:
+                if offer.number != run.named and await holds.live(session, offer.number):
+                    return None
                 details = {"carrier": carrier.name, "country": offer.country, "number_type": offer.number_type.value}
                 claimant = run.id if run.restaurant_id else None
                 if not await numbers.reserve(session, offer.number, claimant, **details):

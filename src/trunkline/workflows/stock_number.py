@@ -41,6 +41,7 @@ from trunkline.workflows.candidates import RAISE_LIMITS
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.purchase import Buyer, buy, settle_purchase
 from trunkline.workflows.purchase_outcome import look_after, plain_kept, read_offer
+from trunkline.workflows.read_holds import held_offer
 from trunkline.workflows.run import end_of
 from trunkline.workflows.search_numbers import search_numbers
 from trunkline.workflows.services import Services
@@ -62,6 +63,8 @@ async def find_offer(services: Services, number: E164, carrier: str | None = Non
     """The number as one of the carriers sells it, or this one. OfferGone where none does, Conflict where the account
     holds it, unknown to us."""
     limits = PriceLimits.of(services.settings.max_monthly_price, services.settings.max_upfront_price)
+    if held := await held_offer(services, number, carrier):
+        return ForSale(services.carriers[held[0]], held[1])
     for want in exactly(number, carrier):
         listing = await search_numbers(services, want, limit=10)
         for name, offers in listing.offers.items():
@@ -153,6 +156,7 @@ class BuyNumber:
         async with services.database.read() as session:
             steps = (await runs.steps(session, [row.id]))[row.id] if row.epoch > 1 else []
         run = StockBuyer(services, STOCK_PURCHASES, row, steps)
+        run.named = E164(row.number)
         try:
             await self._buy(run)
         except (Superseded, *DATABASE_AWAY):

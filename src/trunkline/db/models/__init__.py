@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.db.models.base import Base, UtcDateTime, utcnow
+from trunkline.db.models.holds import Hold
 from trunkline.db.models.keys import Key
 from trunkline.db.models.numbers import Debt, Mapping, Number, NumberChange, PurchaseIntent
 from trunkline.db.models.plans import PlannedDrift, ReconcilePlan
@@ -17,6 +18,7 @@ __all__ = [
     "Call",
     "Caller",
     "Debt",
+    "Hold",
     "IdempotencyKey",
     "Installation",
     "Key",

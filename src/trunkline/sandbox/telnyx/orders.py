@@ -132,7 +132,9 @@ def wanted(world: World, account: Account, text: str, pointer: str) -> Number:
     if number is not None and number.account == account.id:
         raise Refused(409, "10012", f"The number {text} is already owned by this account.", pointer=pointer)
     seen = book(world).searched.get((account.id, text))
-    if seen is None or time.monotonic() - seen >= world.switches["telnyx_search_seconds"]:
+    reserved = account.id == getattr(book(world).reserved.get(text), "account", None)
+    known = reserved and not world.switches["telnyx_reserved_needs_search"]
+    if not known and (seen is None or time.monotonic() - seen >= world.switches["telnyx_search_seconds"]):
         raise Refused(status, "85000", f"{text} must be returned by a search first.", pointer=pointer)
     if number is None or number.account is not None:
         raise Refused(status, "85001", f"{text} is no longer available.", pointer=pointer)

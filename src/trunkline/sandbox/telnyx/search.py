@@ -109,8 +109,13 @@ def common(want: dict[str, list[str]]) -> tuple[str, str, str]:
 
 
 def offered(world: World, account: Account, want: dict[str, list[str]]) -> Iterator[Number]:
-    """For sale to this account: first what it released itself and still has on hold, unless that is excluded."""
+    """For sale to this account: first what it has reserved, or released itself and still has on hold, unless that is
+    excluded."""
     if not truth(want.get("exclude_held_numbers")):
+        for text, line in book(world).reserved.items():
+            number = world.number(CARRIER, text)
+            if number is not None and line.account == account.id and world.switches["telnyx_reserved_in_search"]:
+                yield number
         for text in reversed(book(world).released.get(account.id, {})):
             number = world.number(CARRIER, text)
             if number is not None and number.account is None and number.held_for == account.id:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from trunkline.sandbox.app import Handler
-from trunkline.sandbox.telnyx import numbers, orders, search
+from trunkline.sandbox.telnyx import numbers, orders, reservations, search
 from trunkline.sandbox.telnyx.drifts import DRIFTS
 from trunkline.sandbox.telnyx.wire import CARRIER, Refused, book, caller, hold, not_found
 from trunkline.sandbox.world import Account, Drift, Number, Switch, World
@@ -93,6 +93,17 @@ SWITCHES = {
     "telnyx_plus_in_filter": Switch(
         False, bool, "filter[phone_number] takes a leading plus: no by OpenAPI, yes in Telnyx's own CLI"
     ),
+    "telnyx_reservation_seconds": Switch(1800, float, "how long a reserved number is kept (the guide: 30 minutes)"),
+    "telnyx_reservation_polls": Switch(0, int, "how many reads still show a new reservation as pending"),
+    "telnyx_reservation_limit": Switch(None, int | None, "how many numbers an account may reserve at once, then 85007"),
+    "telnyx_reserved_in_search": Switch(
+        True,
+        bool,
+        "an account's search shows what it has reserved, unless exclude_held_numbers; without that is not documented",
+    ),
+    "telnyx_reserved_needs_search": Switch(
+        False, bool, "a reserved number, too, is ordered only after a search (85000); not documented"
+    ),
     "telnyx_rate_limit": Switch(5000, int, "requests a second for each operation, then 429"),
 }
 
@@ -101,8 +112,8 @@ class Telnyx:
     """Telnyx API v2 under /v2: search, orders, numbers, balance.
 
     Operations: available_phone_numbers.list, inventory_coverage.list, number_orders.create|list|get|update,
-    number_order_phone_numbers.get, sub_number_orders.get|cancel, phone_numbers.list|slim|get|update|delete,
-    balance.get.
+    number_order_phone_numbers.get, sub_number_orders.get|cancel, number_reservations.create|list|get|extend,
+    phone_numbers.list|slim|get|update|delete, balance.get.
 
     A number counts as held from the order on (`Number.account`), but its `wire["status"]` is "purchase-pending" until
     the order has succeeded and the number shows; a failed or cancelled order gives it and the money back. Time passes
@@ -129,6 +140,15 @@ class Telnyx:
             ("number_order_phone_numbers.get", "GET", "/v2/number_order_phone_numbers/{line}", orders.get_line),
             ("sub_number_orders.cancel", "PATCH", "/v2/sub_number_orders/{sub}/cancel", orders.cancel_sub_order),
             ("sub_number_orders.get", "GET", "/v2/sub_number_orders/{sub}", orders.get_sub_order),
+            ("number_reservations.create", "POST", "/v2/number_reservations", reservations.create),
+            ("number_reservations.list", "GET", "/v2/number_reservations", reservations.list_all),
+            ("number_reservations.get", "GET", "/v2/number_reservations/{reservation}", reservations.get),
+            (
+                "number_reservations.extend",
+                "POST",
+                "/v2/number_reservations/{reservation}/actions/extend",
+                reservations.extend,
+            ),
             ("phone_numbers.slim", "GET", "/v2/phone_numbers/slim", numbers.list_slim),
             ("phone_numbers.list", "GET", "/v2/phone_numbers", numbers.list_numbers),
             ("phone_numbers.get", "GET", "/v2/phone_numbers/{id}", numbers.get_number),
@@ -190,6 +210,7 @@ def limited(operation: str, call: Handler) -> Handler:
                 raise Refused(403, str(code), "This account may not use the API at the moment.")
             if used > limit:
                 raise Refused(429, "10011", "You have exceeded the maximum number of allowed requests.")
+            reservations.expire(world)
             response = await call(request, world)
         except Refused as refused:
             response = refused.response()

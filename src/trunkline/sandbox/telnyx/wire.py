@@ -49,6 +49,7 @@ TITLES = {
     "85001": "Phone numbers not available",
     "85004": "Invalid connection ID",
     "85006": "Phone number already reserved",
+    "85007": "Reservation limit reached",
 }
 
 
@@ -136,6 +137,32 @@ class Order:
 
 
 @dataclass
+class Reserved:
+    """One number of a reservation, and until when (by time.monotonic()) it is kept for the account."""
+
+    id: str
+    account: str
+    number: str
+    status: str
+    until: float = 0.0
+
+
+@dataclass
+class Reservation:
+    id: str
+    account: str
+    created_at: str
+    updated_at: str
+    reference: str | None
+    lines: list[Reserved]
+    polls: int
+
+    @property
+    def outcome(self) -> str:
+        return "success" if all(line.status == "success" for line in self.lines) else "failure"
+
+
+@dataclass
 class Book:
     """What Telnyx remembers beyond the numbers themselves."""
 
@@ -144,6 +171,8 @@ class Book:
     pending: dict[str, Order] = field(default_factory=dict)
     searched: dict[tuple[str, str], float] = field(default_factory=dict)
     released: dict[str, dict[str, None]] = field(default_factory=dict)
+    reservations: dict[str, Reservation] = field(default_factory=dict)
+    reserved: dict[str, Reserved] = field(default_factory=dict)  # those of them that are kept now, by number
     holdings: Holdings = field(default_factory=lambda: Holdings(CARRIER))
     shelves: Shelves = field(default_factory=lambda: Shelves(CARRIER, by_prefix))
     ids: dict[str, str] = field(default_factory=dict)
@@ -176,6 +205,7 @@ def hold(world: World, number: Number) -> None:
     number.wire = defaults | number.wire
     number.held_for = None
     memory = book(world)
+    memory.reserved.pop(number.number, None)
     memory.holdings.add(number)
     memory.ids[number.wire["id"]] = number.number
 
