@@ -45,10 +45,10 @@ async def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
 
 
 async def test_an_answer_lasts_as_long_as_its_value_says() -> None:
-    source, memo = Source(), Memo[int](lambda value: 0.03 if value == 1 else 60)
+    source, memo = Source(), Memo[int](lambda value: 0.5 if value == 1 else 60)
     assert await memo.get("US", source.ask) == 1
     assert await memo.get("US", source.ask) == 1
-    await asyncio.sleep(0.04)
+    await asyncio.sleep(0.55)
     assert [await memo.get("US", source.ask) for _ in range(2)] == [2, 2]
 
 

@@ -42,8 +42,8 @@ async def telnyx(sandbox: SandboxServer) -> AsyncIterator[TelnyxCarrier]:
 
 @pytest.fixture
 async def hasty_telnyx(sandbox: SandboxServer) -> AsyncIterator[TelnyxCarrier]:
-    """It waits for an order for less than half a second."""
-    carrier = telnyx_account.build(sandbox, provider_timeout_seconds=0.4)
+    """It waits for an order, and for any answer, for a second only."""
+    carrier = telnyx_account.build(sandbox, provider_timeout_seconds=1)
     yield carrier
     await carrier.close()
 

@@ -53,9 +53,7 @@ def test_streams_and_waiting_requests_end_with_the_server(sandbox: SandboxServer
     while not sandbox.held("twilio"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    began = time.monotonic()
-    assert server.stop() == 0
-    assert time.monotonic() - began < 8
+    assert server.stop() == 0  # or it raises, long before the last of them would have ended
     for one in (*streams, waiting):
         one.join(5)
     assert waiting.answer is not None

@@ -37,7 +37,8 @@ async def detach_one(desk: Desk) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("call", CALLS, ids=str)
 async def test_lost(open_desk: Opener, database_url: str, call: Call, loss: str) -> None:
-    async with open_desk(provider_timeout_seconds=1, retry_for_seconds=20, carriers=list(ALL_CARRIERS)) as desk:
+    patience = 1 if loss == "timeout" else 10
+    async with open_desk(provider_timeout_seconds=patience, retry_for_seconds=30, carriers=list(ALL_CARRIERS)) as desk:
         if call.scenario == "trial":
             await desk.assign("Before")
         if call.scenario == "detached":

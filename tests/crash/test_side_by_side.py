@@ -142,18 +142,17 @@ async def test_a_frozen_detachment_that_wakes_leaves_the_new_tenant_connected(po
     frozen = site.start()
     made = frozen.post("/api/restaurants", name="Roma")
     number = ended(frozen, made["assignment"]["id"])["phone_number"]
-    slow = {"kind": "latency", "seconds": 16, "times": 1}
+    slow = {"kind": "latency", "seconds": 30, "times": 1}
     fault = site.sandbox.fault(provider="vapi", operation="phone_numbers.update", **slow)
     frozen.client.delete(f"/api/restaurants/{made['id']}").raise_for_status()
     wait_until(lambda: site.held(fault))
     frozen.freeze()
-    asked = time.monotonic()
     other = site.start()
     wait_until(lambda: not other.get("/api/debts")["items"])
     heir = ended(other, other.post("/api/restaurants", name="Napoli")["assignment"]["id"])
     assert (heir["phone_number"], heir["source"]) == (number, "existing")
-    assert time.monotonic() - asked < 16, "the slow request must come last"
-    wait_until(lambda: site.books().wrongs() == [f"{number} is mapped and not connected"])
+    assert site.books().wrongs() == [], "the slow request must come last"
+    wait_until(lambda: site.books().wrongs() == [f"{number} is mapped and not connected"], 60)
     frozen.resume()
     wait_until(lambda: site.books().wrongs() == [])
     assert [m.restaurant_id for m in site.books().mappings] == [heir["restaurant_id"]]

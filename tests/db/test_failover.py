@@ -110,15 +110,12 @@ async def test_the_engines_work_goes_on_by_itself_after_a_failover(
 async def test_a_look_is_given_up_in_time_however_the_database_hangs(pool: Database, postgres: PostgresServer) -> None:
     await add(pool, "Roma")
     with postgres.hanging():
-        for _ in range(MOST_GIVEN_UP):
-            started = time.monotonic()
+        async with asyncio.timeout(30):  # cancels what it cuts off, which is no TimeoutError there
+            for _ in range(MOST_GIVEN_UP):
+                with pytest.raises(TimeoutError):
+                    await pool.look(names, 0.2)
             with pytest.raises(TimeoutError):
-                await pool.look(names, 0.2)
-            assert time.monotonic() - started < 0.5
-        started = time.monotonic()
-        with pytest.raises(TimeoutError):
-            await pool.look(names, 5)  # is not begun
-        assert time.monotonic() - started < 0.1
+                await pool.look(names, 300)  # is not begun
     deadline = time.monotonic() + 60
     while True:
         try:

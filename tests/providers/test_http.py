@@ -157,20 +157,18 @@ async def test_the_vendor_reads_its_own_refusals_and_nothing_else(sandbox: Sandb
 
 @pytest.mark.parametrize("header", ["Retry-After", "x-ratelimit-reset"])
 async def test_after_a_429_all_requests_of_the_account_wait(sandbox: SandboxServer, build: Build, header: str) -> None:
-    client, other = build(), build()
+    client = build()
     sandbox.fault(provider="vapi", kind="status", status=429, headers={header: "0.2"}, times=1)
+    asked = time.monotonic()
     with pytest.raises(RetryLater) as caught:
         await client.request("list", "GET", "/assistant")
     assert caught.value.retry_after == pytest.approx(0.2)
-    asked = time.monotonic()
-    await other.request("list", "GET", "/assistant")
-    assert time.monotonic() - asked < 0.15
     await client.request("list", "GET", "/assistant")
     assert time.monotonic() - asked >= 0.19
 
 
 async def test_a_long_pause_is_not_slept_through_and_nothing_is_sent(sandbox: SandboxServer, build: Build) -> None:
-    client = build()
+    client, of_another_account = build(), build()
     sandbox.fault(provider="vapi", kind="status", status=429, headers={"Retry-After": "60"}, times=1)
     for operation in ("list", "again"):
         with pytest.raises(RetryLater) as caught:
@@ -178,6 +176,7 @@ async def test_a_long_pause_is_not_slept_through_and_nothing_is_sent(sandbox: Sa
         assert caught.value.retry_after == pytest.approx(60, abs=1)
         assert caught.value.operation == operation
     assert len(sandbox.requests(provider="vapi")) == 1
+    await of_another_account.request("list", "GET", "/assistant")
 
 
 async def test_no_more_requests_a_second_than_allowed(build: Build) -> None:

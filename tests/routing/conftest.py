@@ -154,7 +154,7 @@ def open_door(sandbox: SandboxServer, database_url: str) -> OpenDoor:
     @asynccontextmanager
     async def opener(root_path: str = "", **changes: Any) -> AsyncIterator[Door]:
         known = {name.lower(): value for name, value in environment(sandbox.url).items()}
-        own = {"vapi_secret_key": SECRET, "database_url": database_url, "provider_timeout_seconds": 1}
+        own = {"vapi_secret_key": SECRET, "database_url": database_url, "provider_timeout_seconds": 10}
         settings = load_settings(_env_file=None, **(known | own | changes))
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))

@@ -19,7 +19,7 @@ from tests.support.sandbox_server import SandboxServer
 from tests.support.vapi_messages import CALL, NUMBER, VOICE_ID, shape
 from trunkline.db.models import Call
 from trunkline.db.session import Database
-from trunkline.routing import call_log, complete_calls, router
+from trunkline.routing import call_log, complete_calls, follow, router
 from trunkline.routing.call_log import CallLog
 from trunkline.routing.directory import Directory
 from trunkline.routing.follow import Follower
@@ -32,6 +32,7 @@ only_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indire
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 NOBODY = {"error": Settings.model_fields["unmapped_message"].default}
 ASKED, REPORT = shape("assistant-request 2026"), shape("end-of-call-report 2026")
+NEVER = 60.0  # seconds; who asks gives up sooner
 NO_ID = str(VOICE_ID).replace("8", "9")
 
 
@@ -41,7 +42,7 @@ def elsewhere(message: dict[str, Any]) -> dict[str, Any]:
     return message | {"call": message["call"] | {"phoneNumberId": NO_ID}, "phoneNumber": row}
 
 
-async def until(true: Callable[[], Any], seconds: float = 8) -> None:
+async def until(true: Callable[[], Any], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not await true():
         assert time.monotonic() < deadline, "it did not come true in time"
@@ -122,31 +123,33 @@ async def test_a_report_is_kept_while_the_database_takes_no_writes(
 
 @only_postgresql
 async def test_while_the_database_hangs_no_call_waits_for_it_longer_than_two_seconds(
-    door: Door, postgres: PostgresServer
+    door: Door, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert follow.LOOK_UP_SECONDS <= 1
     await door.town.served(NUMBER, "Roma", VOICE_ID)
     with postgres.hanging():
-        started = time.monotonic()
+        monkeypatch.setattr(follow, "LOOK_UP_SECONDS", NEVER)
         assert (await door.ask(ASKED))["assistantOverrides"]["variableValues"]["restaurant_name"] == "Roma"
-        assert time.monotonic() - started < 0.5
+        monkeypatch.setattr(follow, "LOOK_UP_SECONDS", 3)
         for asked in (elsewhere(ASKED), elsewhere(shape("tool-calls flat"))):
             started = time.monotonic()
             answers = await asyncio.gather(*(door.ask(asked) for _ in range(12)))
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 6, "more than one look-up was waited for"
             assert all(answer == NOBODY or "error" in answer["results"][0] for answer in answers)
 
 
 @only_sqlite
-async def test_while_another_program_has_the_file_calls_are_answered_and_reports_wait(door: Door) -> None:
+async def test_while_another_program_has_the_file_calls_are_answered_and_reports_wait(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "LOOK_UP_SECONDS", NEVER)
     await door.town.served(NUMBER, "Roma", VOICE_ID)
     other = sqlite3.connect(door.town.url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     waiting = asyncio.create_task(door.knock(REPORT))
     for _ in range(20):
-        started = time.monotonic()
         assert (await door.ask(ASKED))["assistantOverrides"]["variableValues"]["restaurant_name"] == "Roma"
         assert await door.ask(elsewhere(ASKED)) == NOBODY
-        assert time.monotonic() - started < 0.5
     assert not waiting.done()
     other.close()
     assert (await waiting).status_code == 200

@@ -38,7 +38,7 @@ def until(look: Callable[[], Any]) -> None:
 
 
 def test_a_late_purchase_happens_after_its_reply_was_lost(sandbox: SandboxServer, api: TwilioApi) -> None:
-    sandbox.fault(provider="twilio", operation=BUY, kind="late", seconds=0.3)
+    sandbox.fault(provider="twilio", operation=BUY, kind="late", seconds=1)
     with pytest.raises(httpx2.RemoteProtocolError):
         create(api, FriendlyName="mark")
     assert held(sandbox) == []

@@ -28,7 +28,7 @@ QUICK: dict[str, Any] = {
     "activation_seconds": 5,
     "number_cooldown_hours": 0,
     "provider_requests_per_second": 1000,
-    "provider_timeout_seconds": 1,
+    "provider_timeout_seconds": 10,
     "shutdown_seconds": 0,
     "takeover_seconds": 3,
     "log_level": "warning",

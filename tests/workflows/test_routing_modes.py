@@ -316,7 +316,7 @@ async def test_a_run_goes_on_after_a_restart(open_desk: Opener, webhook: Webhook
         desk.sandbox.fault(provider="vapi", operation="phone_numbers.update", kind="hold")
     desk.sandbox.control.delete("/faults")
     async with at_server(open_desk, webhook) as desk:
-        for _ in range(200):
+        for _ in range(1200):
             if (await repoint_row(desk, run_id)).status != "running":
                 break
             await asyncio.sleep(0.05)
