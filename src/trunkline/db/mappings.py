@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from trunkline.db import debts, numbers
 from trunkline.db.changes import note
 from trunkline.db.models import Mapping, Number, Restaurant, utcnow
 from trunkline.domain.states import DebtKind
 
+NUMBER_GONE = "number_gone"  # ends a mapping whose number its carrier does not hold any more
 CURRENT = select(Mapping).where(Mapping.restaurant_id == bindparam("restaurant"), Mapping.ended_at.is_(None))
 
 
@@ -70,6 +72,20 @@ async def at(session: AsyncSession, number: str, moment: datetime) -> Sequence[M
     before = (await session.execute(query)).scalars().all()
     current = [mapping for mapping in before if mapping.ended_at is None or mapping.ended_at > moment]
     return current or before[-1:]
+
+
+async def lost(session: AsyncSession) -> Sequence[tuple[str, str, str | None]]:
+    """(restaurant, number, its carrier) of those that have had none since theirs was gone."""
+    later = aliased(Mapping)
+    since = exists().where(later.restaurant_id == Mapping.restaurant_id, later.id > Mapping.id)
+    query = (
+        select(Mapping.restaurant_id, Mapping.number, Number.carrier)
+        .join(Number, Number.number == Mapping.number)
+        .join(Restaurant, Restaurant.id == Mapping.restaurant_id)
+        .where(Mapping.end_reason == NUMBER_GONE, Restaurant.deleted_at.is_(None), ~since)
+        .order_by(Mapping.restaurant_id)
+    )
+    return [(restaurant_id, number, carrier) for restaurant_id, number, carrier in await session.execute(query)]
 
 
 async def begin(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -113,7 +113,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Drift:
-    """One difference. `provider` is the carrier that has (or had) the number, or `vapi` for what concerns Vapi alone;
+    """One difference. `provider` is the carrier that has (or had) the number, or `voice` for what concerns Vapi alone;
     `number` is None for what concerns a whole account. What a side says is in words, empty where it says nothing.
     `since`: when it was first seen. `monthly` is by how much the change makes a month dearer (below zero: cheaper), in
     `currency`, None where it makes no difference or that is not known. `left_alone` is why nothing is changed where the
@@ -132,6 +132,12 @@ class Drift:
     monthly: Decimal | None = None
     currency: str | None = None
     left_alone: str | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the sides are out of step: what the account holds beside the books is only counted."""
+        beside = self.kind is DriftKind.OTHER_INSTALLATION and not self.books_say
+        return not beside and self.kind not in (DriftKind.ADOPTABLE, DriftKind.FOREIGN)
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -159,10 +165,13 @@ class Found:
     facts: Facts = field(default_factory=Facts)
 
 
-def decide(found: Iterable[Found], policy: Policy, held: int, now: datetime) -> list[Drift]:
+def decide(
+    found: Iterable[Found], policy: Policy, *, held: int, doubted: Mapping[str, str], now: datetime
+) -> list[Drift]:
     """The drifts with what the policy changes of each, in the order in which they are shown. `held` is how many numbers
-    the books hold. Conflict where more would be given back than the cap allows and it is not forced."""
-    drifts = [_decided(one, policy, now) for one in found]
+    the books hold; `doubted` are the providers whose lists are not believed, and why: nothing of theirs is changed.
+    Conflict where more would be given back than the cap allows and it is not forced."""
+    drifts = [_decided(one, policy, doubted, now) for one in found]
     releases = sum(drift.change is ChangeKind.RELEASE for drift in drifts)
     cap = max(FEWEST, int(held * SHARE))
     if releases and held == 0 and not policy.force:
@@ -178,14 +187,15 @@ def decide(found: Iterable[Found], policy: Policy, held: int, now: datetime) -> 
     return sorted(drifts, key=lambda drift: drift.key)
 
 
-def _decided(found: Found, policy: Policy, now: datetime) -> Drift:
+def _decided(found: Found, policy: Policy, doubted: Mapping[str, str], now: datetime) -> Drift:
     drift, facts = found.drift, found.facts
     change = REPAIRS[drift.kind]
     if policy.release and drift.kind in RELEASABLE:
         change = ChangeKind.RELEASE
     if policy.buy and drift.kind is DriftKind.LOST_NUMBER:
         change = ChangeKind.BUY
-    why = _objection(change, facts, now)
+    why = doubted.get(drift.provider) if change else None
+    why = why or _objection(change, facts, now)
     if why is not None:
         return replace(drift, change=None, left_alone=why)
     if change is ChangeKind.RELEASE and facts.price is not None:

@@ -90,7 +90,8 @@ class Drawing:
             for carrier in others if way.of == "imported" else [vendor]:
                 mine = [(n, str(n.account)) for n in answered if n.carrier == carrier]
                 if way.of in ("for_sale", "given_back"):
-                    numbers = self._loose(carrier, sorted({account for _, account in mine}), way.of == "given_back")
+                    accounts = {account for n, account in mine if (carrier, n.number) not in self.touched}
+                    numbers = self._loose(carrier, sorted(accounts), way.of == "given_back")
                 else:
                     numbers = [(n, a) for n, a in mine if not self.touched & {(carrier, n.number), (kind, a)}]
                 if numbers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -16,17 +15,15 @@ from trunkline.db.lock import database_file
 from trunkline.domain.keys import follows_from
 from trunkline.domain.scopes import Scope, scopes_of_secret
 from trunkline.errors import ActionRequired, Intercepted, TrunklineError
-from trunkline.providers.account import Account, Limits
-from trunkline.providers.http import ProviderClient, Reply
 from trunkline.settings import Routing
 from trunkline.voice.base import Assistant
 from trunkline.workflows.diagnose_numbers import diagnose_numbers
 from trunkline.workflows.findings import Finding, ok, problem, refused, warning
+from trunkline.workflows.reach_server import asked, unhealthy
 from trunkline.workflows.repoint_numbers import Drift, find_drift
 from trunkline.workflows.services import WEBHOOK_PATH, Services
 from trunkline.workflows.set_up_assistant import EVENTS, OUR_VARIABLE
 
-ANSWER_SECONDS = 10.0
 SKEW_SECONDS = 30.0
 ASKS = "get_restaurant"
 SET_UP = "trunkline setup-vapi"
@@ -252,25 +249,6 @@ def of_drift(routing: Routing, drift: Drift) -> list[Finding]:
         mend = "connect them again in Vapi's dashboard, or release them"
         found.append(problem("routing", f"{text}: {', '.join(drift.foreign[:5])}", mend))
     return found or [ok("routing", f"numbers in service: {total}, all answered by {who}")]
-
-
-async def unhealthy(services: Services, base: str) -> str | None:
-    """Why a server of ours does not answer there, None if it does."""
-    try:
-        reply = await asked(services, base, "GET", "/healthz")
-    except TrunklineError as error:
-        return error.detail
-    return None if isinstance(reply.body, dict) and reply.body.get("status") == "ok" else "something else answers"
-
-
-async def asked(services: Services, base: str, method: str, path: str, body: Any = None) -> Reply:
-    secret = services.settings.vapi_secret_key
-    headers = {"X-Vapi-Secret": secret.get_secret_value()} if secret and method == "POST" else None
-    client = ProviderClient(Account("the server", Limits(timeout=ANSWER_SECONDS)), base.rstrip("/"), headers=headers)
-    try:
-        return await client.request(path.rsplit("/", 1)[-1], method, path, json=body)
-    finally:
-        await client.close()
 
 
 def of_this_machine(address: str) -> bool:

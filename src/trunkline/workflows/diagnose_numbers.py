@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from trunkline.carriers.base import Carrier
 from trunkline.db import accounts as account_rows
 from trunkline.db import numbers
-from trunkline.db.models import Number
-from trunkline.domain.choosing import OwnedNumber
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.errors import TrunklineError
 from trunkline.workflows.accounts import VOICE, keys_of, marks_of_others, shown
+from trunkline.workflows.compare_worlds import arrives
 from trunkline.workflows.findings import Finding, ok, problem, refused, warning
-from trunkline.workflows.services import Services, leads_to_vapi
+from trunkline.workflows.services import Services
 
 TAKE_OVER = "if that installation is gone: trunkline accounts take-over"
 
@@ -77,13 +76,6 @@ async def compare(services: Services, carrier: Carrier) -> AtCarrier:
         elif carrier.capabilities.imported and carrier.capabilities.sells and not arrives(owned, row):
             found.led_away[row.number] = owned.used_by or "nothing"
     return found
-
-
-def arrives(owned: OwnedNumber, row: Number) -> bool:
-    """Whether calls get to Vapi, as far as the carrier tells. What links an application, and was linked before that
-    was kept, cannot be judged."""
-    unknown = owned.application is not None and "application" not in (row.target or {})
-    return leads_to_vapi(owned, row.target) or unknown
 
 
 def of_carrier(name: str, found: AtCarrier) -> list[Finding]:

@@ -80,10 +80,7 @@ class Services:
     async def may_change(self, voice: VoiceNumber, target: Mapping[str, Any] | None) -> bool:
         """Whether a number that our tables hold serves nobody else at Vapi, in whatever routing mode, also at an
         address that our server had before, and while there is no shared assistant (any more)."""
-        at_server = not voice.other_target and voice.assistant_id is None
-        if at_server and (voice.server_url or "").endswith(WEBHOOK_PATH):
-            return True
-        return self.is_ours(voice, await self.shared_assistant(), target)
+        return asks_our_server(voice) or self.is_ours(voice, await self.shared_assistant(), target)
 
     async def shared_assistant(self) -> str | None:
         """The shared assistant's id; None where the voice platform has none (any more) by that id or name."""
@@ -93,6 +90,12 @@ class Services:
             if error.account_wide:
                 raise
             return None
+
+
+def asks_our_server(voice: VoiceNumber) -> bool:
+    """Whether a server of ours answers it, also at an address that it had before."""
+    at_server = not voice.other_target and voice.assistant_id is None
+    return at_server and (voice.server_url or "").endswith(WEBHOOK_PATH)
 
 
 def plain_target(target: Target, application: str | None = None) -> dict[str, str]:

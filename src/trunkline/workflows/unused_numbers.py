@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trunkline.db import numbers
-from trunkline.domain.choosing import OwnedNumber, is_ours_to_use
-from trunkline.domain.marks import parse_mark
+from trunkline.domain.choosing import OwnedNumber
 from trunkline.errors import ProviderError
-from trunkline.voice.base import VoiceNumber
+from trunkline.workflows.compare_worlds import is_free
 from trunkline.workflows.services import Services
 
 
@@ -41,18 +40,6 @@ async def find_unused(services: Services, only: str | None = None) -> Unused:
         held += [
             (name, one)
             for one in owned
-            if one.number not in ours and _is_free(services, one, there.get(one.number), shared)
+            if one.number not in ours and is_free(services, one, there.get(one.number), shared)
         ]
     return Unused(held, refusals)
-
-
-def _is_free(services: Services, owned: OwnedNumber, voice: VoiceNumber | None, shared: str | None) -> bool:
-    """By its mark, by what answers it at the carrier, and by Vapi."""
-    if not owned.voice:
-        return False
-    if voice is None:
-        return is_ours_to_use(owned, services.installation)
-    marks = [mark for mark in (parse_mark(owned.mark_text), parse_mark(voice.name)) if mark is not None]
-    if any(mark.installation != services.installation for mark in marks):
-        return False
-    return services.is_ours(voice, shared, None)

@@ -1,0 +1,158 @@
+"""Compares carriers, Vapi and our own tables, and says what would mend each difference; changes nothing outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from trunkline.carriers.base import Carrier
+from trunkline.db import calls, plans
+from trunkline.db.models import Number, ReconcilePlan, utcnow
+from trunkline.domain.drifts import Drift, DriftKind, Facts, Found, Policy, checksum, decide
+from trunkline.domain.money import Money
+from trunkline.domain.numbers import E164, NumberType
+from trunkline.errors import HeldElsewhere, ProviderError
+from trunkline.workflows.accounts import VOICE
+from trunkline.workflows.compare_worlds import Comparison
+from trunkline.workflows.purchase_outcome import look_after
+from trunkline.workflows.services import Services
+from trunkline.workflows.worlds import AtCarrier, Worlds, read_worlds
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison found, and what it may change by its policy; `lists` says how far each list is believed."""
+
+    drifts: Sequence[Drift]
+    lists: list[dict[str, Any]]
+
+    @property
+    def checksum(self) -> str:
+        return checksum(self.drifts)
+
+    @property
+    def failed(self) -> bool:
+        return not all(listed["whole"] for listed in self.lists)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Numbers that a list lacks, each asked for by itself: held by another account of ours, or by none."""
+
+    elsewhere: dict[str, str]
+    gone: set[str]
+
+
+async def compare(services: Services, policy: Policy) -> Compared:
+    """The present differences. Conflict where more would be given back than may be at once."""
+    worlds = await read_worlds(services)
+    looked = await _look_for_missing(services, worlds)
+    comparison = Comparison(
+        services,
+        worlds,
+        prices=await _prices(services, worlds),
+        elsewhere=looked.elsewhere,
+        gone=looked.gone,
+        called=await _called(services, worlds),
+    )
+    found = list(comparison.found())
+    if policy.buy:
+        found += _to_be_bought(found)
+    drifts = decide(found, policy, held=len(worlds.books.held), doubted=_doubted(worlds), now=utcnow())
+    return Compared(drifts, [listing.plain() for listing in worlds.lists])
+
+
+async def make_plan(services: Services, policy: Policy, *, watched: bool = False) -> ReconcilePlan:
+    """Compare, and keep what was found; the plan."""
+    compared = await compare(services, policy)
+    async with services.database.write() as session:
+        return await plans.add(session, compared.drifts, policy, compared.lists, watched=watched)
+
+
+def _doubted(worlds: Worlds) -> dict[str, str]:
+    """Why nothing of a provider is changed: its list is not believed, or Vapi's, without which nothing is known of who
+    is served."""
+    if not worlds.vapi.whole:
+        return {name: f"Vapi's list is not believed: {worlds.vapi.doubt}" for name in (*worlds.carriers, VOICE)}
+    return {
+        name: f"its list is not believed: {listing.doubt}"
+        for name, listing in worlds.carriers.items()
+        if not listing.whole
+    }
+
+
+def _to_be_bought(found: Sequence[Found]) -> list[Found]:
+    """For each restaurant whose number is gone, as the plan finds just now: that it has none then."""
+    return [
+        Found(replace(one.drift, kind=DriftKind.LOST_NUMBER), Facts())
+        for one in found
+        if one.drift.kind is DriftKind.GHOST and one.drift.restaurant_id is not None
+    ]
+
+
+async def _look_for_missing(services: Services, worlds: Worlds) -> Looked:
+    """A list may lag, and shows one account alone, so that what it lacks is asked for by its number before it counts
+    for gone. Where one cannot be asked for, the list is not believed."""
+    looked = Looked({}, set())
+    bought_before = worlds.began_at - timedelta(seconds=look_after(services))
+    for name, listing in worlds.carriers.items():
+        if listing.whole:
+            missing = [row for row in worlds.books.held if _is_missing(row, listing, worlds, bought_before)]
+            await _look_for(services.carriers[name], missing, listing, looked)
+    return looked
+
+
+def _is_missing(row: Number, listing: AtCarrier, worlds: Worlds, bought_before: datetime) -> bool:
+    if row.carrier != listing.provider or row.number in listing.held or row.number in worlds.books.busy:
+        return False
+    if row.bought_at is not None and row.bought_at > bought_before:
+        return False
+    return not (row.account and listing.account and row.account != listing.account)
+
+
+async def _look_for(carrier: Carrier, missing: Sequence[Number], listing: AtCarrier, looked: Looked) -> None:
+    for row in missing:
+        try:
+            if await carrier.lookup(E164(row.number)) is None:
+                looked.gone.add(row.number)
+        except HeldElsewhere as error:
+            looked.elsewhere[row.number] = error.account
+        except ProviderError as error:
+            listing.doubt, listing.hint = error.detail, error.hint
+            return
+
+
+async def _prices(services: Services, worlds: Worlds) -> dict[tuple[str, str, str], Money]:
+    """What each kind of number that we pay for costs by its carrier's list; a carrier that does not say is left out."""
+    kinds = {
+        (row.carrier, row.country, row.number_type)
+        for row in worlds.books.held
+        if row.carrier and row.country and row.number_type and row.monthly_price is not None
+    }
+    prices: dict[tuple[str, str, str], Money] = {}
+    for name, country, number_type in sorted(kinds):
+        listing, carrier = worlds.carriers.get(name), services.carriers.get(name)
+        if listing is None or carrier is None or not listing.whole:
+            continue
+        try:
+            price = await carrier.price(country, NumberType(number_type))
+        except ProviderError:
+            continue
+        if price is not None:
+            prices[name, country, number_type] = price
+    return prices
+
+
+async def _called(services: Services, worlds: Worlds) -> dict[str, datetime]:
+    """When the numbers that we do not hold were called last: who still calls one would be cut off."""
+    held = {row.number for row in worlds.books.held}
+    beside = [number for listing in worlds.carriers.values() for number in listing.held if number not in held]
+    found: dict[str, datetime] = {}
+    async with services.database.read() as session:
+        for start in range(0, len(beside), CHUNK):
+            found |= await calls.last_of_numbers(session, beside[start : start + CHUNK])
+    return found
