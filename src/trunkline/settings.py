@@ -152,6 +152,7 @@ class Settings(BaseSettings):
     activation_seconds: Seconds = Field(180.0, ge=0, description="how long a new number may take to become active")
 
     keep_calls_days: float = Field(400.0, ge=1, description="how long calls are kept")
+    keep_events_days: float = Field(400.0, ge=1, description="how long it is kept what happened, and by whom")
     keep_steps_days: float = Field(90.0, ge=1, description="how long the steps of ended runs are kept")
     keep_idempotency_keys_days: float = Field(30.0, ge=1, description="how long a request may come again by its key")
     keep_engine_days: float = Field(7.0, ge=1, description="how long the engine's records of ended runs are kept")

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import sqlalchemy as sa
 
+from tests.support.retold import untold
 from tests.support.sandbox_server import SandboxServer
 from trunkline.db.addresses import driver_url
 from trunkline.db.models import (
@@ -37,7 +38,7 @@ RUNS = (Assignment, Release, StockPurchase, Move)
 @dataclass
 class Books:
     """A snapshot of both sides. `mappings` are the current ones, `ended` those that were; `installation` is the name
-    that our marks carry, and `running` the runs of every kind that have not ended."""
+    that our marks carry, `running` the runs of every kind that have not ended, `untold` what the events do not tell."""
 
     assignments: list[Any]
     numbers: dict[str, Any]
@@ -51,6 +52,7 @@ class Books:
     deleted: set[str] = field(default_factory=set)
     installation: str | None = None
     running: set[str] = field(default_factory=set)
+    untold: list[str] = field(default_factory=list)
 
     def settled(self) -> bool:
         return not self.running and not any(i.status == "open" for i in self.intents) and not self.debts
@@ -58,7 +60,7 @@ class Books:
     def wrongs(self) -> list[str]:
         """Everything that must not be, in words; empty when the books balance."""
         parts = (self._wrong_holdings, self._wrong_mappings, self._wrong_ends, self._wrong_claims, self._wrong_records)
-        return [wrong for part in parts for wrong in part()]
+        return [wrong for part in parts for wrong in part()] + self.untold
 
     def _wrong_holdings(self) -> Iterator[str]:
         """What the carriers hold against what we call ours."""
@@ -177,6 +179,7 @@ def read_books(sandbox: SandboxServer, database_url: str) -> Books:
     finally:
         engine.dispose()
     with httpx2.Client(base_url=sandbox.url, headers={"Authorization": f"Bearer {vapi.DEFAULT_SECRET}"}) as client:
+        books.untold = untold(database_url)
         books.in_vapi = client.get("/phone-number", params={"limit": 1000}).json()
     return books
 

@@ -7,8 +7,10 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline.db.events import announce
 from trunkline.db.models import Caller, Mapping, Restaurant
 from trunkline.domain.callers import forms
+from trunkline.domain.events import EventType, Subjects
 
 
 async def of_restaurant(session: AsyncSession, restaurant_id: str) -> Sequence[str]:
@@ -25,6 +27,9 @@ async def replace(session: AsyncSession, restaurant_id: str, callers: Collection
         if caller not in callers:
             await session.delete(row)
     session.add_all(Caller(restaurant_id=restaurant_id, caller=caller) for caller in set(callers) - set(known))
+    if set(callers) != set(known):
+        before, after = {"callers": len(known)}, {"callers": len(set(callers))}
+        announce(session, EventType.RESTAURANT_CALLERS_CHANGED, Subjects(restaurant_id), before=before, after=after)
     await session.flush()
 
 

@@ -10,6 +10,8 @@ from sqlalchemy import Delete, delete, event, func, insert, inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from trunkline.db import events
+from trunkline.db.event_rows import note_events
 from trunkline.db.models import Caller, Mapping, Number, NumberChange, Restaurant, utcnow
 from trunkline.domain.numbers import NumberState
 
@@ -31,6 +33,7 @@ def note(session: AsyncSession | Session, numbers: Iterable[str]) -> None:
 
 @event.listens_for(NotingSession, "before_flush")
 def note_rows(session: Session, context: Any, instances: Any) -> None:
+    note_events(session)
     for row in (*session.new, *session.dirty, *session.deleted):
         if isinstance(row, Mapping) or (isinstance(row, Number) and _answered_otherwise(row)):
             note(session, [row.number])
@@ -48,9 +51,10 @@ def _answered_otherwise(row: Number) -> bool:
 
 
 async def publish(session: AsyncSession, sender: str) -> set[str]:
-    """Write what was noted to the feed, and on PostgreSQL notify the other processes, with the transaction that did it.
-    The numbers concerned."""
+    """Write what was noted to the feed and to the events, and on PostgreSQL notify the other processes, with the
+    transaction that did it. The numbers concerned."""
     await session.flush()
+    await events.write(session)
     numbers: set[str] = session.info.get("numbers", set())
     if renamed := session.info.get("restaurants"):
         query = select(Mapping.number).where(Mapping.restaurant_id.in_(renamed), Mapping.ended_at.is_(None))

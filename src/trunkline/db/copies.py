@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 from trunkline.db import files
 from trunkline.db.lock import SingleProcess, database_file
 from trunkline.db.migrate import current, opened, pending
-from trunkline.db.models import Base, NumberChange
+from trunkline.db.models import Base, Event, NumberChange
 from trunkline.db.sqlite import BUSY_SECONDS
 from trunkline.errors import SettingsError
 
@@ -118,8 +118,9 @@ def copy_to_postgresql(url: str, target_url: str) -> dict[str, int]:
             raise SettingsError(f"{what} is not at this version's schema", hint="run trunkline db upgrade with its URL")
     with SingleProcess(source), opened(url) as rows, opened(target_url) as target:
         copied = {table.name: _copy(rows, target, table) for table in Base.metadata.sorted_tables}
-        newest = select(func.coalesce(func.max(NumberChange.id), 0) + 1).scalar_subquery()
-        target.execute(select(func.setval(text("'number_changes_id_seq'"), newest, False)))
+        for counted, sequence in ((NumberChange.id, "number_changes_id_seq"), (Event.seq, "events_seq_seq")):
+            newest = select(func.coalesce(func.max(counted), 0) + 1).scalar_subquery()
+            target.execute(select(func.setval(text(f"'{sequence}'"), newest, False)))
         target.commit()
     return copied
 

@@ -9,10 +9,14 @@ from typing import cast
 from sqlalchemy import ColumnElement, Table, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline.db.event_rows import about_debt
+from trunkline.db.events import announce
 from trunkline.db.models import Debt, utcnow
+from trunkline.domain.events import EventType
 from trunkline.domain.states import DebtKind
 
 DEBTS = cast(Table, Debt.__table__)
+TOLD = [DEBTS.c[name] for name in ("id", "kind", "provider", "restaurant_id", "run_id")]
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 OVERDUE = timedelta(hours=1)
 
@@ -52,7 +56,10 @@ async def settle(session: AsyncSession, subject: str, *kinds: DebtKind) -> None:
     query = update(DEBTS).where(DEBTS.c.subject == subject, DEBTS.c.settled_at.is_(None))
     if kinds:
         query = query.where(DEBTS.c.kind.in_(kinds))
-    await session.execute(query.values(settled_at=utcnow()))
+    settled = query.values(settled_at=utcnow()).returning(*TOLD)
+    for row in (await session.execute(settled)).all():
+        about = about_debt(row.id, subject, row.restaurant_id, row.run_id)
+        announce(session, EventType.DEBT_SETTLED, about, after={"kind": row.kind, "provider": row.provider})
 
 
 async def is_owed(session: AsyncSession, kind: DebtKind, subject: str) -> bool:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import restaurants
-from trunkline.db.models import Call, Caller, IdempotencyKey
+from trunkline.db.event_rows import unnoted
+from trunkline.db.events import announce
+from trunkline.db.models import Call, Caller, Event, IdempotencyKey
 from trunkline.domain.callers import forms
+from trunkline.domain.events import EventType, Subjects
 from trunkline.domain.keys import hash_key
 from trunkline.errors import Conflict
 
 ERASED = "erased"
+TOLD_OF_IT = {"before": None, "after": None}
 
 
 async def erase_restaurant(session: AsyncSession, restaurant_id: str) -> int:
@@ -24,9 +28,13 @@ async def erase_restaurant(session: AsyncSession, restaurant_id: str) -> int:
     if restaurant.deleted_at is None:
         hint = "delete it first: its number then cools down"
         raise Conflict(f"restaurant {restaurant_id} was not deleted", hint=hint)
-    restaurant.name = ERASED
-    restaurant.external_id = restaurant.notes = restaurant.wish = None
-    restaurant.api_key_hash = hash_key(secrets.token_hex(24))
+    with unnoted(session):
+        restaurant.name = ERASED
+        restaurant.external_id = restaurant.notes = restaurant.wish = None
+        restaurant.api_key_hash = hash_key(secrets.token_hex(24))
+        await session.flush()
+    await _erase_from_events(session, restaurant_id)
+    announce(session, EventType.RESTAURANT_ERASED, Subjects(restaurant_id))
     await session.execute(delete(Caller).where(Caller.restaurant_id == restaurant_id))
     await session.execute(
         update(IdempotencyKey).where(IdempotencyKey.restaurant_id == restaurant_id).values(answer=None)
@@ -35,9 +43,19 @@ async def erase_restaurant(session: AsyncSession, restaurant_id: str) -> int:
     return int((await session.execute(calls)).rowcount)  # type: ignore[attr-defined]
 
 
+async def _erase_from_events(session: AsyncSession, restaurant_id: str) -> None:
+    """That each happened stays, and when, and by whom; not what people called it, nor what they gave as a reason."""
+    own = update(Event).where(Event.restaurant_id == restaurant_id)
+    named = or_(Event.type.startswith("restaurant."), Event.type.startswith("move."))
+    for change in (own.where(Event.reason.is_not(None)).values(reason=None), own.where(named).values(TOLD_OF_IT)):
+        await session.execute(change.execution_options(synchronize_session=False))
+
+
 async def erase_caller(session: AsyncSession, caller: str) -> tuple[int, int]:
     """A caller's number, in every form in which calls came from it: (how many calls, how many registrations)."""
     written: Sequence[str] = forms(caller)
     calls = await session.execute(update(Call).where(Call.caller.in_(written)).values(caller=None))
     registered = await session.execute(delete(Caller).where(Caller.caller.in_(written)))
-    return int(calls.rowcount), int(registered.rowcount)  # type: ignore[attr-defined]
+    counted = int(calls.rowcount), int(registered.rowcount)  # type: ignore[attr-defined]
+    announce(session, EventType.CALLER_ERASED, Subjects(), after={"calls": counted[0], "registrations": counted[1]})
+    return counted

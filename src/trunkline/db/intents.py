@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import Row, Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline.db.event_rows import plain
+from trunkline.db.events import announce
 from trunkline.db.models import Assignment, PurchaseIntent, utcnow
+from trunkline.domain.events import EventType, Subjects
 from trunkline.domain.states import IntentStatus
 
 INTENTS = cast(Table, PurchaseIntent.__table__)
+AGREED = ("carrier", "monthly_price", "upfront_price", "currency")
+TOLD = [INTENTS.c[name] for name in ("id", "restaurant_id", "number", "assignment_id", *AGREED)]
 CLOSE = (
     update(INTENTS)
     .where(INTENTS.c.id == bindparam("this_intent"), INTENTS.c.status == "open")
@@ -22,6 +27,7 @@ CLOSE = (
         closed_at=bindparam("closed_at"),
         look_at=bindparam("look_at"),
     )
+    .returning(*TOLD)
 )
 # A purchase that came to nothing may still be carried out: the carrier is asked again after these, and then no more.
 LOOKS = (timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=12))
@@ -106,17 +112,26 @@ async def close(session: AsyncSession, intent_id: str, status: IntentStatus, rea
     """False if it was closed before. One that came to nothing is looked for again later, by itself."""
     look_at = None if status is IntentStatus.BOUGHT else utcnow() + LOOKS[0]
     outcome = {"status": status.value, "reason": reason, "closed_at": utcnow(), "look_at": look_at}
-    changed = await session.execute(CLOSE, {"this_intent": intent_id} | outcome)
-    return bool(changed.rowcount)  # type: ignore[attr-defined]
+    changed = (await session.execute(CLOSE, {"this_intent": intent_id} | outcome)).first()
+    if changed is not None:
+        _announce(session, changed, status, reason)
+    return changed is not None
+
+
+def _announce(session: AsyncSession, row: Row[Any], status: IntentStatus, reason: str | None) -> None:
+    kind = EventType.PURCHASE_BOUGHT if status is IntentStatus.BOUGHT else EventType.PURCHASE_FAILED
+    subjects = Subjects(row.restaurant_id, row.number, row.assignment_id, row.id)
+    agreed = {name: getattr(row, name) for name in AGREED}
+    announce(session, kind, subjects, after=plain({"status": status.value, "reason": reason, **agreed}))
 
 
 async def landed(session: AsyncSession, intent_id: str) -> None:
     """What came to nothing, as it seemed, was carried out after all."""
-    await session.execute(
-        update(PurchaseIntent)
-        .where(PurchaseIntent.id == intent_id)
-        .values(status=IntentStatus.BOUGHT.value, look_at=None, reason="carried out late")
-    )
+    late = "carried out late"
+    landed = update(INTENTS).where(INTENTS.c.id == intent_id).returning(*TOLD)
+    values = {"status": IntentStatus.BOUGHT.value, "look_at": None, "reason": late}
+    row = (await session.execute(landed.values(**values))).one()
+    _announce(session, row, IntentStatus.BOUGHT, late)
 
 
 async def to_look_for(session: AsyncSession, limit: int = 50) -> Sequence[PurchaseIntent]:

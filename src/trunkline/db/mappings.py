@@ -161,7 +161,9 @@ def close(mapping: Mapping, reason: str) -> None:
 async def activate(session: AsyncSession, mapping: Mapping) -> None:
     """Make this mapping the one that gets the number's calls; the caller holds the number."""
     await session.execute(
-        update(Mapping).where(Mapping.number == mapping.number, Mapping.ended_at.is_(None)).values(active=False)
+        update(Mapping)
+        .where(Mapping.number == mapping.number, Mapping.ended_at.is_(None), Mapping.id != mapping.id)
+        .values(active=False)
     )
     note(session, [mapping.number])
     mapping.active = True

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.changes import note
+from trunkline.db.events import announce_state
 from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseIntent, Release, utcnow
 from trunkline.domain.choosing import OwnedNumber
 from trunkline.domain.notes import NumberNotes
@@ -88,7 +89,16 @@ async def ensure(session: AsyncSession, number: str, state: NumberState, **value
     now = utcnow()
     row = {"number": number, "state": state.value, "created_at": now, "updated_at": now, "put_aside_times": 0, **values}
     row["idle_since"] = now if state in SERVES_NOBODY else None
-    return (await session.execute(ENSURE[session.get_bind().dialect.name], row)).first() is not None
+    inserted = (await session.execute(ENSURE[session.get_bind().dialect.name], row)).first() is not None
+    if inserted:
+        announce_state(session, number, None, state)
+    return inserted
+
+
+async def _held_state(session: AsyncSession, number: str, condition: Any) -> str | None:
+    """The number's state where the condition is true of it, which stays so until the transaction ends."""
+    query = select(Number.state).where(Number.number == number, condition).with_for_update(key_share=True)
+    return (await session.execute(query)).scalar_one_or_none()
 
 
 def move(row: Number, to: NumberState) -> None:
@@ -114,9 +124,12 @@ async def claim(
     """Take an idle number for one assignment; False if it is not idle or someone was first. Two callers never both
     get True: the row itself is the lock. `marked`: the carrier shows our mark on it."""
     await ensure(session, number, NumberState.IDLE, **values)
-    changed = await session.execute(
+    before = await _held_state(session, number, claimable(restaurant_id, marked))
+    if before is None:
+        return False
+    await session.execute(
         update(Number)
-        .where(Number.number == number, claimable(restaurant_id, marked))
+        .where(Number.number == number)
         .values(
             state=NumberState.IDLE.value,
             idle_since=func.coalesce(Number.idle_since, utcnow()),
@@ -127,10 +140,9 @@ async def claim(
             **{k: v for k, v in values.items() if v is not None},
         )
     )
-    taken = bool(changed.rowcount)  # type: ignore[attr-defined]
-    if taken:
-        note(session, [number])  # it may have been cooling down until now
-    return taken
+    announce_state(session, number, before, NumberState.IDLE)
+    note(session, [number])  # it may have been cooling down until now
+    return True
 
 
 async def reserve(session: AsyncSession, number: str, assignment_id: str | None, **values: Any) -> bool:
@@ -141,12 +153,13 @@ async def reserve(session: AsyncSession, number: str, assignment_id: str | None,
         return True
     free = Number.state.in_([NumberState.FOREIGN, NumberState.RELEASED])
     ours = and_(Number.state == NumberState.PURCHASING, Number.claimed_by == assignment_id)
-    changed = await session.execute(
-        update(Number)
-        .where(Number.number == number, or_(free, ours))
-        .values(state=NumberState.PURCHASING.value, idle_since=None, **claimed)
-    )
-    return bool(changed.rowcount)  # type: ignore[attr-defined]
+    before = await _held_state(session, number, or_(free, ours))
+    if before is None:
+        return False
+    chosen = {"state": NumberState.PURCHASING.value, "idle_since": None, **claimed}
+    await session.execute(update(Number).where(Number.number == number).values(**chosen))
+    announce_state(session, number, before, NumberState.PURCHASING)
+    return True
 
 
 async def claimed_for(session: AsyncSession, restaurant_id: str) -> Number | None:
@@ -264,6 +277,7 @@ async def forget_unless_known(session: AsyncSession, row: Number) -> None:
     if row.bought_at is None and not (await session.execute(select(or_(served, given_up)))).scalar_one():
         await session.flush()
         await session.execute(delete(Number).where(Number.number == row.number))
+        announce_state(session, row.number, row.state, None)
         session.expunge(row)
     elif row.state == NumberState.PURCHASING:
         row.state = (NumberState.RELEASED if row.released_at else NumberState.FOREIGN).value
@@ -323,7 +337,9 @@ async def end_cool_downs(session: AsyncSession) -> None:
         .values(state=NumberState.IDLE.value, cooling_until=None)
         .returning(Number.number)
     )
-    note(session, ended.scalars())
+    for number in (idle := list(ended.scalars())):
+        announce_state(session, number, NumberState.COOLING_DOWN, NumberState.IDLE)
+    note(session, idle)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, or_, select, tuple_
+from sqlalchemy import delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import Base, Call, IdempotencyKey, RunRow, Step
+from trunkline.db.models import Base, Call, Event, IdempotencyKey, RunRow, Step
 from trunkline.domain.ids import first_id
 from trunkline.domain.states import StepStatus
 
@@ -32,6 +32,12 @@ async def prune_steps(session: AsyncSession, before: datetime) -> int:
 async def prune_idempotency_keys(session: AsyncSession, before: datetime) -> int:
     """Keys whose request came before: the same key begins something new from then on."""
     return await _delete(session, IdempotencyKey, [IdempotencyKey.key], IdempotencyKey.created_at < before)
+
+
+async def prune_events(session: AsyncSession, before: datetime) -> int:
+    """Events that happened before, but for the newest: positions go on from there."""
+    newest = select(func.max(Event.position)).scalar_subquery()
+    return await _delete(session, Event, [Event.seq], Event.at < before, Event.position < newest)
 
 
 async def _delete(session: AsyncSession, table: type[Base], key: list[Any], *old: Any) -> int:

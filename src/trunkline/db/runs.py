@@ -9,6 +9,7 @@ from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline.db.event_rows import announce_end
 from trunkline.db.models import (
     Assignment,
     Batch,
@@ -21,6 +22,7 @@ from trunkline.db.models import (
     UtcDateTime,
     utcnow,
 )
+from trunkline.domain.events import Subjects
 from trunkline.domain.states import RunStatus, StepStatus
 from trunkline.errors import NotFound, Superseded
 
@@ -43,6 +45,8 @@ class Runs(Generic[R]):
         begin = update(row).where(*running).values(**begun).returning(row)
         self._begin = begin.execution_options(synchronize_session=False)
         self._fence = update(table).where(*running, table.c.epoch == bindparam("this_epoch"))
+        named = [table.c[name] for name in ("restaurant_id", "to_id", "number") if name in table.c]
+        self._fence = self._fence.returning(table.c.id, *named)
         self._keep = self._fence.values(epoch=table.c.epoch)
         self._current = select(table.c.epoch).where(*running)
         self._unfinished = select(table.c.id).where(table.c.status == RunStatus.RUNNING.value).order_by(table.c.id)
@@ -69,9 +73,12 @@ class Runs(Generic[R]):
     async def fence(self, session: AsyncSession, run_id: str, epoch: int, **values: Any) -> None:
         """Write to the running run as this epoch; Superseded if a later one has begun or it has ended."""
         change = self._fence.values(**values) if values else self._keep
-        changed = await session.execute(change, {"this_run": run_id, "this_epoch": epoch})
-        if not changed.rowcount:  # type: ignore[attr-defined]
+        changed = (await session.execute(change, {"this_run": run_id, "this_epoch": epoch})).mappings().first()
+        if changed is None:
             raise Superseded(f"{self.noun} {run_id} is run by another process now, or has ended")
+        if "status" in values:
+            subjects = Subjects(changed.get("restaurant_id") or changed.get("to_id"), changed.get("number"), run_id)
+            announce_end(session, self.row, subjects, values)
 
     async def check(self, session: AsyncSession, run_id: str, epoch: int) -> None:
         """The same without a write."""
@@ -115,11 +122,15 @@ async def releases_of(session: AsyncSession, number: str) -> Sequence[Release]:
 
 async def reopen_release(session: AsyncSession, release_id: str) -> None:
     """An owed release runs again; nothing happens to one that runs or is done."""
-    await session.execute(
+    reopened = await session.execute(
         update(Release)
         .where(Release.id == release_id, Release.status == RunStatus.OWED.value)
         .values(status=RunStatus.RUNNING.value)
+        .returning(Release.number)
     )
+    if (number := reopened.scalar_one_or_none()) is not None:
+        running = {"status": RunStatus.RUNNING.value}
+        announce_end(session, Release, Subjects(number=number, run_id=release_id), running, RunStatus.OWED)
 
 
 def note_step(row: Step, detail: str) -> None:

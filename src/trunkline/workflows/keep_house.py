@@ -39,6 +39,7 @@ async def prune(services: Services) -> None:
     settings = services.settings
     rows: list[tuple[str, Delete, float]] = [
         ("calls", partial(_in_books, services, retention.prune_calls), settings.keep_calls_days),
+        ("events", partial(_in_books, services, retention.prune_events), settings.keep_events_days),
         ("steps", partial(_in_books, services, retention.prune_steps), settings.keep_steps_days),
         (
             "idempotency keys",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.db.models.base import Base, UtcDateTime, utcnow
+from trunkline.db.models.events import Event
 from trunkline.db.models.holds import Hold
 from trunkline.db.models.keys import Key
 from trunkline.db.models.numbers import Debt, Mapping, Number, NumberChange, PurchaseIntent
@@ -18,6 +19,7 @@ __all__ = [
     "Call",
     "Caller",
     "Debt",
+    "Event",
     "Hold",
     "IdempotencyKey",
     "Installation",
