@@ -11,11 +11,13 @@ from tests.support.desk import Desk
 from tests.support.retold import untold
 from trunkline.db import events, retention
 from trunkline.db.erasure import erase_restaurant
+from trunkline.db.event_rows import RUNS
 from trunkline.db.events import Wanted, announce
-from trunkline.db.models import Event, utcnow
+from trunkline.db.models import Event, RunRow, utcnow
 from trunkline.db.session import Database
 from trunkline.domain.acting import Acting, ActorKind, acting_as
-from trunkline.domain.events import EventType, Subjects
+from trunkline.domain.events import TOLD, EventType, Subjects
+from trunkline.domain.numbers import NumberState
 from trunkline.workflows.manage_restaurant import delete_restaurant
 
 pytestmark = pytest.mark.anyio
@@ -83,3 +85,10 @@ async def test_retention_keeps_the_newest_so_that_positions_go_on(database: Data
         assert await retention.prune_events(session, utcnow() + timedelta(days=1)) == 2
         announce(session, ERASED, Subjects())
     assert await positions(database) == [3, 4]
+
+
+def test_every_kind_of_run_and_every_state_has_its_events() -> None:
+    assert set(RUNS) == set(RunRow.__subclasses__())
+    assert {EventType(f"number.{state}") for state in NumberState} < set(TOLD)
+    for noun, _ in RUNS.values():
+        assert {EventType(f"{noun}.started"), EventType(f"{noun}.ended")} < set(TOLD)
