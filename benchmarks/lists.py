@@ -26,7 +26,6 @@ from trunkline.db.session import Database
 Ask = Callable[[AsyncSession], Awaitable[Any]]
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 FAST_MS, DEEP_RATIO = 50.0, 1.5
-EVERY_NAME = "restaurants by a rare part of the name"  # no index has parts of names: it is as slow as there are many
 SHUFFLED = "(n * 7919) % 1000"  # 0 to 999, spread over all rows: what a rare kind is rare by
 
 
@@ -97,9 +96,11 @@ def questions(count: int) -> dict[str, Ask]:
         "numbers that are dear": listed(min_price=Decimal("9.98")),
         "restaurants": served(),
         "deep restaurants": served(after=f"rst_{1000000000000000 + int(count * 0.98)}"),
+        "restaurants by name": served(by_name=True),
+        "deep restaurants by name": served(by_name=True, after_name="roma 98", after="rst_0"),
         "restaurants without a number": served(has_number=False),
         "restaurants by a part of the name": served(search="ROMA 7"),
-        EVERY_NAME: served(search=f"ROMA {count - 3}"),
+        "restaurants by a rare part of the name": served(search=f"ROMA {count - 3}"),
         "restaurants lately created": served(created_after=late),
         "restaurants deleted": served(deleted=True),
         "calls": heard(),
@@ -136,7 +137,7 @@ def report(least: dict[str, float]) -> bool:
     for name, took in least.items():
         first = least.get(name.removeprefix("deep "), took)
         ratio = took / first
-        good = name == EVERY_NAME or (took < FAST_MS and ratio < DEEP_RATIO)
+        good = took < FAST_MS and ratio < DEEP_RATIO
         right = right and good
         compared = f"{ratio:5.2f} of the first" if name.startswith("deep ") else ""
         print(f"  {name:40} {took:8.2f} ms  {compared}{'' if good else '  TOO SLOW'}", flush=True)
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--postgresql", type=int, default=1_000_000, help="rows on PostgreSQL; 0 for none")
     parser.add_argument("--sqlite", type=int, default=100_000, help="rows on SQLite; 0 for none")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--installed", type=Path, help="another PostgreSQL than the tests': a folder that has bin/")
     given, right = parser.parse_args(), True
     if given.sqlite:
         with tempfile.TemporaryDirectory() as folder:
@@ -156,7 +158,7 @@ def main() -> None:
             print(f"SQLite, {given.sqlite:,} rows of each", flush=True)
             right = asyncio.run(measure(url, given.sqlite, given.rounds)) and right
     if given.postgresql:
-        with PostgresServer() as server:
+        with PostgresServer(given.installed) as server:
             print(f"PostgreSQL, {given.postgresql:,} rows of each", flush=True)
             right = asyncio.run(measure(server.fresh_database(), given.postgresql, given.rounds)) and right
     sys.exit(not right)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -109,6 +110,19 @@ def test_new_restaurants_get_numbers_within_the_bounds_and_one_that_is_named(api
     ids = [made["id"] for made in done["created"]]
     assert items[ids[2]]["phone_number"] == held
     assert sorted(items[one]["status"] for one in ids[:2]) == ["assigned", "unassigned"]
+
+
+def test_a_row_is_kept_the_number_that_it_names_of_a_restaurant_that_was_deleted(
+    api: Api, setting: Callable[..., None]
+) -> None:
+    setting(number_cooldown_hours=1)
+    gone = api.create()
+    number = gone["phone_number"]
+    assert api.client.delete(f"/api/restaurants/{gone['id']}").status_code == 200
+    until(lambda: api.get(f"/api/numbers/{number}")["state"] == "cooling_down" and not api.owes(number))
+    done = bulk(api, [{"name": "Heir", "phone_number": number}])
+    until(lambda: api.get(f"/api/batches/{done['batch_id']}")["status"] == "done")
+    assert api.get(f"/api/restaurants/{done['created'][0]['id']}")["phone_number"] == number
 
 
 @pytest.mark.parametrize(

@@ -81,3 +81,17 @@ def test_what_cannot_be_asked_for_is_named(api: Api, path: str, query: dict[str,
     answer = api.client.get(path, params=query)
     assert answer.status_code == 422, answer.text
     assert answer.json()["field"].startswith(field)
+
+
+def test_restaurants_are_listed_by_name_page_by_page(api: Api) -> None:
+    mark = uuid.uuid4().hex[:8]
+    names = [f"{mark} {name}" for name in ("beta", "Alfa", "alfa", "GAMMA", "ёлка \U0001f355" * 20)]
+    made = {api.create(name, assign_phone=False)["id"]: name for name in names}
+    found = pages(api, "/api/restaurants", sort="name", limit=1, search=mark)
+    assert [row["name"] for row in found] == [names[place] for place in (1, 2, 0, 3, 4)]
+    assert {row["id"] for row in found} == set(made)
+    listed = [row["id"] for row in pages(api, "/api/restaurants", sort="name", limit=3)]
+    assert len(listed) == len(set(listed)) == api.get("/api/restaurants/counts")["total"]
+    first = api.get("/api/restaurants", sort="name", limit=1)["next_cursor"]
+    refused = api.client.get("/api/restaurants", params={"cursor": first})
+    assert (refused.status_code, refused.json()["field"]) == (422, "cursor")

@@ -218,3 +218,18 @@ def test_a_tool_that_nobody_knows_is_said_to_be_unknown(api: Api, roma: Json) ->
 def test_tool_calls_that_cannot_be_read_have_no_results(api: Api, roma: Json, calls_given: Any) -> None:
     message = to(roma, "tool-calls flat") | {"toolCallList": calls_given}
     assert post(api, message) == {"results": []}
+
+
+# --- a new name ------------------------------------------------------------------------------------------------------
+
+
+def test_the_call_right_after_a_change_of_name_is_answered_with_the_new_one(api: Api, roma: Json) -> None:
+    """In server mode by the webhook, in assistant mode by the tool's answer."""
+    message = to(roma)
+    assert post(api, message)["assistantOverrides"]["variableValues"]["restaurant_name"] == roma["name"]
+    for name in (f"Nuova {roma['name']}", f"Terza {roma['name']}"):
+        changed = api.client.patch(f"/api/restaurants/{roma['id']}", json={"name": name})
+        assert changed.status_code == 200
+        assert post(api, to(roma))["assistantOverrides"]["variableValues"]["restaurant_name"] == name
+        (result,) = post(api, to(roma, "tool-calls flat"))["results"]
+        assert name in result["result"]

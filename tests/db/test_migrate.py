@@ -55,6 +55,9 @@ only_postgresql = pytest.mark.parametrize("empty_url", ["postgresql"], indirect=
 only_sqlite = pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
 
 
+WITH_TRIGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/lib/pg_trgm.so"))
+
+
 def downgrade(url: str, revision: str) -> None:
     with transaction(url) as connection:
         command.downgrade(alembic_config(connection), revision)
@@ -97,6 +100,24 @@ def test_every_migration_can_be_taken_back_and_made_again(empty_url: str) -> Non
     assert tables(empty_url) == {"alembic_version"}
     upgrade(empty_url)
     assert tables(empty_url) == complete
+
+
+@pytest.mark.skipif(not WITH_TRIGRAMS, reason="no PostgreSQL with pg_trgm is installed")
+def test_parts_of_names_have_an_index_where_it_may_be_made() -> None:
+    with PostgresServer(WITH_TRIGRAMS[0].parent.parent) as server:
+        url = server.empty_database()
+        upgrade(url)
+        with transaction(url) as connection:
+            assert any("gin_trgm_ops" in index for index in index_definitions(connection))
+        downgrade(url, "base")
+        upgrade(url)
+        poor = server.empty_database()
+        with transaction(poor) as connection:
+            connection.execute(text("CREATE ROLE poor LOGIN"))
+            connection.execute(text("GRANT CREATE ON SCHEMA public TO poor"))
+        upgrade(poor.replace("//postgres@", "//poor@"))
+        with transaction(poor) as connection:
+            assert not any("gin_trgm_ops" in index for index in index_definitions(connection))
 
 
 def test_a_second_upgrade_changes_nothing(database_url: str) -> None:

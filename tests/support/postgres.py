@@ -34,12 +34,13 @@ class PostgresServer:
     and opens the home directory, and all users share its lock file; here root starts the server as `nobody`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, installed: Path | None = None) -> None:
+        """`installed` is another PostgreSQL than the wheel's, which has no extensions."""
         self._nobody = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         found = importlib.util.find_spec(WHEEL)
         assert found
         assert found.origin
-        self._installed = Path(found.origin).resolve().parent / "pginstall18"
+        self._installed = installed or Path(found.origin).resolve().parent / "pginstall18"
         self._hidden = self._nobody is not None and any(not up.stat().st_mode & 1 for up in self._installed.parents)
         self._directory = self._make_directory()
         self._names = (f"test_{n}" for n in itertools.count(1))

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from trunkline.errors import InvalidInput
 
 Row = TypeVar("Row")
-LONGEST = 500  # of a cursor: the longest id of a call is in it
+LONGEST = 2400  # of a cursor: the longest name is in it
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -61,6 +61,14 @@ def after_value(cursor: str | None, sort: str) -> tuple[str, str] | None:
         return None
     found = _read(cursor, rf"{sort} (\d{{1,20}}(?:\.\d{{1,10}})?) (\+[1-9]\d{{1,14}})")
     return found[1], found[2]
+
+
+def after_name(cursor: str | None) -> tuple[str | None, str | None]:
+    """(folded name, id) of a list of restaurants in the order of their names."""
+    if cursor is None:
+        return None, None
+    found = _read(cursor, r"name ([a-z]+_\w{1,60}) ([^\0]*)")
+    return found[2], found[1]
 
 
 def moment(at: datetime, row_id: str) -> str:

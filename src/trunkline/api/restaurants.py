@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.api.dependencies import KeyDep, Patience, PatienceDep, RestaurantId, ServicesDep
 from trunkline.api.described import restaurants as described
 from trunkline.api.once import answer_once
-from trunkline.api.paging import after_id, cut
+from trunkline.api.paging import after_id, after_name, cut
 from trunkline.api.permission import Identified, needs
 from trunkline.api.shapes.assignments import PickBody
 from trunkline.api.shapes.restaurants import (
@@ -22,6 +22,7 @@ from trunkline.api.shapes.restaurants import (
     RestaurantPage,
     RestaurantPatch,
     RestaurantQuery,
+    RestaurantSort,
     RotatedKey,
     show_restaurant,
     show_summaries,
@@ -82,10 +83,14 @@ async def create(
 
 @router.get("", dependencies=needs(Scope.RESTAURANTS_READ), **described.LIST_RESTAURANTS)
 async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Query()]) -> RestaurantPage:
+    by_name = query.sort is RestaurantSort.NAME
+    name, last = after_name(query.cursor) if by_name else (None, after_id(query.cursor))
     async with services.database.read() as session:
         found = await restaurants.page(
             session,
-            after=after_id(query.cursor),
+            after=last,
+            after_name=name,
+            by_name=by_name,
             limit=query.limit + 1,
             has_number=query.has_number,
             search=query.search,
@@ -94,7 +99,7 @@ async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Quer
             external_id=query.external_id,
             deleted=query.deleted,
         )
-        shown, cursor = cut(found, query.limit, lambda row: row.id)
+        shown, cursor = cut(found, query.limit, lambda row: f"name {row.id} {row.folded_name}" if by_name else row.id)
         return RestaurantPage(items=await show_summaries(session, shown, Identity()), next_cursor=cursor)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -42,18 +42,19 @@ def list_all(
         bool | None, typer.Option("--with-number/--without-number", help="Only those with a number, or without.")
     ] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="Those that were deleted, instead.")] = False,
+    sort: Annotated[Literal["created", "name"], typer.Option(help="Oldest first, or by name.")] = "created",
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """List restaurants, oldest first.
+    """List restaurants, oldest first or by name.
 
     \b
     Examples:
       trunkline restaurants list --without-number
-      trunkline restaurants list --search pizza --json
+      trunkline restaurants list --search pizza --sort name --json
     """
     with asking() as client:
-        listed = list(client.restaurants(search=search, has_number=has_number, deleted=deleted))
+        listed = list(client.restaurants(search=search, has_number=has_number, deleted=deleted, sort=sort))
     if show.as_document(listed, "RestaurantSummary", json, csv):
         return
     rows = [

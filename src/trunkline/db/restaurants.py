@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import exists, func, literal, select, text, tuple_
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -150,16 +150,23 @@ async def by_key_hash(session: AsyncSession, key_hash: str) -> Restaurant | None
     return found.scalar_one_or_none()
 
 
-async def key_hashes(session: AsyncSession) -> Sequence[tuple[str, str]]:
-    """(id, hash of its key) of every restaurant."""
+async def key_hashes(session: AsyncSession, of: Sequence[str] | None = None) -> dict[str, str]:
+    """The hashes of keys by id, of every restaurant or of these."""
     query = select(Restaurant.id, Restaurant.api_key_hash).where(Restaurant.deleted_at.is_(None))
-    return [(row.id, row.api_key_hash) for row in await session.execute(query)]
+    pieces = (
+        [query]
+        if of is None
+        else [query.where(Restaurant.id.in_(of[start : start + CHUNK])) for start in range(0, len(of), CHUNK)]
+    )
+    return {row.id: row.api_key_hash for piece in pieces for row in await session.execute(piece)}
 
 
 async def page(
     session: AsyncSession,
     *,
     after: str | None = None,
+    after_name: str | None = None,
+    by_name: bool = False,
     limit: int = 50,
     has_number: bool | None = None,
     search: str | None = None,
@@ -168,14 +175,16 @@ async def page(
     created_after: datetime | None = None,
     created_before: datetime | None = None,
 ) -> Sequence[Restaurant]:
-    """Oldest first, by id, which sorts by time; `search` is part of the name in any case. Those that are `deleted`, or
-    those that are not."""
+    """Oldest first, by id, which sorts by time, or `by_name`, in any case: then after the id `after` of those called
+    `after_name`, folded. `search` is part of the name in any case. Those that are `deleted`, or those that are not."""
     lives = Restaurant.deleted_at.is_not(None) if deleted else Restaurant.deleted_at.is_(None)
-    query = select(Restaurant).where(lives).order_by(Restaurant.id).limit(limit)
+    order = (Restaurant.folded_name, Restaurant.id) if by_name else (Restaurant.id,)
+    query = select(Restaurant).where(lives).order_by(*order).limit(limit)
     if external_id:
         query = query.where(Restaurant.external_id == external_id)
     if after:
-        query = query.where(Restaurant.id > after)
+        place = tuple_(literal(after_name), literal(after)) if by_name else after
+        query = query.where((tuple_(*order) if by_name else Restaurant.id) > place)
     if created_after is not None:
         query = query.where(Restaurant.id >= first_id("rst", created_after))
     if created_before is not None:

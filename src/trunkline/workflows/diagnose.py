@@ -75,7 +75,7 @@ async def check_keys(services: Services, secret: SecretStr) -> Finding:
     """Keys of restaurants that were created before keys had a salt, while VAPI_SECRET_KEY was what it is now."""
     async with services.database.read() as session:
         hashes = await restaurants.key_hashes(session)
-    weak = sum(follows_from(secret, restaurant_id, key_hash) for restaurant_id, key_hash in hashes)
+    weak = sum(follows_from(secret, restaurant_id, key_hash) for restaurant_id, key_hash in hashes.items())
     if weak:
         text = f"keys of restaurants that follow from VAPI_SECRET_KEY alone: {weak} of {len(hashes)}"
         return warning("keys", text, "trunkline restaurants rotate-key --all")

@@ -22,7 +22,7 @@ from trunkline.errors import Conflict, InvalidInput
 from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.manage_restaurant import new_restaurant
 from trunkline.workflows.once import Once, find_begun
-from trunkline.workflows.pick_number import refuse_busy
+from trunkline.workflows.pick_number import keep_named, refuse_busy
 from trunkline.workflows.plan_batch import Plan, plan_for
 from trunkline.workflows.run_batch import BatchRequest, RunBatch
 from trunkline.workflows.services import Services
@@ -132,7 +132,7 @@ async def _imported_before(services: Services, once: Once | None, secret: Secret
     async with services.database.read() as session:
         kept = await idempotency.answer(session, once.key) or {}
         salt = await key_salt(session)
-        hashes = dict(await restaurants.key_hashes(session))
+        hashes = await restaurants.key_hashes(session, [plain["id"] for plain in kept["created"]])
     created = []
     for plain in kept["created"]:
         api_key = key_as_created(secret, salt, plain["id"], hashes.get(plain["id"]))
@@ -202,6 +202,8 @@ async def _create(session: Any, rows: Sequence[Row], secret: SecretStr) -> list[
             created.append(ImportedRow(row.place, restaurant.id, row.name, row.notes.external_id, api_key))
             piece.append(restaurant)
         await restaurants.add_many(session, piece)
+        for row, restaurant in zip(rows[start:], piece, strict=False):
+            await keep_named(session, row.wish, restaurant.id)
         await asyncio.sleep(0)
     return created
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -66,12 +67,20 @@ class RestaurantPatch(Body):
         )
 
 
+class RestaurantSort(StrEnum):
+    CREATED = "created"
+    NAME = "name"
+
+
 class RestaurantQuery(Listing):
     has_number: bool | None = Field(default=None, description="only those with a number, or without")
     search: Text | None = Field(default=None, max_length=MAX_NAME, description="part of the name, in any case")
     external_id: Text | None = Field(default=None, max_length=LONGEST_EXTERNAL_ID, description="only the one with it")
     created_after: Moment | None = Field(default=None, description="only those that were created then, or later")
     created_before: Moment | None = Field(default=None, description="only those that were created before then")
+    sort: RestaurantSort = Field(
+        default=RestaurantSort.CREATED, description="oldest first, or by name in any case, as the database sorts texts"
+    )
     deleted: bool = Field(default=False, description="those that were deleted, instead of those that were not")
 
 

@@ -45,9 +45,11 @@ def restaurants(
     has_number: bool | None = None,
     external_id: str | None = None,
     deleted: bool = False,
+    sort: str | None = None,
 ) -> Pages[models.RestaurantSummary]:
-    """All, oldest first, or those that were deleted; `search` is part of the name."""
-    query = {"search": search, "has_number": has_number, "external_id": external_id, "deleted": deleted or None}
+    """All, oldest first or by `sort`: name; or those that were deleted. `search` is part of the name."""
+    query = {"search": search, "has_number": has_number, "external_id": external_id, "sort": sort}
+    query |= {"deleted": deleted or None}
     return Pages("/api/restaurants", models.RestaurantSummary, query)
 
 

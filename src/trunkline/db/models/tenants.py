@@ -80,6 +80,7 @@ class Restaurant(Base):
             sqlite_where=text("deleted_at IS NOT NULL"),
             postgresql_where=text("deleted_at IS NOT NULL"),
         ),
+        Index("ix_restaurants_folded_name_id", "folded_name", "id"),
     )
 
     @validates("name")
