@@ -19,7 +19,9 @@ from typer.core import TyperGroup
 from tests.support.house import picture
 from trunkline import metrics
 from trunkline.api.app import create_app
+from trunkline.api.described.events import example_of
 from trunkline.cli.app import app as cli
+from trunkline.domain.events import TOLD, EventType
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import MOVE_STEPS, RELEASE_STEPS, STEPS, Reason, Source, Status
 from trunkline.domain.scopes import WORDS, Scope
@@ -105,12 +107,22 @@ CODE = {
     "Error codes": {error.code for error in errors()},
     "What is owed": list(DebtKind),
     "States of a number": list(NumberState),
+    "Events": list(EventType),
 }
 
 
 @pytest.mark.parametrize("section", CODE)
 def test_the_reference_lists_exactly_what_the_code_has(section: str) -> None:
     assert sorted(listed(section)) == sorted(map(str, CODE[section]))
+
+
+def test_the_reference_tells_each_event_with_its_example() -> None:
+    for cells in rows("Events"):
+        kind = EventType(cells[0].strip("`"))
+        event = example_of(kind)
+        besides = ("restaurant_id", "number", "run_id", "other_id", "before", "after")
+        shown = json.dumps({name: value for name, value in event.items() if name in besides and value})
+        assert cells[1:] == [TOLD[kind].words, event["text"], f"`{shown}`"]
 
 
 def test_the_reference_tells_each_settings_default() -> None:

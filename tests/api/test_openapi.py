@@ -28,6 +28,7 @@ from trunkline.domain.numbers import NumberType
 from trunkline.settings import CARRIER_NAMES, load_settings
 
 EXAMPLES = 12
+WITHOUT_END = {"streamEvents"}
 DOCUMENT: Json = create_app(load_settings(_env_file=None)).openapi()
 OPERATIONS: dict[str, Json] = {
     operation["operationId"]: operation for methods in DOCUMENT["paths"].values() for operation in methods.values()
@@ -121,7 +122,7 @@ def conformance() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", sorted(set(OPERATIONS) - WITHOUT_END))
 def test_generated_requests_get_documented_answers(
     api: Api, setting: Callable[..., None], conformance: list[Any], name: str
 ) -> None:

@@ -22,6 +22,7 @@ from trunkline.api import (
     debts,
     doctor,
     erasures,
+    events,
     health,
     holds,
     keys,
@@ -35,9 +36,11 @@ from trunkline.api import (
     webhook,
 )
 from trunkline.api.described import documented
+from trunkline.api.described.events import webhooks
 from trunkline.api.middleware import Edge
 from trunkline.api.placement import place
 from trunkline.api.problems import Problem, install
+from trunkline.api.shapes.events import EventMessage
 from trunkline.api.stopping import Stopping
 from trunkline.api.watching import Watching
 from trunkline.api.webhook import PATHS as WEBHOOK_PATHS
@@ -62,6 +65,7 @@ ROUTERS = (
     phone_mappings.router,
     calls.router,
     erasures.router,
+    events.router,
     webhook.router,
     debts.router,
     costs.router,
@@ -84,6 +88,7 @@ TAGS = [
     {"name": "costs", "description": "What the numbers cost, and for whom."},
     {"name": "debts", "description": "What is still owed to carriers and Vapi."},
     {"name": "keys", "description": "Who may do what."},
+    {"name": "events", "description": "What happened, by whom, and why."},
     {"name": "health", "description": "For load balancers and monitoring."},
 ]
 
@@ -145,7 +150,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
         )
         schemas = document["components"]["schemas"]
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= problem.pop("$defs") | {"Problem": problem}
+        message = EventMessage.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        schemas |= problem.pop("$defs") | {"Problem": problem} | message.pop("$defs") | {"EventMessage": message}
+        document["webhooks"] = webhooks()
         for route in (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)):
             for method in route.methods or ():
                 _mend(document["paths"][route.path_format][method.lower()]["responses"], route.responses)

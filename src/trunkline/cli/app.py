@@ -22,6 +22,7 @@ from trunkline.cli import (
     demo,
     doctor,
     erasing,
+    events,
     holding,
     keys,
     moving,
@@ -71,6 +72,8 @@ app.command("debts")(debts.debts)
 app.command("costs")(costs.costs)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.add_typer(events.app, name="events")
+app.command("history")(events.history)
 app.command("repoint")(repoint.repoint)
 app.command("doctor")(doctor.doctor)
 app.command("setup-vapi")(setup_vapi.setup_vapi)

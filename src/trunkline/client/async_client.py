@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -11,10 +12,11 @@ import httpx2
 
 from trunkline.client import wire
 from trunkline.client.methods import RECONNECT_SECONDS, method_of
-from trunkline.client.models import Batch, BatchItem
+from trunkline.client.models import Batch, BatchItem, Event
 from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
 from trunkline.client.operations import calls as on_calls
+from trunkline.client.operations import events as on_events
 from trunkline.client.operations import holds as on_holds
 from trunkline.client.operations import keys as on_keys
 from trunkline.client.operations import numbers as on_numbers
@@ -76,7 +78,22 @@ class AsyncTrunkline:
 
     async def watch_batch(self, batch_id: str) -> AsyncIterator[Batch | BatchItem]:
         """As Trunkline.watch_batch."""
-        reader = EventReader(batch_id)
+        async for told in self._read(on_batches.watching(batch_id)):
+            yield told
+
+    async def follow_events(
+        self,
+        *,
+        types: Sequence[str] = (),
+        subject: str | None = None,
+        since: datetime | None = None,
+        last_id: str | None = None,
+    ) -> AsyncIterator[Event]:
+        """As Trunkline.follow_events."""
+        async for told in self._read(on_events.following(types, subject, since, last_id)):
+            yield told
+
+    async def _read(self, reader: EventReader[T]) -> AsyncIterator[T]:
         while True:
             try:
                 async with self._http.stream(**reader.request()) as response:
@@ -147,6 +164,8 @@ class AsyncTrunkline:
     take_over_installation = _awaited(on_upkeep.take_over_installation)
     diagnose = _awaited(on_upkeep.diagnose)
     health = _awaited(on_upkeep.health)
+    events = _paged(on_events.events)
+    history = _paged(on_events.history)
     create_key = _awaited(on_keys.create_key)
     keys = _paged(on_keys.keys)
     key = _awaited(on_keys.key)

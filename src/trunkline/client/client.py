@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -11,10 +12,11 @@ import httpx2
 
 from trunkline.client import wire
 from trunkline.client.methods import RECONNECT_SECONDS, method_of
-from trunkline.client.models import Batch, BatchItem
+from trunkline.client.models import Batch, BatchItem, Event
 from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
 from trunkline.client.operations import calls as on_calls
+from trunkline.client.operations import events as on_events
 from trunkline.client.operations import holds as on_holds
 from trunkline.client.operations import keys as on_keys
 from trunkline.client.operations import numbers as on_numbers
@@ -79,7 +81,21 @@ class Trunkline:
     def watch_batch(self, batch_id: str) -> Iterator[Batch | BatchItem]:
         """Each restaurant that ended, and the batch whenever it changed, until it is over. Begins with what ended so
         far; goes on after a restart of the server, and may then repeat an item."""
-        reader = EventReader(batch_id)
+        return self._read(on_batches.watching(batch_id))
+
+    def follow_events(
+        self,
+        *,
+        types: Sequence[str] = (),
+        subject: str | None = None,
+        since: datetime | None = None,
+        last_id: str | None = None,
+    ) -> Iterator[Event]:
+        """What happens, as it happens, behind the event of `last_id`, or from `since` or now on; without an end. Goes
+        on after a restart of the server."""
+        return self._read(on_events.following(types, subject, since, last_id))
+
+    def _read(self, reader: EventReader[T]) -> Iterator[T]:
         while True:
             try:
                 with self._http.stream(**reader.request()) as response:
@@ -149,6 +165,8 @@ class Trunkline:
     take_over_installation = _sent(on_upkeep.take_over_installation)
     diagnose = _sent(on_upkeep.diagnose)
     health = _sent(on_upkeep.health)
+    events = _listed(on_events.events)
+    history = _listed(on_events.history)
     create_key = _sent(on_keys.create_key)
     keys = _listed(on_keys.keys)
     key = _sent(on_keys.key)

@@ -9,6 +9,7 @@ from typing import Any
 from trunkline.client.answer import Answer as Answer
 from trunkline.client.batch_models import *  # noqa: F403 - so that all models are found in one place
 from trunkline.client.call_models import *  # noqa: F403
+from trunkline.client.event_models import *  # noqa: F403
 from trunkline.client.key_models import *  # noqa: F403
 
 

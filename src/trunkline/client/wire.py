@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote
 
 import httpx2
 import msgspec
 
 from trunkline import __version__
-from trunkline.client.models import Batch, BatchItem
 
 T = TypeVar("T")
 DEFAULT_URL = "http://localhost:8000"
@@ -22,7 +20,6 @@ KEY_HEAD = "trk_"  # as domain/keys.py has it
 PATIENCE = 60.0  # seconds for which a server is waited for that was there a moment ago
 QUIET = 40.0  # the server says something every 15 seconds, if only that it is there
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
-EVENTS: dict[str, type[Batch | BatchItem]] = {"item": BatchItem, "progress": Batch, "end": Batch}
 
 
 class TrunklineClientError(Exception):
@@ -162,14 +159,21 @@ def unreachable(url: str, error: httpx2.HTTPError) -> ServerUnreachable:
     )
 
 
-class EventReader:
-    """What a client knows while it watches a batch: how far it has read, and whether a lost server may come back."""
+class EventReader(Generic[T]):
+    """What a client knows while it reads a stream: how far it has read, and whether a lost server may come back.
+    `kind_of` says what an event of a name is; the one that is named `last` is the last."""
 
-    def __init__(self, batch_id: str) -> None:
+    def __init__(
+        self,
+        call: Call[Any],
+        kind_of: Callable[[str], type[T] | None],
+        last: str | None = None,
+        last_id: str | None = None,
+    ) -> None:
         self.over = False
-        self._call = Call("GET", f"/api/batches/{quote(batch_id, safe='')}/events", Batch)
+        self._call, self._kind_of, self._last = call, kind_of, last
         self._heard = -PATIENCE
-        self._last_id: str | None = None
+        self._last_id = last_id
         self._event: dict[str, str] = {}
 
     def request(self) -> dict[str, Any]:
@@ -183,7 +187,7 @@ class EventReader:
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             raise strange(response)
 
-    def feed(self, line: str) -> Iterator[Batch | BatchItem]:
+    def feed(self, line: str) -> Iterator[T]:
         """What the event tells that ends with this line, if one does."""
         self._heard = time.monotonic()
         if line:
@@ -191,10 +195,10 @@ class EventReader:
             self._event[name] = value.removeprefix(" ")
             return
         event, self._event = self._event, {}
-        kind = EVENTS.get(event.get("event", ""))
+        kind = self._kind_of(event.get("event", "")) if "data" in event else None
         if kind is not None:
             self._last_id = event.get("id", self._last_id)
-            self.over = event["event"] == "end"
+            self.over = event.get("event") == self._last
             yield shaped(msgspec.json.decode(event["data"]), kind)
 
     def lost(self, url: str, error: httpx2.HTTPError) -> None:

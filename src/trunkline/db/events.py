@@ -150,10 +150,15 @@ async def write(session: AsyncSession) -> bool:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
+async def unplaced(session: AsyncSession) -> bool:
+    """Whether there are committed events that have no position."""
+    return (await session.execute(UNPLACED.limit(1))).first() is not None
+
+
 async def place(session: AsyncSession) -> bool:
     """Give the committed events that have none their positions, one caller after the other, so that whoever has read up
     to a position has missed nothing before it. Whether there may be more."""
-    if (await session.execute(UNPLACED.limit(1))).first() is None:
+    if not await unplaced(session):
         return False
     await session.execute(select(func.pg_advisory_xact_lock(LOCK)))
     row = func.row_number().over(order_by=Event.seq).label("nth")
@@ -221,6 +226,11 @@ async def newest(session: AsyncSession) -> int:
     """Where they end now."""
     position: int = await session.scalar(NEWEST)
     return position
+
+
+async def is_told(session: AsyncSession, wanted: Wanted) -> bool:
+    """Whether there is one."""
+    return (await session.execute(wanted.narrow(select(Event)).limit(1))).first() is not None
 
 
 async def position_of(session: AsyncSession, event_id: str) -> int | None:

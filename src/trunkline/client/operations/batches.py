@@ -6,7 +6,7 @@ from typing import Unpack
 
 from trunkline.client import models
 from trunkline.client.operations.common import Spending, Wish, headers_of, part
-from trunkline.client.wire import Call, Pages
+from trunkline.client.wire import Call, EventReader, Pages
 
 
 class Selection(Wish, Spending, total=False):
@@ -49,3 +49,12 @@ def resume_batch(batch_id: str, *, idempotency_key: str | None = None) -> Call[m
     """Go on with what was cancelled, or try again those that got no number."""
     path = f"/api/batches/{part(batch_id)}/resume"
     return Call("POST", path, models.Batch, headers=headers_of(idempotency_key))
+
+
+def watching(batch_id: str) -> EventReader[models.Batch | models.BatchItem]:
+    kinds: dict[str, type[models.Batch | models.BatchItem]] = {
+        "item": models.BatchItem,
+        "progress": models.Batch,
+        "end": models.Batch,
+    }
+    return EventReader(Call("GET", f"/api/batches/{part(batch_id)}/events", models.Batch), kinds.get, "end")
