@@ -143,9 +143,25 @@ class Cancelled(TrunklineError):
 
 
 class BudgetExceeded(Conflict):
-    """The purchase is beyond what was said yes to; `hint` says who can raise it."""
+    """The purchase is beyond what was said yes to; `hint` says who can raise it. `limit` of `budget`
+    refuses it (None: a bound of its own batch's); where that is `exhausted`, it refuses every other one as well."""
 
     code = "budget_exceeded"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        hint: str | None = None,
+        field: str | None = None,
+        limit: str | None = None,
+        budget: str | None = None,
+        exhausted: bool = False,
+    ) -> None:
+        super().__init__(detail, hint=hint, field=field)
+        self.limit = limit
+        self.budget = budget
+        self.exhausted = exhausted
 
 
 class Superseded(TrunklineError):

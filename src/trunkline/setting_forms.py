@@ -9,6 +9,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
@@ -18,6 +19,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_settings import NoDecode
 
 from trunkline.countries import country_code, how_to_write
+from trunkline.currencies import currency_code
 
 QUOTES = "\"'`"
 LIKE_A_HOST = "write it like https://trunkline.example.com"
@@ -101,7 +103,28 @@ def amount(value: Any) -> str:
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,4})?)(?:\s*([A-Za-z]{3}))?", str(value).strip(), re.ASCII)
     if found is None:
         raise ValueError("must be an amount, perhaps with its currency; write it like 1.50, or 1.50 EUR")
-    return f"{found[1]} {(found[2] or 'USD').upper()}"
+    code = currency_code(found[2] or "USD")
+    if code is None:
+        raise ValueError(f"{found[2]!r} is not a currency; write its ISO code, like 1.50 EUR")
+    return f"{found[1]} {code}"
+
+
+def rates(value: Any) -> Any:
+    """What one of each currency is worth in US dollars: `EUR=1.08,GBP=1.27`."""
+    if not isinstance(value, str):
+        return value
+    found: dict[str, Decimal] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        name, _, worth = (side.strip() for side in part.partition("="))
+        code = currency_code(name)
+        if code is None or code == "USD":
+            raise ValueError(f"{name!r} is not a currency other than USD; write it like EUR=1.08,GBP=1.27")
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", worth, re.ASCII) or not Decimal(worth):
+            raise ValueError(f"{part!r} has no rate above 0; write what one {code} is worth in USD, like {code}=1.08")
+        if code in found:
+            raise ValueError(f"names {code} twice")
+        found[code] = Decimal(worth)
+    return found
 
 
 # --- addresses -------------------------------------------------------------------------------------------------------
@@ -305,6 +328,7 @@ FullUrl = Annotated[str, AfterValidator(full_address)]
 DatabaseUrl = Annotated[str, AfterValidator(database_address)]
 Number = Annotated[str, AfterValidator(e164)]
 Price = Annotated[str, BeforeValidator(amount)]
+Rates = Annotated[dict[str, Decimal], NoDecode, BeforeValidator(rates)]
 Names = Annotated[list[str], NoDecode, BeforeValidator(listed)]
 Seconds = Annotated[float, Field(le=86_400)]
 WebhookPlan = Annotated[HmacPlan | None, NoDecode, BeforeValidator(hmac_plan)]

@@ -26,6 +26,7 @@ from trunkline.setting_forms import (
     Prefix,
     Price,
     PublicUrl,
+    Rates,
     Seconds,
     Secret,
     WebhookPlan,
@@ -139,6 +140,9 @@ class Settings(BaseSettings):
     trial_sharing: TrialSharing = Field(TrialSharing.NEWEST, description="newest, keep or off")
     max_monthly_price: Price | None = Field(None, description="dearest number that may be bought, a month: 1.50 EUR")
     max_upfront_price: Price | None = Field(None, description="most that may be due at once for a number: 5 EUR")
+    budget_rates: Rates = Field(
+        {}, description="what one of a currency is worth in USD, so that it counts in budgets: EUR=1.08,GBP=1.27"
+    )
     assign_wait_seconds: Seconds = Field(20.0, ge=0, description="how long POST /api/restaurants waits for the flow")
     number_cooldown_hours: float = Field(168.0, ge=0, le=87_600, description="quarantine of a number that was given up")
 

@@ -22,10 +22,10 @@ from tests.workflows.test_run_batch import end_of, restaurants
 from trunkline.bootstrap import running_services
 from trunkline.db import batches
 from trunkline.db.models import Assignment, PurchaseIntent
+from trunkline.domain.budgets import SpendingLimits
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.wishes import Wish
 from trunkline.sandbox import telnyx
-from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.run_batch import BatchRequest, plan_batch, start_batch
 
 
@@ -175,10 +175,12 @@ def test_in_a_random_world_the_plan_is_what_the_batch_does(
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "bounds",
-    [Bounds(max_purchases=4), Bounds(max_monthly_price=Decimal("5.00"), currency="USD")],
+    [SpendingLimits(max_purchases=4), SpendingLimits(max_monthly_price=Decimal("5.00"), currency="USD")],
     ids=["numbers", "price"],
 )
-async def test_a_batch_keeps_what_was_said_yes_to_with_all_items_at_once(open_desk: Opener, bounds: Bounds) -> None:
+async def test_a_batch_keeps_what_was_said_yes_to_with_all_items_at_once(
+    open_desk: Opener, bounds: SpendingLimits
+) -> None:
     async with open_desk(provider_concurrency=30) as desk:
         await restaurants(desk, 30)
         batch = await start_batch(desk.services, BatchRequest(Wish(), bounds=bounds))

@@ -29,7 +29,7 @@ async def run(
     if body.dry_run:
         response.status_code = 200
         judged = await judge_rows(services, rows)
-        return show_judged(judged, await plan_numbers(services, judged) if body.assign_phone else None)
+        return show_judged(judged, await plan_numbers(services, judged, body.bounds()) if body.assign_phone else None)
     if body.assign_phone:
         identity.needs(Scope.NUMBERS_BUY)
     secret = services.settings.vapi_secret_key

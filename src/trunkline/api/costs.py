@@ -13,6 +13,7 @@ from trunkline.api.permission import needs
 from trunkline.api.shapes.costs import Costs, RestaurantCostPage, show_costs, show_restaurant_cost
 from trunkline.db import costs
 from trunkline.db.models import utcnow
+from trunkline.domain.budgets import month_of
 from trunkline.domain.scopes import Scope
 
 router = APIRouter(prefix="/api/costs", tags=["costs"], dependencies=needs(Scope.NUMBERS_READ))
@@ -21,9 +22,8 @@ router = APIRouter(prefix="/api/costs", tags=["costs"], dependencies=needs(Scope
 @router.get("", **described.GET_COSTS)
 async def read(services: ServicesDep) -> Costs:
     now = utcnow()
-    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     async with services.database.read() as session:
-        return show_costs(now, await costs.by_state(session), await costs.bought_since(session, month))
+        return show_costs(now, await costs.by_state(session), await costs.bought_since(session, month_of(now)))
 
 
 @router.get("/restaurants", **described.LIST_RESTAURANT_COSTS)

@@ -42,6 +42,11 @@ def after_id(cursor: str | None) -> str | None:
     return None if cursor is None else _read(cursor, r"[a-z]+_\w{1,60}|\+[1-9]\d{1,14}")[0]
 
 
+def after_subject(cursor: str | None) -> str | None:
+    """Of a list in the order of what each is about: all, or the id of one."""
+    return None if cursor is None else _read(cursor, r"all|[a-z]+_\w{1,60}")[0]
+
+
 def after_place(cursor: str | None) -> int:
     """Of a list in the order of places that are counted from 0."""
     return -1 if cursor is None else int(_read(cursor, r"\d{1,9}")[0])

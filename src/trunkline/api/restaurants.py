@@ -120,9 +120,12 @@ async def read(services: ServicesDep, identity: Identified, restaurant_id: Resta
 @router.patch("/{restaurant_id}", dependencies=needs(Scope.RESTAURANTS_WRITE), **described.CHANGE_RESTAURANT)
 async def change(
     services: ServicesDep,
+    identity: Identified,
     restaurant_id: RestaurantId,
     body: Annotated[RestaurantPatch, Body(openapi_examples=described.CHANGES)],
 ) -> Restaurant:
+    if "budget" in body.model_fields_set:
+        identity.needs(Scope.KEYS_WRITE)
     await edit_restaurant(services, restaurant_id, body.change())
     return await read(services, Identity(), restaurant_id)
 

@@ -14,6 +14,7 @@ from trunkline.cli import (
     assignments,
     backups,
     batches,
+    budgets,
     calls,
     calls_seen,
     costs,
@@ -68,6 +69,7 @@ numbers.app.command("unassign")(moving.unassign)
 numbers.app.command("change")(moving.change)
 app.add_typer(assignments.app, name="assignments")
 app.add_typer(batches.app, name="batch")
+app.add_typer(budgets.app, name="budgets")
 app.command("debts")(debts.debts)
 app.command("costs")(costs.costs)
 app.add_typer(accounts.app, name="accounts")

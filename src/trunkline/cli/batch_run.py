@@ -73,7 +73,8 @@ def tell(plan: Plan) -> None:
         f"  {plan.reused} from idle numbers, which cost nothing new",
         *map(purchases, plan.purchases),
         f"  {plan.shared} would share a trial account's number",
-        f"  {plan.short} would find no number",
+        f"  {plan.short - plan.beyond_budget} would find no number",
+        f"  {plan.beyond_budget} would get none: no budget allows it",
         *(f"  {note}" for note in plan.notes),
     ]
     say(*(line for line in lines if not line.startswith("  0 ")))

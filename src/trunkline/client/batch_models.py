@@ -28,6 +28,7 @@ class Plan(Answer, frozen=True):
     bought: int
     shared: int
     short: int
+    beyond_budget: int
     monthly_price: Decimal | None
     currency: str | None
     carrier: str | None

@@ -15,6 +15,7 @@ from trunkline.client.methods import RECONNECT_SECONDS, method_of
 from trunkline.client.models import Batch, BatchItem, Event
 from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
+from trunkline.client.operations import budgets as on_budgets
 from trunkline.client.operations import calls as on_calls
 from trunkline.client.operations import events as on_events
 from trunkline.client.operations import holds as on_holds
@@ -158,6 +159,10 @@ class Trunkline:
     cancel_batch = _sent(on_batches.cancel_batch)
     resume_batch = _sent(on_batches.resume_batch)
     debts = _listed(on_upkeep.debts)
+    budgets = _listed(on_budgets.budgets)
+    budget = _sent(on_budgets.budget)
+    set_budget = _sent(on_budgets.set_budget)
+    remove_budget = _sent(on_budgets.remove_budget)
     costs = _sent(on_upkeep.costs)
     restaurant_costs = _listed(on_upkeep.restaurant_costs)
     accounts = _sent(on_upkeep.accounts)

@@ -8,6 +8,8 @@ from typing import Any
 
 from trunkline.client.answer import Answer as Answer
 from trunkline.client.batch_models import *  # noqa: F403 - so that all models are found in one place
+from trunkline.client.budget_models import *  # noqa: F403
+from trunkline.client.budget_models import Limits
 from trunkline.client.call_models import *  # noqa: F403
 from trunkline.client.event_models import *  # noqa: F403
 from trunkline.client.key_models import *  # noqa: F403
@@ -68,6 +70,7 @@ class RestaurantSummary(Answer, frozen=True):
 
 class Restaurant(RestaurantSummary, frozen=True):
     assignment: Assignment | None
+    budget: Limits | None
 
 
 class CreatedRestaurant(Restaurant, frozen=True):

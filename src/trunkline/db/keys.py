@@ -88,3 +88,9 @@ async def note_use(session: AsyncSession, key_id: str, at: datetime, by: str | N
         .values(last_used_at=at, last_used_from=by)
         .execution_options(synchronize_session=False)
     )
+
+
+async def names(session: AsyncSession, key_ids: Sequence[str]) -> dict[str, str]:
+    """What people know them by: their comments, else how they begin."""
+    query = select(Key.id, Key.comment, Key.prefix).where(Key.id.in_(key_ids))
+    return {key_id: comment or prefix for key_id, comment, prefix in await session.execute(query)}

@@ -222,7 +222,7 @@ def bought(row: Number, intent: PurchaseIntent, owned: OwnedNumber) -> None:
     row.saved_urls = None
     held(row, intent.carrier, owned)
     row.monthly_price, row.upfront_price, row.currency = intent.monthly_price, intent.upfront_price, intent.currency
-    row.country = row.country or intent.offer.get("country")
+    row.country, row.key_id = row.country or intent.offer.get("country"), intent.key_id
     row.bought_at = utcnow()
 
 

@@ -40,12 +40,14 @@ WORDS: dict[ActorKind, str] = {
 @dataclass(frozen=True)
 class Acting:
     """Who acts: `id` and `name` say which of its kind (an id of ours, what people call it; never a secret), `reason` is
-    what a person gave, `request_id` and `trace_id` lead to the log and the trace of the request that it began with."""
+    what a person gave, `key_id` the API key that it goes back to, also where a batch goes on with it; `request_id` and
+    `trace_id` lead to the log and the trace of the request that it began with."""
 
     kind: ActorKind
     id: str | None = None
     name: str | None = None
     reason: str | None = None
+    key_id: str | None = None
     request_id: str | None = None
     trace_id: str | None = None
 

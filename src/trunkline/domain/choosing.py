@@ -117,6 +117,11 @@ class Offer:
     def label(self) -> str:
         return self.number or f"a number chosen by the carrier in {self.country}"
 
+    def due(self) -> Decimal | None:
+        """What is paid when it is bought: its first month, and what is due at once; None where the carrier does not say
+        the price."""
+        return None if self.monthly_price is None else self.monthly_price + (self.upfront_price or Decimal())
+
     def price(self) -> str:
         """In words, with what is due at once."""
         return money(self.monthly_price, self.currency, self.upfront_price)

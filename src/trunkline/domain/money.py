@@ -1,9 +1,13 @@
-"""Amounts of money with their currency: in words, and within the limits of a purchase."""
+"""Amounts of money with their currency: in words, in another currency, and within the limits of a purchase."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+
+BASE = "USD"
+Rates = Mapping[str, Decimal]  # what one of each currency is worth in the base, by BUDGET_RATES
 
 
 @dataclass(frozen=True)
@@ -30,30 +34,47 @@ class PriceLimits:
 
     monthly: Money | None = None
     at_once: Money | None = None
+    rates: Rates = field(default_factory=dict)
 
     @classmethod
-    def of(cls, max_monthly_price: str | None, max_upfront_price: str | None) -> PriceLimits:
+    def of(
+        cls, max_monthly_price: str | None, max_upfront_price: str | None, rates: Rates | None = None
+    ) -> PriceLimits:
         """By the settings of these names."""
-        return cls(*(None if text is None else Money.of(text) for text in (max_monthly_price, max_upfront_price)))
+        monthly, at_once = (None if text is None else Money.of(text) for text in (max_monthly_price, max_upfront_price))
+        return cls(monthly, at_once, rates or {})
 
     def objection(self, monthly: Decimal | None, currency: str | None, at_once: Decimal | None) -> str | None:
         """Why a number of this price is not bought, with the setting to change; None where it may be. A price that is
-        not stated, or is in another currency than its limit, is within no limit."""
+        not stated, or that no rate brings into the currency of its limit, is within no limit."""
         price = money(monthly, currency, at_once)
-        if self.monthly is not None and not within(monthly, currency, self.monthly):
+        if self.monthly is not None and not self._within(monthly, currency, self.monthly):
             return f"{price} is not within MAX_MONTHLY_PRICE={self.monthly}"
         if not at_once:
             return None
         if self.at_once is not None:
-            fits = within(at_once, currency, self.at_once)
+            fits = self._within(at_once, currency, self.at_once)
             return None if fits else f"{price} is not within MAX_UPFRONT_PRICE={self.at_once}"
         if monthly is not None and at_once <= monthly:
             return None
         return f"{price}: without MAX_UPFRONT_PRICE no more than a month's price may be due at once"
 
+    def _within(self, amount: Decimal | None, currency: str | None, limit: Money) -> bool:
+        counted = converted(amount, currency, limit.currency, self.rates)
+        return counted is not None and counted <= limit.amount
 
-def within(amount: Decimal | None, currency: str | None, limit: Money) -> bool:
-    return amount is not None and currency == limit.currency and amount <= limit.amount
+
+def converted(amount: Decimal | None, currency: str | None, to: str, rates: Rates) -> Decimal | None:
+    """The amount in another currency: the one rule of what counts against a limit. None, which is within no limit, for
+    an amount that is not known and for one that no rate leads from."""
+    if amount is None or currency is None:
+        return None
+    if currency == to:
+        return amount
+    worth = {BASE: Decimal(1), **rates}
+    if currency not in worth or to not in worth:
+        return None
+    return amount * worth[currency] / worth[to]
 
 
 def money(monthly: Decimal | None, currency: str | None, at_once: Decimal | None = None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from trunkline.domain.budgets import SpendingLimits
 from trunkline.errors import InvalidInput
 from trunkline.texts import one_line, shows_something
 
@@ -38,13 +39,16 @@ class RestaurantNotes:
 @dataclass(frozen=True)
 class RestaurantChange:
     """What is changed of a restaurant: None leaves it as it is. An empty external_id takes it off; `metadata` is merged
-    by its keys, and `forget_metadata` takes off what was there; `wish` is what it asks of its next number."""
+    by its keys, and `forget_metadata` takes off what was there; `wish` is what it asks of its next number; `limits` are
+    those of its budget, which `no_limits` removes."""
 
     name: str | None = None
     external_id: str | None = None
     metadata: Mapping[str, str] | None = None
     forget_metadata: bool = False
     wish: Mapping[str, str] | None = None
+    limits: SpendingLimits | None = None
+    no_limits: bool = False
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,9 @@ def from_error(error: TrunklineError) -> Outcome:
         outcome = unassigned(Reason.CARRIER_ACTION_REQUIRED, error.detail, hint)
         return replace(outcome, account_wide=error.account_wide)
     if isinstance(error, BudgetExceeded):
-        return unassigned(Reason.BUDGET_EXCEEDED, error.detail, error.hint)
+        again = f"{error.hint}; then {TRY_AGAIN}" if error.budget else error.hint
+        outcome = unassigned(Reason.BUDGET_EXCEEDED, error.detail, again)
+        return replace(outcome, account_wide=error.exhausted)
     if isinstance(error, TrialLimit):
         return unassigned(Reason.TRIAL_LIMIT, error.detail, f"upgrade the account; then {TRY_AGAIN}")
     if isinstance(error, OfferGone):

@@ -174,8 +174,8 @@ async def refuse_poor(services: Services, carrier: Carrier, offer: Offer) -> Non
         left = state.balance if state is not None and pays else None
         known = Balance(time.monotonic(), left, state.currency if state else None)
         services.balances[carrier.name] = known
-    due = (offer.monthly_price or Decimal()) + (offer.upfront_price or Decimal())
-    if known.left is None or known.currency != offer.currency:
+    due = offer.due()
+    if known.left is None or due is None or known.currency != offer.currency:
         return
     if known.left < due:
         services.balances.pop(carrier.name, None)  # whoever asks again has added to it
@@ -191,7 +191,7 @@ def spent(services: Services, carrier: str, offer: Offer) -> None:
     """So much less is left, as far as we know how much there was."""
     known = services.balances.get(carrier)
     if known is not None and known.left is not None:
-        known.left -= (offer.monthly_price or Decimal()) + (offer.upfront_price or Decimal())
+        known.left -= offer.due() or Decimal()
 
 
 async def try_again(services: Services, session: AsyncSession) -> None:

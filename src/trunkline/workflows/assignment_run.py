@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.carriers.base import Carrier
 from trunkline.db import batches, debts, intents, numbers, restaurants, runs
 from trunkline.db.models import Assignment, Number, PurchaseIntent, Step
-from trunkline.db.runs import ASSIGNMENTS, BATCHES
+from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.choosing import Offer
 from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import Outcome, Reason
@@ -19,7 +19,6 @@ from trunkline.domain.wishes import Wish
 from trunkline.errors import Cancelled, NotFound
 from trunkline.metrics import ASSIGNMENTS as ENDED
 from trunkline.workflows import accounts
-from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.candidates import Candidates
 from trunkline.workflows.inventory import Inventory
 from trunkline.workflows.purchase import Buyer
@@ -78,23 +77,10 @@ class AssignmentRun(Buyer[Assignment]):
     def has_seen_unheld(self, carrier: Carrier, number: E164) -> bool:
         return self.inventory.has_seen_unheld(carrier.name, number)
 
-    @property
-    def is_one_of_many(self) -> bool:
-        return self.batch_id is not None
-
     async def refuse_poor(self, carrier: Carrier, offer: Offer) -> None:
         """For one number the carrier's own refusal costs nothing; a batch is not sent from one to the next."""
         if self.is_one_of_many:
             await accounts.refuse_poor(self.services, carrier, offer)
-
-    async def refuse_beyond(self, session: AsyncSession, offer: Offer) -> None:
-        """What a batch may buy is what was said yes to; of two purchases the second one counts the first."""
-        if self.batch_id is None:
-            return
-        bounds = Bounds.of((await BATCHES.get(session, self.batch_id)).request)
-        if bounds.any:
-            await batches.hold(session, self.batch_id)
-            await bounds.refuse(session, self.batch_id, offer)
 
     async def close(self, outcome: Outcome) -> None:
         """The end without a number in service: what was only claimed is free again, what was paid for is owed."""

@@ -18,7 +18,7 @@ from trunkline.domain.numbers import E164, NumberState, countries_of, is_number_
 from trunkline.domain.outcomes import Source
 from trunkline.domain.wishes import Wish
 from trunkline.errors import OfferGone, Rejected
-from trunkline.settings import Strategy
+from trunkline.settings import Settings, Strategy
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows.inventory import Ask, Inventory
 from trunkline.workflows.read_holds import held_offer
@@ -48,6 +48,10 @@ class Existing:
         text = f"none of {self.listed} numbers in Vapi is idle"
         marked = [f"{count} carry the mark of another installation ({name})" for name, count in self.others.items()]
         return "; ".join([text, *marked])
+
+
+def price_limits(settings: Settings) -> PriceLimits:
+    return PriceLimits.of(settings.max_monthly_price, settings.max_upfront_price, settings.budget_rates)
 
 
 class Candidates:
@@ -137,8 +141,7 @@ class Candidates:
         if self.wish.number is not None:
             return await self._exact_offer(ask, carrier, self.wish.number)
         listing = await self._inventory.offers(ask, carrier, self.wish.criteria, self.country)
-        settings = self._services.settings
-        limits = PriceLimits.of(settings.max_monthly_price, settings.max_upfront_price)
+        limits = price_limits(self._services.settings)
         within = self._only(listing, lambda offer: objection(offer, limits) is None)
         while self._inventory.hands_out and listing and not within:  # one at a time: the next one may be within
             more = await self._inventory.offers(ask, carrier, self.wish.criteria, self.country)
@@ -161,8 +164,7 @@ class Candidates:
         return in_order(within)
 
     async def _exact_offer(self, ask: Ask, carrier: Carrier, number: E164) -> list[Offer]:
-        settings = self._services.settings
-        limits = PriceLimits.of(settings.max_monthly_price, settings.max_upfront_price)
+        limits = price_limits(self._services.settings)
         if held := await held_offer(self._services, number, carrier.name):
             return [held[1]]
         for want in exactly(number):

@@ -46,7 +46,7 @@ class Identity:
     def acting(self) -> Acting:
         """Who acts in what this request does."""
         if self.key_id is not None:
-            return Acting(ActorKind.KEY, id=self.key_id, name=self.name)
+            return Acting(ActorKind.KEY, id=self.key_id, name=self.name, key_id=self.key_id)
         if self.restaurant_id is not None:
             return Acting(ActorKind.RESTAURANT, id=self.restaurant_id)
         return Acting(ActorKind.SECRET, name=SECRET_HEADER)

@@ -14,12 +14,12 @@ from trunkline.db import batches, idempotency, mappings, numbers, restaurants
 from trunkline.db.installation import key_salt
 from trunkline.db.models import Restaurant
 from trunkline.db.runs import BATCHES
+from trunkline.domain.budgets import SpendingLimits
 from trunkline.domain.bulk import JudgedRow, Row, RowFate, check_rows, refused
 from trunkline.domain.keys import key_as_created
 from trunkline.domain.notes import RestaurantChange, merged_metadata
 from trunkline.domain.wishes import PICKED, Wish
 from trunkline.errors import Conflict, InvalidInput
-from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.manage_restaurant import new_restaurant
 from trunkline.workflows.once import Once, find_begun
 from trunkline.workflows.pick_number import keep_named, refuse_busy
@@ -79,11 +79,11 @@ async def judge_rows(services: Services, given: Sequence[Mapping[str, Any]]) -> 
     return sorted([*judged, *wrong], key=lambda one: one.place)
 
 
-async def plan_numbers(services: Services, judged: Sequence[JudgedRow]) -> Plan | None:
+async def plan_numbers(services: Services, judged: Sequence[JudgedRow], bounds: SpendingLimits) -> Plan | None:
     """Where the new restaurants' numbers would come from, and what they would cost; None where there are none."""
     wishes = [one.row.wish for one in judged if one.row is not None and one.fate is RowFate.NEW]
     wishes.sort(key=lambda wish: wish.number is None)  # as the batch serves them
-    return await plan_for(services, wishes) if wishes else None
+    return await plan_for(services, [(None, wish) for wish in wishes], bounds) if wishes else None
 
 
 async def import_restaurants(
@@ -92,7 +92,7 @@ async def import_restaurants(
     secret: SecretStr,
     *,
     assign: bool,
-    bounds: Bounds,
+    bounds: SpendingLimits,
     once: Once | None = None,
 ) -> Imported:
     """Write all rows, or none: InvalidInput names the first that are refused. `assign`: a batch within the `bounds`
@@ -216,7 +216,7 @@ async def _edit(session: Any, one: JudgedRow) -> None:
     await restaurants.edit(session, restaurant, change)
 
 
-async def _begin_batch(session: Any, wanted: Mapping[str, Wish], assign: bool, bounds: Bounds) -> str | None:
+async def _begin_batch(session: Any, wanted: Mapping[str, Wish], assign: bool, bounds: SpendingLimits) -> str | None:
     """Write the batch that serves them; each with the number that its row names."""
     served: dict[str, str | None] = {one: wish.number for one, wish in wanted.items() if assign or wish.number}
     if not served:

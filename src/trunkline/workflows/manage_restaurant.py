@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import assignments, callers, mappings, restaurants
+from trunkline.db import assignments, budgets, callers, mappings, restaurants
 from trunkline.db.installation import key_salt
 from trunkline.db.models import Assignment, Restaurant
 from trunkline.db.runs import ASSIGNMENTS
@@ -31,6 +31,7 @@ from trunkline.errors import (
     ProviderError,
 )
 from trunkline.workflows.assign_number import AssignNumber
+from trunkline.workflows.manage_budgets import change_budget
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.pick_number import check_pick, keep_named, name_number
 from trunkline.workflows.services import Services
@@ -146,6 +147,7 @@ async def delete_restaurant(services: Services, restaurant_id: str) -> str | Non
 
     AssignmentRunning while an assignment has not ended: it may be buying a number for it at this moment."""
     async with services.database.write() as session:
+        await budgets.drop(session, restaurant_id)
         restaurant = await restaurants.get(session, restaurant_id, lock=True)
         await refuse_running(session, restaurant_id)
         current = await mappings.held(session, restaurant_id)
@@ -177,6 +179,7 @@ async def edit_restaurant(services: Services, restaurant_id: str, change: Restau
     the external_id; InvalidInput names the field at fault, and nothing is changed."""
     try:
         async with services.database.write() as session:
+            await change_budget(session, services.settings.budget_rates, restaurant_id, change)
             restaurant = await restaurants.get(session, restaurant_id, lock=True)
             await restaurants.edit(session, restaurant, change)
     except IntegrityError:

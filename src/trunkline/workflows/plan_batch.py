@@ -10,12 +10,15 @@ from typing import Any
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import numbers
+from trunkline.domain.acting import acting
+from trunkline.domain.budgets import Budget, BudgetOf, SpendingLimits, Used
 from trunkline.domain.choosing import Offer
 from trunkline.domain.outcomes import Source
 from trunkline.domain.wishes import Wish
-from trunkline.errors import ActionRequired, ProviderError, Rejected, RetryLater
+from trunkline.errors import ActionRequired, BudgetExceeded, ProviderError, Rejected, RetryLater
 from trunkline.settings import TrialSharing
 from trunkline.workflows import accounts
+from trunkline.workflows.budgets import Ledger, Spender, read_ledger
 from trunkline.workflows.candidates import Candidates, Place
 from trunkline.workflows.inventory import LiveInventory
 from trunkline.workflows.services import Services
@@ -44,14 +47,15 @@ class Purchases:
 @dataclass
 class Plan:
     """`reused` numbers cost nothing new; `bought` ones what `purchases` say; `shared` restaurants would share a trial
-    account's number, `short` ones would have none, for the reasons in `notes`. `asked` counts the restaurants by what
-    they asked for."""
+    account's number, `short` ones would have none, for the reasons in `notes`: `beyond_budget` of them because no
+    budget allows the purchase. `asked` counts the restaurants by what they asked for."""
 
     restaurants: int
     reused: int = 0
     bought: int = 0
     shared: int = 0
     short: int = 0
+    beyond_budget: int = 0
     purchases: list[Purchases] = field(default_factory=list)
     asked: dict[Wish, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -82,20 +86,32 @@ class Plan:
         purchases.add(offer)
 
 
-async def plan_for(services: Services, wishes: Sequence[Wish]) -> Plan:
-    """One restaurant after the other, each with its wish. A ProviderError where a list that the flow would need cannot
-    be read."""
-    planner = _Planner(services, wishes)
-    for wish in wishes:
-        await planner.serve(wish)
+PLANNED = "planned"  # in a ledger, the batch that is only thought of
+
+
+async def plan_for(
+    services: Services, wanted: Sequence[tuple[str | None, Wish]], limits: SpendingLimits | None = None
+) -> Plan:
+    """One restaurant after the other (None: one that is to be created), each with its wish, within the budgets and the
+    batch's `limits`. A ProviderError where a list that the flow would need cannot be read."""
+    key_id, rates = acting().key_id, services.settings.budget_rates
+    spenders = [Spender(restaurant_id, PLANNED, key_id) for restaurant_id, _ in wanted]
+    async with services.database.read() as session:
+        ledger = await read_ledger(session, rates, set(spenders))
+    if limits is not None:
+        ledger.budgets[PLANNED] = Budget(BudgetOf.BATCH, PLANNED, limits, Used())
+    planner = _Planner(services, len(wanted), ledger)
+    for spender, (_, wish) in zip(spenders, wanted, strict=True):
+        await planner.serve(spender, wish)
     return planner.plan
 
 
 class _Planner:
     """Walks `Candidates.order()` for each restaurant as the flow does; what one has taken is not there for the next."""
 
-    def __init__(self, services: Services, wishes: Sequence[Wish]) -> None:
+    def __init__(self, services: Services, wanted: int, ledger: Ledger) -> None:
         self._services = services
+        self._ledger = ledger
         self._live = _Once(services)
         self._taken: set[str] = set()
         self._waiting: dict[tuple[Wish, Place], deque[Any]] = {}
@@ -103,12 +119,12 @@ class _Planner:
         self._trial: set[str] = set()
         self._served: set[str] = set()  # carriers of which something is taken
         self._refused: dict[str, ProviderError] = {}
-        self.plan = Plan(len(wishes))
+        self.plan = Plan(wanted)
 
-    async def serve(self, wish: Wish) -> None:
+    async def serve(self, spender: Spender, wish: Wish) -> None:
         self.plan.asked[wish] = self.plan.asked.get(wish, 0) + 1
         candidates = Candidates(self._services, wish, self._live)
-        at_limit = None
+        at_limit, beyond = None, False
         for place in candidates.order():
             if place.carrier is not None and place.carrier.name in self._refused:
                 continue
@@ -116,8 +132,11 @@ class _Planner:
                 if place.source is Source.PURCHASED and await self._is_full(place.carrier):
                     at_limit = at_limit or await self._trial_at_limit(candidates, place)
                     continue
-                if await self._take(candidates, place):
+                if await self._take(candidates, place, spender):
                     return
+            except BudgetExceeded as error:
+                beyond = True
+                self._note(f"{error.detail}; {error.hint}")
             except (Rejected, ActionRequired) as error:
                 self._pass_over(place, wish, error)
             except RetryLater as error:
@@ -128,13 +147,16 @@ class _Planner:
             self.plan.shared += 1
         else:
             self.plan.short += 1
+            self.plan.beyond_budget += beyond
 
     def _pass_over(self, place: Place, wish: Wish, error: ProviderError) -> None:
         assert place.carrier is not None
         self._waiting[wish, place] = deque()
         if error.account_wide:
             self._refused[place.carrier.name] = error
-        note = f"{place.carrier.name}: {error.detail}"
+        self._note(f"{place.carrier.name}: {error.detail}")
+
+    def _note(self, note: str) -> None:
         if note not in self.plan.notes:
             self.plan.notes.append(note)
 
@@ -144,7 +166,7 @@ class _Planner:
             self._waiting[candidates.wish, place] = deque(await self._look(candidates, place))
         return self._waiting[candidates.wish, place]
 
-    async def _take(self, candidates: Candidates, place: Place) -> bool:
+    async def _take(self, candidates: Candidates, place: Place, spender: Spender) -> bool:
         waiting = await self._left(candidates, place)
         while waiting:
             candidate = waiting.popleft()
@@ -155,11 +177,17 @@ class _Planner:
                 self._served.add(place.carrier.name if place.carrier else candidate.carrier)
                 self.plan.reused += 1
                 return True
-            return self._buy(place, waiting, candidate)
+            return self._buy(place, waiting, candidate, spender)
         return False
 
-    def _buy(self, place: Place, waiting: deque[Any], offer: Offer) -> bool:
+    def _buy(self, place: Place, waiting: deque[Any], offer: Offer, spender: Spender) -> bool:
         assert place.carrier is not None
+        try:
+            self._ledger.refuse(spender, offer)
+        except BudgetExceeded:
+            waiting.appendleft(offer)
+            raise
+        self._ledger.add(spender, offer)
         if offer.number is None:
             waiting.append(offer)  # there is another one like it
         else:

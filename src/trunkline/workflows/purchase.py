@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.carriers.base import Carrier
 from trunkline.db import holds, intents, numbers
 from trunkline.db.models import Number, PurchaseIntent, RunRow, utcnow
+from trunkline.domain.acting import acting
 from trunkline.domain.choosing import Offer, OwnedNumber, in_order
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164
@@ -18,6 +19,7 @@ from trunkline.domain.states import IntentStatus, StepStatus
 from trunkline.errors import (
     ActionRequired,
     AddressDoesNotFit,
+    BudgetExceeded,
     Cancelled,
     Conflict,
     OfferGone,
@@ -30,7 +32,7 @@ from trunkline.errors import (
     WrongNumber,
 )
 from trunkline.providers.http import before_sending
-from trunkline.workflows import accounts
+from trunkline.workflows import accounts, budgets
 from trunkline.workflows.purchase_outcome import (
     conclude,
     keep_late,
@@ -50,18 +52,19 @@ FOUND = "found at the carrier: it had been bought"
 
 
 class Buyer(Run[R]):
-    """A run that may buy. `restaurant_id` is whom for, None for stock; `mark` stands at the carrier from the purchase
-    on; `named` is the one number that a person has asked for. One that is not `patient` leaves a purchase of unknown
-    outcome open, as owed, instead of waiting for it."""
+    """A run that may buy. `restaurant_id` is whom for, None for stock, `batch_id` what it is a part of; `mark` stands
+    at the carrier from the purchase on; `named` is the one number that a person has asked for. One that is not
+    `patient` leaves a purchase of unknown outcome open, as owed, instead of waiting for it."""
 
     restaurant_id: str | None = None
+    batch_id: str | None = None
     named: E164 | None = None
     patient = True
 
     @property
     def is_one_of_many(self) -> bool:
         """Whether others like it come after it: what refuses them all stops them."""
-        return False
+        return self.batch_id is not None
 
     @property
     def mark(self) -> OwnerMark:
@@ -76,9 +79,6 @@ class Buyer(Run[R]):
 
     async def refuse_poor(self, carrier: Carrier, offer: Offer) -> None:
         """ActionRequired where the account is known not to be able to pay."""
-
-    async def refuse_beyond(self, session: AsyncSession, offer: Offer) -> None:
-        """BudgetExceeded where the purchase would be beyond what was said yes to."""
 
 
 async def purchase(run: Buyer[Any], carrier: Carrier, offers: list[Offer]) -> Number | None:
@@ -144,6 +144,7 @@ async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer)
     intent = PurchaseIntent(
         assignment_id=run.id if run.restaurant_id else None,
         restaurant_id=run.restaurant_id,
+        key_id=acting().key_id,
         carrier=carrier.name,
         number=offer.number,
         mark=str(run.mark),
@@ -153,9 +154,10 @@ async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer)
         currency=offer.currency,
     )
     step.detail = f"buying {offer.label()} for {offer.price()}"
+    spender = budgets.Spender(run.restaurant_id, run.batch_id, intent.key_id)
     try:
         async with run.write() as session:
-            await run.refuse_beyond(session, offer)  # holds the batch, if any, before anything less of it is held
+            await budgets.reserve(session, run.settings.budget_rates, spender, offer)  # locks before anything less does
             await run.refuse_stopped(session)
             await accounts.refuse_blocked(session, carrier.name)
             if run.restaurant_id and (paid := await numbers.claimed_for(session, run.restaurant_id)) is not None:
@@ -170,6 +172,9 @@ async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer)
             await intents.add(session, intent)
     except IntegrityError:
         return None
+    except BudgetExceeded as error:
+        await budgets.tell_refused(run.services.database, error)
+        raise
     return intent
 
 

@@ -16,6 +16,7 @@ from trunkline.db import assignments, batches, restaurants
 from trunkline.db.models import Batch, BatchItem, Restaurant, utcnow
 from trunkline.db.runs import BATCHES
 from trunkline.domain.acting import ActorKind, acting, acting_as
+from trunkline.domain.budgets import SpendingLimits
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import TRY_AGAIN, Outcome
@@ -25,7 +26,6 @@ from trunkline.errors import Cancelled, Conflict, InvalidInput, TrunklineError
 from trunkline.workflows import accounts
 from trunkline.workflows.assign_number import AssignNumber, work_on
 from trunkline.workflows.assignment_run import AssignmentRun
-from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.inventory import BatchInventory, LiveInventory
 from trunkline.workflows.manage_restaurant import add_assignment, check_offered
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
@@ -48,7 +48,7 @@ class BatchRequest:
     search: str | None = None
     include_shared: bool = False
     limit: int | None = None
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: SpendingLimits = field(default_factory=SpendingLimits)
     ignore_wishes: bool = False
 
     def plain(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class BatchRequest:
             "limit": self.limit,
             "force_twilio": self.wish.forced,
             "ignore_wishes": self.ignore_wishes,
-            **self.bounds.plain(),
+            **self.bounds.plain_of_batch(),
             **self.wish.plain(),
         }
 
@@ -85,7 +85,8 @@ async def plan_batch(services: Services, request: BatchRequest) -> Plan:
     matching = await _matching(services, request)
     async with services.database.read() as session:
         own = {} if request.ignore_wishes else await own_wishes(session, matching)
-    return await plan_for(services, [wish_for(own.get(row.id), request.wish) for row in matching])
+    wanted = [(row.id, wish_for(own.get(row.id), request.wish)) for row in matching]
+    return await plan_for(services, wanted, request.bounds)
 
 
 async def start_batch(services: Services, request: BatchRequest, once: Once | None = None) -> str:

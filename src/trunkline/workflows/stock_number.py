@@ -15,10 +15,10 @@ from trunkline.db import debts, intents, numbers, runs
 from trunkline.db.models import Number, StockPurchase
 from trunkline.db.runs import STOCK_PURCHASES
 from trunkline.db.session import DATABASE_AWAY
+from trunkline.domain.acting import acting
 from trunkline.domain.choosing import Offer, OwnedNumber, exactly, is_ours_to_use, objection
 from trunkline.domain.ids import new_id
 from trunkline.domain.marks import OwnerMark, parse_mark
-from trunkline.domain.money import PriceLimits
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, RunStatus
 from trunkline.errors import (
@@ -37,7 +37,8 @@ from trunkline.errors import (
 )
 from trunkline.voice.base import Target, VoiceNumber
 from trunkline.workflows import accounts
-from trunkline.workflows.candidates import RAISE_LIMITS
+from trunkline.workflows.budgets import Spender, read_ledger
+from trunkline.workflows.candidates import RAISE_LIMITS, price_limits
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.purchase import Buyer, buy, settle_purchase
 from trunkline.workflows.purchase_outcome import look_after, plain_kept, read_offer
@@ -62,8 +63,9 @@ class ForSale:
 async def find_offer(services: Services, number: E164, carrier: str | None = None) -> ForSale:
     """The number as one of the carriers sells it, or this one. OfferGone where none does, Conflict where the account
     holds it, unknown to us."""
-    limits = PriceLimits.of(services.settings.max_monthly_price, services.settings.max_upfront_price)
+    limits = price_limits(services.settings)
     if held := await held_offer(services, number, carrier):
+        await refuse_beyond_budget(services, held[1])
         return ForSale(services.carriers[held[0]], held[1])
     for want in exactly(number, carrier):
         listing = await search_numbers(services, want, limit=10)
@@ -72,12 +74,20 @@ async def find_offer(services: Services, number: E164, carrier: str | None = Non
             if exact and (why := objection(exact[0], limits)):
                 raise Rejected(f"{number}: {why}", provider=name, hint=RAISE_LIMITS)
             if exact:
+                await refuse_beyond_budget(services, exact[0])
                 return ForSale(services.carriers[name], exact[0])
     with suppress(NotFound, CarrierNotConfigured, ProviderError):
         owner, _ = await find_owned(services, number, carrier)
         hint = f"take it over: POST /api/numbers/{number}/import"
         raise Conflict(f"the account at {owner.name} holds {number} already", hint=hint)
     raise OfferGone(f"{number} is not for sale", hint="search again: GET /api/numbers/search")
+
+
+async def refuse_beyond_budget(services: Services, offer: Offer) -> None:
+    """BudgetExceeded where no budget would allow the purchase for stock now."""
+    spender = Spender(key_id=acting().key_id)
+    async with services.database.read() as session:
+        (await read_ledger(session, services.settings.budget_rates, [spender])).refuse(spender, offer)
 
 
 async def buy_number(services: Services, number: E164, carrier: str | None = None, once: Once | None = None) -> bool:

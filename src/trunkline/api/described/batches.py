@@ -43,6 +43,7 @@ PLAN = {
     "bought": 8,
     "shared": 0,
     "short": 0,
+    "beyond_budget": 0,
     "monthly_price": "9.20",
     "currency": "USD",
     "carrier": "twilio",

@@ -60,6 +60,7 @@ CHANGES: dict[str, Any] = {
         "value": {"external_id": "pos-1234", "metadata": {"city": "Oakland", "old": ""}},
     },
     "criteria": {"summary": "What it asks of its next number", "value": {"criteria": {"country": "GB"}}},
+    "budget": {"summary": "No more than two numbers a month", "value": {"budget": {"max_purchases": 2}}},
 }
 
 WISHES: dict[str, Any] = {
@@ -85,7 +86,7 @@ RESTAURANT_SUMMARY: dict[str, Any] = {
     "deleted_at": None,
 }
 
-RESTAURANT = RESTAURANT_SUMMARY | {"assignment": ASSIGNMENT}
+RESTAURANT = RESTAURANT_SUMMARY | {"assignment": ASSIGNMENT, "budget": None}
 NO_PHONE = {"phone_number": None, "phone_number_national": None, "phone_number_international": None, "active": False}
 RESTAURANT_RUNNING = RESTAURANT | NO_PHONE | {"assignment": ASSIGNMENT_RUNNING}
 

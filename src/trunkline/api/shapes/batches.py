@@ -16,10 +16,10 @@ from trunkline.api.shapes import CENT, Answer, Page, Price, Text, plain_price
 from trunkline.api.shapes.assignments import WishBody
 from trunkline.db import batches, models, numbers
 from trunkline.db.models import utcnow
+from trunkline.domain.budgets import SpendingLimits, checked_currency
 from trunkline.domain.notes import MAX_NAME
 from trunkline.domain.outcomes import Source
 from trunkline.workflows import plan_batch
-from trunkline.workflows.batch_bounds import Bounds
 from trunkline.workflows.run_batch import BatchRequest
 
 MAX_ITEMS = 100_000
@@ -40,9 +40,14 @@ class Spending(BaseModel):
         default=None, min_length=3, max_length=3, description="of max_monthly_price; USD if it is not given"
     )
 
-    def bounds(self) -> Bounds:
-        currency = None if self.max_monthly_price is None else (self.currency or "USD").upper()
-        return Bounds(self.max_purchases, self.max_monthly_price, currency)
+    def bounds(self) -> SpendingLimits:
+        currency = checked_currency(self.currency)
+        priced = self.max_monthly_price is not None
+        return SpendingLimits(
+            max_purchases=self.max_purchases,
+            max_monthly_price=self.max_monthly_price,
+            currency=currency if priced else None,
+        )
 
 
 class NewBatch(WishBody, Spending):
@@ -95,6 +100,7 @@ class Plan(Answer):
     bought: int = Field(description="how many numbers would be bought")
     shared: int = Field(description="how many would share a trial account's number")
     short: int = Field(description="how many restaurants would have no number")
+    beyond_budget: int = Field(description="how many of these because a budget does not allow a purchase")
     monthly_price: Price = Field(description="of all that would be bought; null where that is not one known sum")
     currency: str | None
     carrier: str | None = Field(description="where most of them would be bought")
@@ -183,6 +189,7 @@ def show_plan(plan: plan_batch.Plan) -> Plan:
         bought=plan.bought,
         shared=plan.shared,
         short=plan.short,
+        beyond_budget=plan.beyond_budget,
         monthly_price=plain_price(plan.monthly_price),
         currency=plan.currency,
         carrier=plan.carrier,

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.api.paging import Listing
 from trunkline.api.shapes import Answer, Body, Moment, Name, Page, Sharer, Shown, Text
 from trunkline.api.shapes.assignments import Assignment, AssignmentSummary, PickBody, show_assignment, show_summary
+from trunkline.api.shapes.budgets import Limits, LimitsBody, show_limits
 from trunkline.api.shapes.numbers import NumberSearch
-from trunkline.db import assignments, mappings
+from trunkline.db import assignments, budgets, mappings
 from trunkline.db import models as rows
 from trunkline.domain import choosing as domain
 from trunkline.domain.notes import LONGEST_EXTERNAL_ID, MAX_NAME, RestaurantChange, RestaurantNotes
@@ -52,6 +53,7 @@ class RestaurantPatch(Body):
         default=None, description="merged key by key; an empty value deletes its key, null all of them"
     )
     criteria: Criteria | None = Field(default=None, description="what it asks of its next number, all of it")
+    budget: LimitsBody | None = Field(default=None, description="its budget, all of it; null removes it")
 
     def change(self) -> RestaurantChange:
         given = self.model_fields_set
@@ -64,6 +66,8 @@ class RestaurantPatch(Body):
             metadata=self.metadata,
             forget_metadata="metadata" in given and self.metadata is None,
             wish=criteria.plain() if "criteria" in given else None,
+            limits=self.budget.limits() if self.budget else None,
+            no_limits="budget" in given and self.budget is None,
         )
 
 
@@ -110,6 +114,7 @@ class RestaurantSummary(Answer):
 
 class Restaurant(RestaurantSummary):
     assignment: Assignment | None
+    budget: Limits | None = Field(description="null where it has none, and for a restaurant's key")
 
 
 class CreatedRestaurant(Restaurant):
@@ -152,7 +157,9 @@ async def show_restaurant(
     if shown is None:
         shown = (await assignments.latest(session, [row.id])).get(row.id)
     detail = None if shown is None else await show_assignment(session, shown, identity)
-    return Restaurant(**(vars(summary) | {"assignment": detail}))
+    found = await budgets.of_subjects(session, [row.id]) if identity.is_operator else []
+    budget = Limits(**show_limits(budgets.limits_of(found[0]))) if found else None
+    return Restaurant(**(vars(summary) | {"assignment": detail}), budget=budget)
 
 
 def _show(

@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 from trunkline.client import models
+from trunkline.client.operations.budgets import Limits
 from trunkline.client.operations.common import Criteria, Spending, Wish, headers_of, part
 from trunkline.client.wire import Call, Pages
 
 
 class RestaurantChange(TypedDict, total=False):
     """What is changed of a restaurant: None takes an external_id or all metadata off; an empty value deletes its key.
-    `criteria` are all that it asks of its next number."""
+    `criteria` are all that it asks of its next number, `budget` all that it may hold and buy."""
 
     name: str
     external_id: str | None
     metadata: dict[str, str] | None
     criteria: Criteria
+    budget: Limits | None
 
 
 def create_restaurant(

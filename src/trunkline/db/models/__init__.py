@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.db.models.base import Base, UtcDateTime, utcnow
+from trunkline.db.models.budgets import BudgetRow
 from trunkline.db.models.events import Event
 from trunkline.db.models.holds import Hold
 from trunkline.db.models.keys import Key
@@ -16,6 +17,7 @@ __all__ = [
     "Base",
     "Batch",
     "BatchItem",
+    "BudgetRow",
     "Call",
     "Caller",
     "Debt",

@@ -20,7 +20,8 @@ class Number(Base):
     `voice_org` and `voice_id` the same at the voice platform; `target` is what we set to answer it there, None where we
     set nothing. `saved_urls` are the carrier's settings from before our import. `put_aside_*` stand while it is left
     out because something refused it: why, until when, and how often that happened. `protected`: it is released by
-    nothing but a person's own word; `release_after`: once it is idle and that time is over, it is given back.
+    nothing but a person's own word; `release_after`: once it is idle and that time is over, it is given back. `key_id`
+    is the API key that it was bought by.
     """
 
     __tablename__ = "numbers"
@@ -41,7 +42,7 @@ class Number(Base):
     claimed_by: Mapped[str | None] = mapped_column(ForeignKey("assignments.id"), index=True)
     claim_source: Mapped[str | None] = mapped_column(String(16))
     cooling_until: Mapped[datetime | None]
-    former_restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"))
+    former_restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"), index=True)
     saved_urls: Mapped[dict[str, Any] | None]
     put_aside_until: Mapped[datetime | None]
     put_aside_reason: Mapped[str | None] = mapped_column(Text)
@@ -49,6 +50,7 @@ class Number(Base):
     protected: Mapped[bool] = mapped_column(default=False)
     labels: Mapped[list[str] | None] = mapped_column(JSON)
     release_after: Mapped[datetime | None] = mapped_column(index=True)
+    key_id: Mapped[str | None] = mapped_column(String(40), index=True)
     bought_at: Mapped[datetime | None]
     released_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
@@ -98,7 +100,7 @@ class Mapping(Base):
 
 class PurchaseIntent(Base):
     """Committed before money: which exact number, at which carrier, under which mark, at what price seen, for which
-    restaurant (None: for stock).
+    restaurant (None: for stock), by which API key (None: by the operator's secret).
 
     `status` open (the request may be under way, or its outcome is not known), bought, gone or refused. At most one
     open per number and one per restaurant. `number` is None where the carrier chooses it. `look_at` is when the carrier
@@ -109,6 +111,7 @@ class PurchaseIntent(Base):
     id: Mapped[str] = key("int")
     assignment_id: Mapped[str | None] = mapped_column(ForeignKey("assignments.id"), index=True)
     restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"))
+    key_id: Mapped[str | None] = mapped_column(String(40))
     carrier: Mapped[str] = mapped_column(String(16))
     number: Mapped[str | None] = mapped_column(String(20))
     mark: Mapped[str] = mapped_column(String(64), index=True)
@@ -138,6 +141,12 @@ class PurchaseIntent(Base):
             unique=True,
             sqlite_where=text("status = 'open'"),
             postgresql_where=text("status = 'open'"),
+        ),
+        Index(
+            "ix_purchase_intents_bought_closed_at",
+            "closed_at",
+            sqlite_where=text("status = 'bought'"),
+            postgresql_where=text("status = 'bought'"),
         ),
     )
 
