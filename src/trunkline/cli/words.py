@@ -10,7 +10,7 @@ COMMANDS = (
     ("POST /api/numbers/repoint", "repoint"),
     (f"GET /api/numbers/{ONE}", r"numbers show \1"),
     (f"PATCH /api/numbers/{ONE}", r"numbers change \1"),
-    (f"POST /api/numbers/{ONE}/(import|move|swap|unassign|release)", r"numbers \2 \1"),
+    (f"POST /api/numbers/{ONE}/(import|move|swap|unassign|release|hold)", r"numbers \2 \1"),
     ("GET /api/numbers", "numbers list"),
     ("POST /api/numbers", "numbers buy"),
     (f"POST /api/restaurants/{ONE}/phone", r"assign \1"),
@@ -23,6 +23,9 @@ COMMANDS = (
     ("GET /api/batches", "batch list"),
     ("GET /api/calls", "calls list"),
     ("GET /api/debts", "debts"),
+    ("GET /api/budgets", "budgets list"),
+    ("GET /api/keys", "keys list"),
+    ("POST /api/keys", "keys create"),
 )
 REQUESTS = [(re.compile(rf"{request}(?![\w/])"), f"trunkline {command}") for request, command in COMMANDS]
 
