@@ -19,14 +19,14 @@ demo: $(VENV)/.ready ## every path of the chart, on a sandbox: restaurants, numb
 run: $(VENV)/.ready ## the server on port 8000: for real with the keys in .env, on a sandbox without
 	@$(BIN)/trunkline serve --sandbox-without-keys
 
-test: $(VENV)/.ready-dev ## all tests, a file of them on each core, and which branches of src they pass
+test: $(VENV)/.ready-dev ## all tests, on all cores, and which branches of src they pass
 	rm -rf .coverage && mkdir .coverage
-	$(BIN)/coverage run -m pytest -n auto --dist loadfile
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 smoke: $(VENV)/.ready-dev ## what another Python may break: make smoke VENV=.venv-other PYTHON=python3.13
-	$(BIN)/pytest -n auto --dist loadfile tests/e2e tests/db tests/routing tests/workflows/test_engine.py tests/cli/test_serve.py
+	$(BIN)/pytest -n auto --dist worksteal tests/e2e tests/db tests/routing tests/workflows/test_engine.py tests/cli/test_serve.py
 
 soak: export SOAK_ASSIGNMENTS ?= 2000
 soak: export SOAK_KILLS ?= 40

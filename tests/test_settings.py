@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import phonenumbers
 import pytest
 from pydantic import SecretStr
 
+from tests.support.forked import Process
 from trunkline.countries import NAMES
 from trunkline.errors import SettingsError
 from trunkline.settings import Settings, load_settings
@@ -335,11 +334,11 @@ def test_what_cannot_be_is_refused_with_the_mend(
 def said_of(tmp_path: Path, text: str | bytes) -> str:
     """What the program says of an `.env`; it ends with exit code 2."""
     (tmp_path / ".env").write_bytes(text.encode() if isinstance(text, str) else text)
-    command = [sys.executable, "-m", "trunkline", "serve", "--port", "0"]
-    ended = subprocess.run(command, cwd=tmp_path, env={"HOME": str(tmp_path)}, capture_output=True, text=True)
-    assert ended.returncode == 2, ended
-    assert ended.stdout == ""
-    return ended.stderr
+    with (tmp_path / "out").open("w") as out, (tmp_path / "errors").open("w") as errors:
+        code = Process(["serve", "--port", "0"], tmp_path, {"HOME": str(tmp_path)}, out, errors).wait(60)
+    said = (tmp_path / "errors").read_text()
+    assert (code, (tmp_path / "out").read_text()) == (2, ""), said
+    return said
 
 
 def test_each_unusable_setting_and_each_misspelt_name_is_a_line_of_its_own(tmp_path: Path) -> None:
