@@ -28,6 +28,7 @@ from trunkline.cli import (
     keys,
     moving,
     numbers,
+    reconcile,
     repoint,
     restaurants,
     restaurants_import,
@@ -76,6 +77,7 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(events.app, name="events")
 app.command("history")(events.history)
+app.add_typer(reconcile.app, name="reconcile")
 app.command("repoint")(repoint.repoint)
 app.command("doctor")(doctor.doctor)
 app.command("setup-vapi")(setup_vapi.setup_vapi)

@@ -21,6 +21,7 @@ from trunkline.client.operations import events as on_events
 from trunkline.client.operations import holds as on_holds
 from trunkline.client.operations import keys as on_keys
 from trunkline.client.operations import numbers as on_numbers
+from trunkline.client.operations import reconcile as on_reconcile
 from trunkline.client.operations import restaurants as on_restaurants
 from trunkline.client.operations import upkeep as on_upkeep
 from trunkline.client.wire import Call, EventReader, Pages
@@ -150,6 +151,10 @@ class AsyncTrunkline:
     plan_repoint = _awaited(on_numbers.plan_repoint)
     start_repoint = _awaited(on_numbers.start_repoint)
     repoint = _awaited(on_numbers.repoint)
+    make_plan = _awaited(on_reconcile.make_plan)
+    plans = _paged(on_reconcile.plans)
+    plan = _awaited(on_reconcile.plan)
+    drifts = _paged(on_reconcile.drifts)
     plan_batch = _awaited(on_batches.plan_batch)
     start_batch = _awaited(on_batches.start_batch)
     batches = _paged(on_batches.batches)

@@ -13,6 +13,7 @@ from trunkline.client.budget_models import Limits
 from trunkline.client.call_models import *  # noqa: F403
 from trunkline.client.event_models import *  # noqa: F403
 from trunkline.client.key_models import *  # noqa: F403
+from trunkline.client.reconcile_models import *  # noqa: F403
 
 
 class Step(Answer, frozen=True):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import PlannedDrift, ReconcilePlan, utcnow
@@ -32,6 +33,7 @@ async def add(
         counts=dict(Counter(drift.kind.value for drift in drifts)),
         failed=not all(listed["whole"] for listed in lists),
         changes=sum(drift.change is not None for drift in drifts),
+        differs=any(drift.differs for drift in drifts),
         watched=watched,
         created_at=now,
     )
@@ -68,23 +70,39 @@ async def page(session: AsyncSession, *, before: str | None = None, limit: int =
     return (await session.execute(query)).scalars().all()
 
 
-async def drifts_of(
+async def monthly(session: AsyncSession, plan_ids: Sequence[str]) -> dict[str, dict[str, Decimal]]:
+    """What all changes of each plan add to a month, by currency."""
+    query = (
+        select(PlannedDrift.plan_id, PlannedDrift.currency, func.sum(PlannedDrift.monthly))
+        .where(PlannedDrift.plan_id.in_(plan_ids), PlannedDrift.change.is_not(None), PlannedDrift.monthly.is_not(None))
+        .group_by(PlannedDrift.plan_id, PlannedDrift.currency)
+    )
+    sums: dict[str, dict[str, Decimal]] = {plan_id: {} for plan_id in plan_ids}
+    for plan_id, currency, amount in await session.execute(query):
+        sums[plan_id][str(currency)] = Decimal(amount or 0)
+    return sums
+
+
+async def drifts_of(session: AsyncSession, plan_id: str) -> list[Drift]:
+    """All, in the order in which they were shown."""
+    return [drift_of(row) for row in await rows_of(session, plan_id)]
+
+
+async def rows_of(
     session: AsyncSession,
     plan_id: str,
     *,
     after: int = -1,
     limit: int | None = None,
     kinds: Sequence[DriftKind] = (),
-) -> list[Drift]:
-    """In the order in which they were shown."""
+) -> Sequence[PlannedDrift]:
     query = select(PlannedDrift).where(PlannedDrift.plan_id == plan_id, PlannedDrift.seq > after)
     if kinds:
         query = query.where(PlannedDrift.kind.in_(kinds))
-    rows = (await session.execute(query.order_by(PlannedDrift.seq).limit(limit))).scalars()
-    return [_drift(row) for row in rows]
+    return (await session.execute(query.order_by(PlannedDrift.seq).limit(limit))).scalars().all()
 
 
-def _drift(row: PlannedDrift) -> Drift:
+def drift_of(row: PlannedDrift) -> Drift:
     told = {name: getattr(row, name) for name in COLUMNS}
     change = ChangeKind(row.change) if row.change else None
     return Drift(DriftKind(row.kind), **told, since=row.since, change=change, left_alone=row.left_alone)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from trunkline.carriers.base import Carrier
 from trunkline.db import calls, plans
 from trunkline.db.models import Number, ReconcilePlan, utcnow
@@ -16,6 +18,7 @@ from trunkline.domain.numbers import E164, NumberType
 from trunkline.errors import HeldElsewhere, ProviderError
 from trunkline.workflows.accounts import VOICE
 from trunkline.workflows.compare_worlds import Comparison
+from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.purchase_outcome import look_after
 from trunkline.workflows.services import Services
 from trunkline.workflows.worlds import AtCarrier, Worlds, read_worlds
@@ -66,11 +69,23 @@ async def compare(services: Services, policy: Policy) -> Compared:
     return Compared(drifts, [listing.plain() for listing in worlds.lists])
 
 
-async def make_plan(services: Services, policy: Policy, *, watched: bool = False) -> ReconcilePlan:
-    """Compare, and keep what was found; the plan."""
-    compared = await compare(services, policy)
+async def watch(services: Services) -> ReconcilePlan:
+    """Compare, unasked; the plan, which is kept."""
+    compared = await compare(services, policy := Policy())
     async with services.database.write() as session:
-        return await plans.add(session, compared.drifts, policy, compared.lists, watched=watched)
+        return await plans.add(session, compared.drifts, policy, compared.lists, watched=True)
+
+
+async def make_plan_once(services: Services, policy: Policy, once: Once | None) -> str:
+    """The id of a new plan; with the same idempotency key, of the one that was made."""
+    if begun := await find_begun(services, once):
+        return begun.run
+    compared = await compare(services, policy)
+
+    async def keep(session: AsyncSession) -> Begun:
+        return Begun((await plans.add(session, compared.drifts, policy, compared.lists, watched=False)).id)
+
+    return (await begin_once(services, once, None, keep)).run
 
 
 def _doubted(worlds: Worlds) -> dict[str, str]:

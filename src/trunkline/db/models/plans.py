@@ -14,8 +14,8 @@ from trunkline.db.models.base import Base, key, utcnow
 
 class ReconcilePlan(Base):
     """One comparison. `policy` is what it might offer; `checksum` is over its changes; `lists` says of each provider
-    whether its list was whole, and why not; `failed` where one was not. `counts` are the drifts by kind. `watched`: it
-    was made by the watch and not asked for."""
+    whether its list was whole, and why not; `failed` where one was not. `counts` are the drifts by kind; `differs`
+    where one is more than counted. `watched`: it was made by the watch and not asked for."""
 
     __tablename__ = "reconcile_plans"
     id: Mapped[str] = key("pln")
@@ -25,6 +25,7 @@ class ReconcilePlan(Base):
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     failed: Mapped[bool] = mapped_column(default=False)
     changes: Mapped[int] = mapped_column(default=0)
+    differs: Mapped[bool] = mapped_column(default=False)
     watched: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
 

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("counts", sa.JSON(), nullable=False),
         sa.Column("failed", sa.Boolean(), nullable=False),
         sa.Column("changes", sa.Integer(), nullable=False),
+        sa.Column("differs", sa.Boolean(), nullable=False),
         sa.Column("watched", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_reconcile_plans"),
