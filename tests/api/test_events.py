@@ -93,3 +93,14 @@ def test_the_document_has_every_event_as_a_webhook_with_an_example_that_fits() -
         schema = content["schema"] | {"components": DOCUMENT["components"]}
         for example in content["examples"].values():
             jsonschema.validate(example["value"], schema, jsonschema.Draft202012Validator)
+
+
+def test_a_reason_goes_to_what_was_done_for_it(api: Api, roma: Json) -> None:
+    path = f"/api/numbers/{roma['phone_number']}/unassign"
+    long = api.client.post(path, params={"reason": "x" * 10_000})
+    assert (long.status_code, long.json()["field"]) == (422, "reason")
+    api.client.post(path, params={"reason": "the house was sold"}).raise_for_status()
+    told = api.get("/api/events", subject=roma["id"], type="number.unassigned")["items"]
+    assert [event["reason"] for event in told] == ["the house was sold"]
+    api.client.delete(f"/api/restaurants/{roma['id']}", params={"reason": "closed"}).raise_for_status()
+    assert api.get(f"/api/history/{roma['id']}")["items"][-1]["reason"] == "closed"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path
 
-from trunkline.api.dependencies import ServicesDep
+from trunkline.api.dependencies import BECAUSE, ServicesDep
 from trunkline.api.described import accounts as described
 from trunkline.api.permission import needs
 from trunkline.api.shapes.accounts import Installation, ProviderAccount, ProviderAccounts, TakeOver, show_account
@@ -21,14 +21,14 @@ async def list_all(services: ServicesDep) -> ProviderAccounts:
     return ProviderAccounts(items=[show_account(keys) for keys in await all_keys(services)])
 
 
-@router.post("/{provider}/accept", dependencies=needs(Scope.RECONCILE_APPLY), **described.ACCEPT_ACCOUNT)
+@router.post("/{provider}/accept", dependencies=[*needs(Scope.RECONCILE_APPLY), BECAUSE], **described.ACCEPT_ACCOUNT)
 async def accept_account(
     services: ServicesDep, provider: Annotated[str, Path(description="a carrier, or voice", examples=["twilio"])]
 ) -> ProviderAccount:
     return show_account(await accept(services, provider))
 
 
-@router.post("/take-over", dependencies=needs(Scope.RECONCILE_APPLY), **described.TAKE_OVER_INSTALLATION)
+@router.post("/take-over", dependencies=[*needs(Scope.RECONCILE_APPLY), BECAUSE], **described.TAKE_OVER_INSTALLATION)
 async def take_over_installation(
     services: ServicesDep,
     body: Annotated[

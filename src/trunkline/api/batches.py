@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Resp
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import KeyDep, ServicesDep, StoppingDep
+from trunkline.api.dependencies import BECAUSE, KeyDep, ServicesDep, StoppingDep
 from trunkline.api.described import batches as described
 from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, after_place, cut
@@ -95,7 +95,7 @@ async def list_items(services: ServicesDep, batch_id: BatchId, query: Annotated[
         return BatchItemPage(items=await show_items(session, shown), next_cursor=cursor)
 
 
-@router.post("/{batch_id}/cancel", dependencies=needs(Scope.BATCHES_WRITE), **described.CANCEL_BATCH)
+@router.post("/{batch_id}/cancel", dependencies=[*needs(Scope.BATCHES_WRITE), BECAUSE], **described.CANCEL_BATCH)
 async def cancel(services: ServicesDep, batch_id: BatchId) -> Batch:
     await cancel_batch(services, batch_id)
     async with services.database.read() as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path, Query, Request
 
 from trunkline.api.described import NUMBER, RESTAURANT_ID
 from trunkline.api.permission import Identified
@@ -13,8 +13,11 @@ from trunkline.api.stopping import Stopping
 from trunkline.db import restaurants
 from trunkline.db.models import Assignment, RunRow
 from trunkline.db.runs import ASSIGNMENTS, Runs
+from trunkline.domain.acting import give_reason
+from trunkline.domain.events import LONGEST_REASON
 from trunkline.domain.numbers import E164, parse_number
 from trunkline.errors import InvalidInput
+from trunkline.texts import one_line
 from trunkline.workflows.run import end_of
 from trunkline.workflows.services import Services
 
@@ -115,5 +118,20 @@ async def idempotency_key(
     return key
 
 
+async def because(
+    reason: Annotated[
+        str | None,
+        Query(
+            max_length=LONGEST_REASON,
+            description="why, for whoever reads the events later; of a person",
+            examples=["moved"],
+        ),
+    ] = None,
+) -> None:
+    """Of whatever ends or moves something."""
+    give_reason(one_line(reason) if reason else None)
+
+
+BECAUSE = Depends(because)
 PatienceDep = Annotated[Patience, Depends(patience)]
 KeyDep = Annotated[str | None, Depends(idempotency_key)]

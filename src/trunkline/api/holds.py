@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from trunkline.api.dependencies import NumberPath, ServicesDep
+from trunkline.api.dependencies import BECAUSE, NumberPath, ServicesDep
 from trunkline.api.described import holds as described
 from trunkline.api.permission import needs
 from trunkline.api.shapes.holds import Hold, HoldBody, show_hold
@@ -30,6 +30,6 @@ async def read(services: ServicesDep, number: NumberPath) -> Hold:
     return show_hold(await read_hold(services, number))
 
 
-@router.delete("/api/numbers/{number}/hold", dependencies=needs(Scope.NUMBERS_BUY), **described.END_HOLD)
+@router.delete("/api/numbers/{number}/hold", dependencies=[*needs(Scope.NUMBERS_BUY), BECAUSE], **described.END_HOLD)
 async def end(services: ServicesDep, number: NumberPath) -> Hold:
     return show_hold(await end_hold(services, number))

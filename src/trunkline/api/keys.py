@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import KeyDep, ServicesDep
+from trunkline.api.dependencies import BECAUSE, KeyDep, ServicesDep
 from trunkline.api.described import keys as described
 from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, cut
@@ -67,7 +67,7 @@ async def read(services: ServicesDep, identity: Identified, key_id: KeyId) -> Ke
         return show_key(await seen(session, identity, key_id))
 
 
-@router.post("/{key_id}/rotate", **described.ROTATE_API_KEY)
+@router.post("/{key_id}/rotate", dependencies=[BECAUSE], **described.ROTATE_API_KEY)
 async def rotate(
     services: ServicesDep,
     identity: Identified,
@@ -78,7 +78,7 @@ async def rotate(
     return await _shown(services, made)
 
 
-@router.post("/{key_id}/revoke", **described.REVOKE_KEY)
+@router.post("/{key_id}/revoke", dependencies=[BECAUSE], **described.REVOKE_KEY)
 async def revoke(services: ServicesDep, identity: Identified, key_id: KeyId) -> Key:
     await revoke_key(services, identity, key_id)
     return await read(services, identity, key_id)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Path, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline import errors
-from trunkline.api.dependencies import KeyDep, NumberPath, Patience, PatienceDep, RestaurantId, ServicesDep
+from trunkline.api.dependencies import BECAUSE, KeyDep, NumberPath, Patience, PatienceDep, RestaurantId, ServicesDep
 from trunkline.api.described import moves as described
 from trunkline.api.once import answer_once
 from trunkline.api.permission import Identified, needs
@@ -16,6 +16,7 @@ from trunkline.api.shapes.moves import Move, MoveBody, SwapBody, UnassignBody, s
 from trunkline.api.shapes.numbers import NumberDetail, show_detail
 from trunkline.db import numbers, restaurants, runs
 from trunkline.db.runs import MOVES
+from trunkline.domain.acting import give_reason
 from trunkline.domain.scopes import Scope
 from trunkline.domain.states import OwnNumber, RunStatus
 from trunkline.workflows.move_number import request_move, request_swap, unassign
@@ -37,6 +38,7 @@ async def move(
 ) -> Move:
     if body.new_number_for_old:
         identity.needs(Scope.NUMBERS_BUY)
+    give_reason(body.reason)
     to = await _restaurant(services, body.to)
     once = Once.asked(key, "moveNumber", number=number, **body.model_dump() | {"to": to})
     move_id = await request_move(
@@ -62,13 +64,18 @@ async def swap(
     response: Response,
     body: Annotated[SwapBody, Body(openapi_examples=described.SWAPS)],
 ) -> Move:
+    give_reason(body.reason)
     other = await _restaurant(services, body.other)
     once = Once.asked(key, "swapPhone", restaurant_id=restaurant_id, other=other, reason=body.reason)
     move_id = await request_swap(services, restaurant_id, other, body.reason, once)
     return await _answer(services, move_id, once, patience, response)
 
 
-@router.post("/api/numbers/{number}/unassign", dependencies=needs(Scope.RESTAURANTS_WRITE), **described.UNASSIGN_NUMBER)
+@router.post(
+    "/api/numbers/{number}/unassign",
+    dependencies=[*needs(Scope.RESTAURANTS_WRITE), BECAUSE],
+    **described.UNASSIGN_NUMBER,
+)
 async def take_off(
     services: ServicesDep,
     number: NumberPath,

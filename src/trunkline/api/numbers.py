@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import KeyDep, NumberPath, ServicesDep
+from trunkline.api.dependencies import BECAUSE, KeyDep, NumberPath, ServicesDep
 from trunkline.api.described import numbers as described
 from trunkline.api.once import answer_once
 from trunkline.api.paging import EPOCH, MICROSECOND, after_id, after_value, cut
@@ -89,7 +89,7 @@ async def change(
 @router.post(
     "/api/numbers/{number}/release",
     status_code=202,
-    dependencies=needs(Scope.NUMBERS_RELEASE),
+    dependencies=[*needs(Scope.NUMBERS_RELEASE), BECAUSE],
     **described.RELEASE_NUMBER,
 )
 async def release(

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import KeyDep, ServicesDep
+from trunkline.api.dependencies import BECAUSE, KeyDep, ServicesDep
 from trunkline.api.described import repoints as described
 from trunkline.api.once import answer_once
 from trunkline.api.permission import needs
@@ -21,7 +21,10 @@ router = APIRouter(tags=["numbers"])
 
 
 @router.post(
-    "/api/numbers/repoint", status_code=202, dependencies=needs(Scope.RECONCILE_APPLY), **described.REPOINT_NUMBERS
+    "/api/numbers/repoint",
+    status_code=202,
+    dependencies=[*needs(Scope.RECONCILE_APPLY), BECAUSE],
+    **described.REPOINT_NUMBERS,
 )
 async def start(
     services: ServicesDep,

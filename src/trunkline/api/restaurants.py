@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import KeyDep, Patience, PatienceDep, RestaurantId, ServicesDep
+from trunkline.api.dependencies import BECAUSE, KeyDep, Patience, PatienceDep, RestaurantId, ServicesDep
 from trunkline.api.described import restaurants as described
 from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, after_name, cut
@@ -130,7 +130,9 @@ async def change(
     return await read(services, Identity(), restaurant_id)
 
 
-@router.delete("/{restaurant_id}", dependencies=needs(Scope.RESTAURANTS_WRITE), **described.DELETE_RESTAURANT)
+@router.delete(
+    "/{restaurant_id}", dependencies=[*needs(Scope.RESTAURANTS_WRITE), BECAUSE], **described.DELETE_RESTAURANT
+)
 async def delete(services: ServicesDep, restaurant_id: RestaurantId) -> DeletedRestaurant:
     return DeletedRestaurant(id=restaurant_id, freed_number=await delete_restaurant(services, restaurant_id))
 
@@ -150,14 +152,18 @@ async def assign_phone(
     return await _answer(services, Created(restaurant_id, run_id), once, patience, response)
 
 
-@router.post("/{restaurant_id}/activate-phone", dependencies=needs(Scope.RESTAURANTS_WRITE), **described.ACTIVATE_PHONE)
+@router.post(
+    "/{restaurant_id}/activate-phone",
+    dependencies=[*needs(Scope.RESTAURANTS_WRITE), BECAUSE],
+    **described.ACTIVATE_PHONE,
+)
 async def activate(services: ServicesDep, restaurant_id: RestaurantId) -> Restaurant:
     await activate_phone(services, restaurant_id)
     async with services.database.read() as session:
         return await show_restaurant(session, await restaurants.get(session, restaurant_id), Identity())
 
 
-@router.post("/{restaurant_id}/rotate-key", dependencies=needs(Scope.KEYS_WRITE), **described.ROTATE_KEY)
+@router.post("/{restaurant_id}/rotate-key", dependencies=[*needs(Scope.KEYS_WRITE), BECAUSE], **described.ROTATE_KEY)
 async def renew_key(services: ServicesDep, restaurant_id: RestaurantId) -> RotatedKey:
     return RotatedKey(id=restaurant_id, api_key=await rotate_key(services, restaurant_id))
 

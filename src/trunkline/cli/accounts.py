@@ -8,7 +8,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import FAILED, agreed, asking
-from trunkline.cli.options import Csv, Json, Yes
+from trunkline.cli.options import Csv, Json, Reason, Yes
 from trunkline.cli.output import say
 
 app = typer.Typer(help="The accounts at carriers and Vapi that are worked with.", no_args_is_help=True)
@@ -33,6 +33,7 @@ def list_all(json: Json = False, csv: Csv = False) -> None:
 @app.command()
 def accept(
     provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="A carrier, or voice for the Vapi organisation.")],
+    reason: Reason = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -45,7 +46,7 @@ def accept(
     with asking() as client:
         if not agreed(f"Work with another account at {provider} from now on?", yes):
             raise typer.Exit(FAILED)
-        accepted = client.accept_account(provider)
+        accepted = client.accept_account(provider, reason=reason)
     if json:
         show.as_json(accepted)
     else:

@@ -9,7 +9,19 @@ import typer
 from trunkline.cli import batch_run, show
 from trunkline.cli.asking import asking
 from trunkline.cli.batch_run import Detach, DryRun, IgnoreWishes, IncludeShared, Limit
-from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, ForceTwilio, Json, Type, Yes, criteria
+from trunkline.cli.options import (
+    AreaCode,
+    Carrier,
+    Contains,
+    Country,
+    Csv,
+    ForceTwilio,
+    Json,
+    Reason,
+    Type,
+    Yes,
+    criteria,
+)
 from trunkline.cli.output import say
 
 app = typer.Typer(help="Numbers for many restaurants at once.", no_args_is_help=True)
@@ -75,7 +87,7 @@ def watch(batch: BatchId, json: Json = False) -> None:
 
 
 @app.command()
-def cancel(batch: BatchId, json: Json = False) -> None:
+def cancel(batch: BatchId, reason: Reason = None, json: Json = False) -> None:
     """Stop a batch before the next purchase. What was bought already is put in service.
 
     \b
@@ -83,7 +95,7 @@ def cancel(batch: BatchId, json: Json = False) -> None:
       trunkline batch cancel bat_0dm2r7h1kq3w9v4m
     """
     with asking() as client:
-        stopped = client.cancel_batch(batch)
+        stopped = client.cancel_batch(batch, reason=reason)
     if json:
         show.as_json(stopped)
     else:

@@ -10,7 +10,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import FAILED, agreed, asking
-from trunkline.cli.options import TIMES, Csv, Json, Yes, in_utc
+from trunkline.cli.options import TIMES, Csv, Json, Reason, Yes, in_utc
 from trunkline.cli.output import say
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def explain(call: Annotated[str, typer.Argument(metavar="CALL", help="The call's
 @app.command()
 def erase(
     caller: Annotated[str, typer.Option(metavar="NUMBER", help="Whose number, in E.164.")],
+    reason: Reason = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -93,7 +94,7 @@ def erase(
     with asking() as client:
         if not agreed(f"Erase {caller} from all calls? It cannot be undone", yes):
             raise typer.Exit(FAILED)
-        done = client.erase_caller(caller)
+        done = client.erase_caller(caller, reason=reason)
     if json:
         show.as_json(done)
     else:

@@ -8,12 +8,13 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import FAILED, agreed, asking
-from trunkline.cli.options import Json, Yes
+from trunkline.cli.options import Json, Reason, Yes
 from trunkline.cli.output import say
 
 
 def erase(
     restaurant: Annotated[str, typer.Argument(metavar="RESTAURANT", help="The id of a deleted restaurant.")],
+    reason: Reason = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -26,7 +27,7 @@ def erase(
     with asking() as client:
         if not agreed(f"Erase what is known of {restaurant}? It cannot be undone", yes):
             raise typer.Exit(FAILED)
-        done = client.erase_restaurant(restaurant)
+        done = client.erase_restaurant(restaurant, reason=reason)
     if json:
         show.as_json(done)
     else:

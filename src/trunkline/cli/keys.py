@@ -9,7 +9,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import agreed, asking
-from trunkline.cli.options import TIMES, Csv, Json, Yes, in_utc
+from trunkline.cli.options import TIMES, Csv, Json, Reason, Yes, in_utc
 from trunkline.cli.output import say
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def rotate(
 
 
 @app.command()
-def revoke(key: KeyId, yes: Yes = False, json: Json = False) -> None:
+def revoke(key: KeyId, reason: Reason = None, yes: Yes = False, json: Json = False) -> None:
     """Let a key open nothing any more, at once and for good.
 
     \b
@@ -100,7 +100,7 @@ def revoke(key: KeyId, yes: Yes = False, json: Json = False) -> None:
     with asking() as client:
         if not agreed("Revoke the key? It stops working at once.", yes):
             return
-        gone = client.revoke_key(key)
+        gone = client.revoke_key(key, reason=reason)
     if json:
         show.as_json(gone)
     else:

@@ -9,7 +9,7 @@ import typer
 
 from trunkline.cli import following, show
 from trunkline.cli.asking import DONE, FAILED, USAGE, agreed, asking
-from trunkline.cli.options import Json, One, RestaurantName, Yes
+from trunkline.cli.options import Json, One, Reason, RestaurantName, Yes
 from trunkline.cli.output import complain, say
 from trunkline.cli.releasing import LOOK_SECONDS
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from trunkline.client.models import Move
     from trunkline.client.operations.numbers import NumberChange
 
-Reason = Annotated[str | None, typer.Option(help="Why, for whoever reads it later.")]
 NEVER = "never"
 
 
@@ -98,6 +97,7 @@ def unassign(
     restaurant: Annotated[
         str | None, typer.Option(help="Which one loses it, where several share the number: id, external_id or name.")
     ] = None,
+    reason: Reason = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -112,7 +112,7 @@ def unassign(
         users = restaurant or ", ".join(user.name for user in held.restaurants) or "nobody"
         if not agreed(f"Take {held.number} off {users}?", yes):
             raise typer.Exit(DONE)
-        taken = client.unassign_number(held.number, restaurant=restaurant)
+        taken = client.unassign_number(held.number, restaurant=restaurant, reason=reason)
     if json:
         show.as_json(taken)
     else:

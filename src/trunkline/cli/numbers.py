@@ -9,7 +9,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import agreed, asking
-from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, Json, One, Type, Yes, criteria
+from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, Json, One, Reason, Type, Yes, criteria
 from trunkline.cli.output import say
 from trunkline.cli.releasing import Force, Numbers, release_all
 
@@ -177,6 +177,7 @@ def release(
         bool, typer.Option("--give-back", help="Return it to the carrier, which ends its price; else it stays there.")
     ] = False,
     force: Force = False,
+    reason: Reason = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -190,7 +191,7 @@ def release(
       trunkline numbers release +14155550123 +14155550124 --give-back --yes
     """
     with asking() as client:
-        release_all(client, [client.number(n) for n in dict.fromkeys(numbers)], give_back, force, yes, json)
+        release_all(client, [client.number(n) for n in dict.fromkeys(numbers)], give_back, force, yes, json, reason)
 
 
 def state_of(number: Number) -> str:

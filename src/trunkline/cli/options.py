@@ -25,6 +25,7 @@ Pick = Annotated[
 Metadata = Annotated[
     list[str] | None, typer.Option("--metadata", metavar="KEY=VALUE", help="Kept for you; may be given several times.")
 ]
+Reason = Annotated[str | None, typer.Option(help="Why, for whoever reads it later.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Country = Annotated[str | None, typer.Option(help="Two-letter ISO code; the server's DEFAULT_COUNTRY if left out.")]
 AreaCode = Annotated[str | None, typer.Option(help="Three digits, in the US and Canada.")]

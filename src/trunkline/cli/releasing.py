@@ -22,7 +22,13 @@ LOOK_SECONDS = 0.3
 
 
 def release_all(
-    client: Trunkline, numbers: Sequence[NumberDetail], give_back: bool, force: bool, yes: bool, json: bool
+    client: Trunkline,
+    numbers: Sequence[NumberDetail],
+    give_back: bool,
+    force: bool,
+    yes: bool,
+    json: bool,
+    reason: str | None = None,
 ) -> None:
     """Release them after asking; the program's exit code says how it went. Those that serve a restaurant are left out
     unless `force`, and those that are protected unless it is one alone."""
@@ -39,7 +45,7 @@ def release_all(
         raise typer.Exit(FAILED if kept else DONE)
     if not agreed(f"Release {show.times(len(chosen), 'number')}?", yes):
         raise typer.Exit(DONE)
-    ended = [end_of(client, r, told=not json) for r in started(client, chosen, give_back, force)]
+    ended = [end_of(client, r, told=not json) for r in started(client, chosen, give_back, force, reason)]
     if json:
         show.as_json(ended)
     done = sum(release.status == "done" for release in ended)
@@ -64,14 +70,16 @@ def served(number: NumberDetail) -> str:
     return ", ".join(user.name for user in number.restaurants)
 
 
-def started(client: Trunkline, numbers: Sequence[NumberDetail], give_back: bool, force: bool) -> list[Release]:
+def started(
+    client: Trunkline, numbers: Sequence[NumberDetail], give_back: bool, force: bool, reason: str | None
+) -> list[Release]:
     """The releases that began; each refusal is a line."""
     from trunkline.client import ApiError
 
     begun = []
     for number in numbers:
         try:
-            begun.append(client.release_number(number.number, give_back=give_back, force=force))
+            begun.append(client.release_number(number.number, give_back=give_back, force=force, reason=reason))
         except ApiError as error:
             complain(error.detail, error.hint)
     return begun

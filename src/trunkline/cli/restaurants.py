@@ -18,6 +18,7 @@ from trunkline.cli.options import (
     Json,
     Metadata,
     Pick,
+    Reason,
     RestaurantName,
     Type,
     Yes,
@@ -173,7 +174,7 @@ def change(
 
 
 @app.command("activate-phone")
-def activate_phone(restaurant: RestaurantName, json: Json = False) -> None:
+def activate_phone(restaurant: RestaurantName, reason: Reason = None, json: Json = False) -> None:
     """Let a shared number's calls reach this restaurant.
 
     \b
@@ -181,7 +182,7 @@ def activate_phone(restaurant: RestaurantName, json: Json = False) -> None:
       trunkline restaurants activate-phone "Chez Panisse"
     """
     with asking() as client:
-        detail = client.activate_phone(restaurant)
+        detail = client.activate_phone(restaurant, reason=reason)
     if json:
         show.as_json(detail)
     else:
@@ -189,7 +190,7 @@ def activate_phone(restaurant: RestaurantName, json: Json = False) -> None:
 
 
 @app.command()
-def delete(restaurant: RestaurantName, yes: Yes = False, json: Json = False) -> None:
+def delete(restaurant: RestaurantName, reason: Reason = None, yes: Yes = False, json: Json = False) -> None:
     """Delete a restaurant. Its number cools down before another restaurant can get it.
 
     \b
@@ -201,7 +202,7 @@ def delete(restaurant: RestaurantName, yes: Yes = False, json: Json = False) -> 
         number = f" and take {detail.phone_number} off it" if detail.phone_number else ""
         if not agreed(f"Delete {detail.name}{number}?", yes):
             raise typer.Exit(DONE)
-        deleted = client.delete_restaurant(restaurant)
+        deleted = client.delete_restaurant(restaurant, reason=reason)
     if json:
         show.as_json(deleted)
     else:
@@ -215,6 +216,7 @@ def rotate_key(
         str | None, typer.Argument(metavar="[RESTAURANT]", help="The restaurant's id, external_id or exact name.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every restaurant.")] = False,
+    reason: Reason = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -235,7 +237,7 @@ def rotate_key(
             return
         # Each is shown as soon as it is made: what a broken connection leaves undone is done by the next run.
         for one in named:
-            renewed = client.rotate_key(one.id)
+            renewed = client.rotate_key(one.id, reason=reason)
             if json:
                 show.as_json_line(renewed)
             else:

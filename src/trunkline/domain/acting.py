@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -78,3 +78,9 @@ def acting_as(who: Acting) -> Iterator[None]:
         yield
     finally:
         _ACTING.reset(before)
+
+
+def give_reason(reason: str | None) -> None:
+    """For what is left of this task: why a person wants what is about to be done."""
+    if reason is not None:
+        _ACTING.set(replace(acting(), reason=reason))

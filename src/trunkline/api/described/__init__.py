@@ -104,6 +104,7 @@ MALFORMED: tuple[TrunklineError, ...] = (
 
 BAD_FIELD = InvalidInput("'XX' is not a country", field="country", hint="use a two-letter ISO code like US")
 BAD_CURSOR = InvalidInput("this cursor is not one of ours", field="cursor", hint="use next_cursor of the page before")
+BAD_REASON = InvalidInput("reason has more than 500 characters", field="reason", hint="write it shorter")
 BAD_NUMBER = InvalidInput("'12' is not a phone number", field="number", hint="write it like +14155550123")
 
 KEY_REUSED = IdempotencyMismatch(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trunkline.api.described import CARRIER_PROBLEMS, MALFORMED, REFUSED, answered, documented, operation
+from trunkline.api.described import BAD_REASON, CARRIER_PROBLEMS, MALFORMED, REFUSED, answered, documented, operation
 from trunkline.errors import Conflict, InvalidInput, NotFound
 
 NOT_CONFIGURED = NotFound("telnyx is not configured", hint="CARRIERS names those that are, and their keys are set")
@@ -31,7 +31,7 @@ ACCEPT_ACCOUNT = operation(
     ),
     responses={
         200: answered("The account.", accepted=("Accepted", TWILIO)),
-        **documented(*REFUSED, NOT_CONFIGURED, *CARRIER_PROBLEMS),
+        **documented(*REFUSED, BAD_REASON, NOT_CONFIGURED, *CARRIER_PROBLEMS),
     },
 )
 
@@ -44,6 +44,6 @@ TAKE_OVER_INSTALLATION = operation(
     ),
     responses={
         200: answered("It is this one now.", taken=("Taken over", {"name": "abcd1234"})),
-        **documented(*REFUSED, *MALFORMED, IN_USE, NO_MARK, *CARRIER_PROBLEMS),
+        **documented(*REFUSED, BAD_REASON, *MALFORMED, IN_USE, NO_MARK, *CARRIER_PROBLEMS),
     },
 )

@@ -8,6 +8,7 @@ from trunkline.api.described import (
     ASSIGNMENT_ID,
     BAD_CURSOR,
     BAD_FIELD,
+    BAD_REASON,
     BEGAN,
     CARRIER_PROBLEMS,
     CURSOR,
@@ -193,7 +194,7 @@ CANCEL_BATCH = operation(
     ),
     responses={
         200: answered("It is cancelled.", cancelled=("It is cancelled", BATCH_CANCELLED)),
-        **documented(*REFUSED, NO_BATCH, NOT_RUNNING),
+        **documented(*REFUSED, BAD_REASON, NO_BATCH, NOT_RUNNING),
     },
 )
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from trunkline.api.described import MALFORMED, NO_RESTAURANT, REFUSED, RESTAURANT_ID, answered, documented, operation
+from trunkline.api.described import (
+    BAD_REASON,
+    MALFORMED,
+    NO_RESTAURANT,
+    REFUSED,
+    RESTAURANT_ID,
+    answered,
+    documented,
+    operation,
+)
 from trunkline.errors import Conflict, InvalidInput
 
 CALLERS: dict[str, Any] = {"one": {"summary": "A caller", "value": {"caller": "+14155550142"}}}
@@ -17,7 +26,7 @@ ERASE_RESTAURANT = operation(
     description="Its name, ids, metadata, callers, and who called it. That it had a number, and when, stays.",
     responses={
         200: answered("Erased.", one=("It had seven calls", {"id": RESTAURANT_ID, "calls": 7})),
-        **documented(*REFUSED, *NO_RESTAURANT, LIVES),
+        **documented(*REFUSED, BAD_REASON, *NO_RESTAURANT, LIVES),
     },
 )
 
@@ -27,6 +36,6 @@ ERASE_CALLER = operation(
     description="Of all calls, and of the restaurants that had registered it. That somebody called, and when, stays.",
     responses={
         200: answered("Erased.", one=("Seven calls", {"calls": 7, "registrations": 1})),
-        **documented(*REFUSED, *MALFORMED, NO_CALLER),
+        **documented(*REFUSED, BAD_REASON, *MALFORMED, NO_CALLER),
     },
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from trunkline.api.described import (
     BAD_NUMBER,
+    BAD_REASON,
     CARRIER_PROBLEMS,
     MALFORMED,
     NO_CARRIER,
@@ -64,6 +65,6 @@ END_HOLD = operation(
     description="It may be bought for anybody again. Its carrier keeps it for this account for as long as it said.",
     responses={
         200: answered("It is held no more.", ended=("Ended now", HOLD | {"held_until": "2026-03-02T17:24:00Z"})),
-        **documented(*REFUSED, BAD_NUMBER, NOT_HELD),
+        **documented(*REFUSED, BAD_REASON, BAD_NUMBER, NOT_HELD),
     },
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from trunkline.api.described import (
     BAD_CURSOR,
+    BAD_REASON,
     BEGAN,
     ENDED,
     KEY_REUSED,
@@ -112,7 +113,12 @@ ROTATE_API_KEY = operation(
     responses={
         200: answered("The key with its new secret.", rotated=("Both work for a day", ROTATED)),
         **documented(
-            *REFUSED, *MALFORMED, InvalidInput("force must be true or false", field="force"), NO_KEY, ROTATED_JUST_NOW
+            *REFUSED,
+            BAD_REASON,
+            *MALFORMED,
+            InvalidInput("force must be true or false", field="force"),
+            NO_KEY,
+            ROTATED_JUST_NOW,
         ),
     },
 )
@@ -123,6 +129,6 @@ REVOKE_KEY = operation(
     description="It opens nothing any more, at once and for good.",
     responses={
         200: answered("The key.", revoked=("It is revoked", KEY | {"revoked_at": ENDED})),
-        **documented(*REFUSED, NO_KEY),
+        **documented(*REFUSED, BAD_REASON, NO_KEY),
     },
 )

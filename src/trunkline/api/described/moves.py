@@ -7,6 +7,7 @@ from typing import Any
 from trunkline.api.described import (
     ASSIGNMENT_ID,
     BAD_NUMBER,
+    BAD_REASON,
     BEGAN,
     ENDED,
     KEY_REUSED,
@@ -139,7 +140,7 @@ UNASSIGN_NUMBER = operation(
     description="It stays ours, cools down (NUMBER_COOLDOWN_HOURS) and is idle after that.",
     responses={
         200: answered("It serves the restaurant no more.", one=("It cools down", UNASSIGNED)),
-        **documented(*REFUSED, *MALFORMED, UNKNOWN_NUMBER, *NO_RESTAURANT, BAD_NUMBER, NOBODY),
+        **documented(*REFUSED, BAD_REASON, *MALFORMED, UNKNOWN_NUMBER, *NO_RESTAURANT, BAD_NUMBER, NOBODY),
     },
 )
 

@@ -8,6 +8,7 @@ from trunkline.api.described import (
     BAD_CURSOR,
     BAD_FIELD,
     BAD_NUMBER,
+    BAD_REASON,
     BEGAN,
     CARRIER_PROBLEMS,
     ENDED,
@@ -206,6 +207,7 @@ RELEASE_NUMBER = operation(
         ),
         **documented(
             *REFUSED,
+            BAD_REASON,
             *MALFORMED,
             UNKNOWN_NUMBER,
             BAD_NUMBER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trunkline.api.described import (
+    BAD_REASON,
     BEGAN,
     ENDED,
     KEY_REUSED,
@@ -82,7 +83,7 @@ REPOINT_NUMBERS = operation(
             begun=("It has begun", BEGUN),
             headers={"Location": header("the run", f"/api/repoints/{REPOINT_ID}")} | REPLAYED,
         ),
-        **documented(*REFUSED, *MALFORMED, BAD_BODY, KEY_REUSED, RUNNING, *VAPI_PROBLEMS),
+        **documented(*REFUSED, BAD_REASON, *MALFORMED, BAD_BODY, KEY_REUSED, RUNNING, *VAPI_PROBLEMS),
     },
 )
 

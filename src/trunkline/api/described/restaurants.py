@@ -8,6 +8,7 @@ from trunkline.api.described import (
     ASYNC_HEADERS,
     BAD_CURSOR,
     BAD_FIELD,
+    BAD_REASON,
     BEGAN,
     CREATED_HEADERS,
     CURSOR,
@@ -203,7 +204,7 @@ DELETE_RESTAURANT = operation(
     ),
     responses={
         200: answered("Deleted.", one=("Its number is free", DELETED)),
-        **documented(*REFUSED, *NO_RESTAURANT, RUNNING),
+        **documented(*REFUSED, BAD_REASON, *NO_RESTAURANT, RUNNING),
     },
 )
 
@@ -242,7 +243,7 @@ ACTIVATE_PHONE = operation(
     description="The restaurants that share the number keep their mappings; exactly one gets the calls.",
     responses={
         200: answered("It gets the calls now.", one=("On a shared number", RESTAURANT_SHARED)),
-        **documented(*REFUSED, *NO_RESTAURANT, NO_NUMBER),
+        **documented(*REFUSED, BAD_REASON, *NO_RESTAURANT, NO_NUMBER),
     },
 )
 
@@ -252,6 +253,6 @@ ROTATE_KEY = operation(
     description="The key that it had opens nothing from now on; the new one is shown only here.",
     responses={
         200: answered("Renewed.", one=("The new key", ROTATED)),
-        **documented(*REFUSED, *NO_RESTAURANT),
+        **documented(*REFUSED, BAD_REASON, *NO_RESTAURANT),
     },
 )

@@ -40,9 +40,9 @@ def batch_items(batch_id: str, *, status: str | None = None) -> Pages[models.Bat
     return Pages(f"/api/batches/{part(batch_id)}/items", models.BatchItem, {"status": status})
 
 
-def cancel_batch(batch_id: str) -> Call[models.Batch]:
+def cancel_batch(batch_id: str, *, reason: str | None = None) -> Call[models.Batch]:
     """Nothing more is bought."""
-    return Call("POST", f"/api/batches/{part(batch_id)}/cancel", models.Batch)
+    return Call("POST", f"/api/batches/{part(batch_id)}/cancel", models.Batch, {"reason": reason})
 
 
 def resume_batch(batch_id: str, *, idempotency_key: str | None = None) -> Call[models.Batch]:

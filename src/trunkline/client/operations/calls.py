@@ -40,11 +40,11 @@ def put_callers(restaurant_id: str, callers: Sequence[str]) -> Call[models.Calle
     return Call("PUT", path, models.Callers, body={"callers": list(callers)})
 
 
-def erase_caller(caller: str) -> Call[models.ErasedCaller]:
+def erase_caller(caller: str, *, reason: str | None = None) -> Call[models.ErasedCaller]:
     """Take a caller's number out of all calls and registrations."""
-    return Call("POST", "/api/calls/erase", models.ErasedCaller, body={"caller": caller})
+    return Call("POST", "/api/calls/erase", models.ErasedCaller, {"reason": reason}, {"caller": caller})
 
 
-def erase_restaurant(restaurant_id: str) -> Call[models.ErasedRestaurant]:
+def erase_restaurant(restaurant_id: str, *, reason: str | None = None) -> Call[models.ErasedRestaurant]:
     """Take what is known of a deleted restaurant out of the books."""
-    return Call("POST", f"/api/restaurants/{part(restaurant_id)}/erase", models.ErasedRestaurant)
+    return Call("POST", f"/api/restaurants/{part(restaurant_id)}/erase", models.ErasedRestaurant, {"reason": reason})

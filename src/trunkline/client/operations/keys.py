@@ -36,6 +36,6 @@ def rotate_api_key(key_id: str, *, force: bool = False) -> Call[models.MadeKey]:
     return Call("POST", f"/api/keys/{part(key_id)}/rotate", models.MadeKey, body={"force": force})
 
 
-def revoke_key(key_id: str) -> Call[models.Key]:
+def revoke_key(key_id: str, *, reason: str | None = None) -> Call[models.Key]:
     """It opens nothing any more."""
-    return Call("POST", f"/api/keys/{part(key_id)}/revoke", models.Key)
+    return Call("POST", f"/api/keys/{part(key_id)}/revoke", models.Key, {"reason": reason})

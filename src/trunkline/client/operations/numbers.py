@@ -112,19 +112,26 @@ def move(move_id: str) -> Call[models.Move]:
     return Call("GET", f"/api/moves/{part(move_id)}", models.Move)
 
 
-def unassign_number(number: str, *, restaurant: str | None = None) -> Call[models.NumberDetail]:
+def unassign_number(
+    number: str, *, restaurant: str | None = None, reason: str | None = None
+) -> Call[models.NumberDetail]:
     """Take a number off its restaurant, or off this one of those that share it: it stays ours and cools down."""
     path = f"/api/numbers/{part(number)}/unassign"
-    return Call("POST", path, models.NumberDetail, body={"restaurant": restaurant})
+    return Call("POST", path, models.NumberDetail, {"reason": reason}, {"restaurant": restaurant})
 
 
 def release_number(
-    number: str, *, give_back: bool = False, force: bool = False, idempotency_key: str | None = None
+    number: str,
+    *,
+    give_back: bool = False,
+    force: bool = False,
+    reason: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Call[models.Release]:
     """Give a number up; `give_back` returns it to the carrier, `force` takes it from the restaurant that it serves."""
     path = f"/api/numbers/{part(number)}/release"
     body = {"give_back": give_back, "force": force}
-    return Call("POST", path, models.Release, body=body, headers=headers_of(idempotency_key))
+    return Call("POST", path, models.Release, {"reason": reason}, body, headers=headers_of(idempotency_key))
 
 
 def release(release_id: str) -> Call[models.Release]:

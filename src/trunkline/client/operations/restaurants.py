@@ -65,8 +65,8 @@ def change_restaurant(restaurant_id: str, **change: Unpack[RestaurantChange]) ->
     return Call("PATCH", f"/api/restaurants/{part(restaurant_id)}", models.Restaurant, body=dict(change))
 
 
-def delete_restaurant(restaurant_id: str) -> Call[models.DeletedRestaurant]:
-    return Call("DELETE", f"/api/restaurants/{part(restaurant_id)}", models.DeletedRestaurant)
+def delete_restaurant(restaurant_id: str, *, reason: str | None = None) -> Call[models.DeletedRestaurant]:
+    return Call("DELETE", f"/api/restaurants/{part(restaurant_id)}", models.DeletedRestaurant, {"reason": reason})
 
 
 def assign_phone(
@@ -82,14 +82,14 @@ def assign_phone(
     return Call("POST", path, models.Restaurant, body=body, headers=headers_of(idempotency_key, wait))
 
 
-def activate_phone(restaurant_id: str) -> Call[models.Restaurant]:
+def activate_phone(restaurant_id: str, *, reason: str | None = None) -> Call[models.Restaurant]:
     """Let a shared number's calls reach this restaurant."""
-    return Call("POST", f"/api/restaurants/{part(restaurant_id)}/activate-phone", models.Restaurant)
+    return Call("POST", f"/api/restaurants/{part(restaurant_id)}/activate-phone", models.Restaurant, {"reason": reason})
 
 
-def rotate_key(restaurant_id: str) -> Call[models.RotatedKey]:
+def rotate_key(restaurant_id: str, *, reason: str | None = None) -> Call[models.RotatedKey]:
     """Renew its key: the one that it had opens nothing any more."""
-    return Call("POST", f"/api/restaurants/{part(restaurant_id)}/rotate-key", models.RotatedKey)
+    return Call("POST", f"/api/restaurants/{part(restaurant_id)}/rotate-key", models.RotatedKey, {"reason": reason})
 
 
 def plan_import(rows: Sequence[Mapping[str, Any]], *, assign_phone: bool = True) -> Call[models.BulkPlan]:

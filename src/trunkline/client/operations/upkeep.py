@@ -36,9 +36,9 @@ def accounts() -> Call[models.ProviderAccounts]:
     return Call("GET", "/api/accounts", models.ProviderAccounts)
 
 
-def accept_account(provider: str) -> Call[models.ProviderAccount]:
+def accept_account(provider: str, *, reason: str | None = None) -> Call[models.ProviderAccount]:
     """Work with the account of the present keys."""
-    return Call("POST", f"/api/accounts/{part(provider)}/accept", models.ProviderAccount)
+    return Call("POST", f"/api/accounts/{part(provider)}/accept", models.ProviderAccount, {"reason": reason})
 
 
 def take_over_installation(installation: str) -> Call[models.Installation]:
