@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from trunkline.errors import SettingsError
 from trunkline.setting_forms import (
@@ -276,6 +278,40 @@ def _listening_to_dotenv(unreadable: list[str]) -> Iterator[None]:
         yield
     finally:
         said.removeFilter(note)
+
+
+@dataclass(frozen=True)
+class ToldSetting:
+    """One setting for people: of a secret, only whether it is set."""
+
+    name: str
+    value: str
+    origin: str
+    about: str
+
+
+def tell_settings(settings: Settings) -> list[ToldSetting]:
+    """All of them, with where each comes from."""
+    environment = EnvSettingsSource(Settings)()
+    file = Settings.model_config.get("env_file")
+    in_file = DotEnvSettingsSource(Settings, env_file=file)() if file else {}
+    told = []
+    for name, field in Settings.model_fields.items():
+        is_default = getattr(settings, name) == field.get_default(call_default_factory=True)
+        known = (("environment", name in environment), (".env", name in in_file), ("default", is_default))
+        origin = next((word for word, holds in known if holds), "command line")
+        told.append(ToldSetting(name.upper(), _tell(getattr(settings, name)), origin, field.description or ""))
+    return told
+
+
+def _tell(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "set"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={one}" for key, one in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else re.sub(r"//[^/@]*@", "//***@", str(value))
 
 
 WORDS = {

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.api.dependencies import BECAUSE, KeyDep, NumberPath, ServicesDep
 from trunkline.api.described import numbers as described
 from trunkline.api.once import answer_once
-from trunkline.api.paging import EPOCH, MICROSECOND, after_id, after_value, cut
+from trunkline.api.paging import cut
 from trunkline.api.permission import needs
 from trunkline.api.shapes.numbers import (
     CountQuery,
@@ -30,11 +29,11 @@ from trunkline.api.shapes.numbers import (
     show_refusal,
     show_releases,
 )
-from trunkline.db import models, number_lists, numbers, runs
-from trunkline.db.number_lists import NumberSort
+from trunkline.db import number_lists, numbers, runs
 from trunkline.db.runs import RELEASES
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.scopes import Scope
+from trunkline.workflows.describe_number import describe_number
 from trunkline.workflows.once import Once
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.search_numbers import search_numbers
@@ -45,8 +44,10 @@ router = APIRouter(tags=["numbers"])
 @router.get("/api/numbers", dependencies=needs(Scope.NUMBERS_READ), **described.LIST_NUMBERS)
 async def list_all(services: ServicesDep, query: Annotated[NumberQuery, Query()]) -> NumberPage:
     async with services.database.read() as session:
-        found = await number_lists.page(session, query.wanted(), query.sort, _after(query), query.limit + 1)
-        shown, cursor = cut(found, query.limit, lambda row: _place(row, query.sort))
+        found = await number_lists.page(
+            session, query.wanted(), query.sort, number_lists.after(query.cursor, query.sort), query.limit + 1
+        )
+        shown, cursor = cut(found, query.limit, lambda row: number_lists.place_of(row, query.sort))
         return NumberPage(items=await show_numbers(session, shown), next_cursor=cursor)
 
 
@@ -80,9 +81,7 @@ async def change(
     number: NumberPath,
     body: Annotated[NumberPatch, Body(openapi_examples=described.PATCHES)],
 ) -> NumberDetail:
-    said = body.notes()
-    async with services.database.write() as session:
-        numbers.describe((await numbers.lock(session, number))[number], said)
+    await describe_number(services, number, body.notes())
     return await read(services, number)
 
 
@@ -117,21 +116,3 @@ async def read_release(
 
 async def _show_release(session: AsyncSession, release_id: str) -> Release:
     return (await show_releases(session, [await RELEASES.get(session, release_id)]))[0]
-
-
-def _after(query: NumberQuery) -> tuple[Any, str] | None:
-    """Where the page begins, in the list's order."""
-    if query.sort is NumberSort.NUMBER:
-        number = after_id(query.cursor)
-        return ("", number) if number else None
-    found = after_value(query.cursor, query.sort)
-    if found is None:
-        return None
-    is_time = query.sort is NumberSort.IDLE_SINCE
-    return (EPOCH + int(Decimal(found[0])) * MICROSECOND if is_time else Decimal(found[0])), found[1]
-
-
-def _place(row: models.Number, sort: NumberSort) -> str:
-    if sort is NumberSort.IDLE_SINCE and row.idle_since is not None:
-        return f"{sort} {(row.idle_since - EPOCH) // MICROSECOND} {row.number}"
-    return f"{sort} {row.monthly_price} {row.number}" if sort is NumberSort.PRICE else row.number

@@ -13,18 +13,17 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from trunkline.db.session import DATABASE_AWAY
 from trunkline.errors import (
     InvalidInput,
     MalformedRequest,
     MethodNotAllowed,
     NotFound,
-    NotReady,
     PayloadTooLarge,
     RetryLater,
     TrunklineError,
     Unauthorized,
 )
+from trunkline.workflows.failures import explain_failure
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
@@ -93,12 +92,8 @@ def respond(
 
 
 def unexpected(error: Exception) -> JSONResponse:
-    """An error of ours, or a database that is away: the log has it, the caller gets the id of its lines."""
-    if isinstance(error, DATABASE_AWAY):
-        log.error("the database does not answer", error=type(error).__name__)
-        return respond(NotReady("the database does not answer", hint="try again in a moment"))
-    log.exception("a request stopped by an error of ours")
-    return respond(TrunklineError("an error of ours", hint="the log has it under request_id"))
+    """An error of ours, or a database that is away."""
+    return respond(explain_failure(error))
 
 
 # --- from the framework's errors to ours -----------------------------------------------------------------------------

@@ -99,7 +99,7 @@ async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Quer
             external_id=query.external_id,
             deleted=query.deleted,
         )
-        shown, cursor = cut(found, query.limit, lambda row: f"name {row.id} {row.folded_name}" if by_name else row.id)
+        shown, cursor = cut(found, query.limit, lambda row: restaurants.place_by_name(row) if by_name else row.id)
         return RestaurantPage(items=await show_summaries(session, shown, Identity()), next_cursor=cursor)
 
 

@@ -64,7 +64,18 @@ def serve(
             refuse_unusable(settings)
             first = [in_earnest(settings)]
         guide = [*first, *how_to_try(url_of(sock), secret)]
-        api_server(settings, sock, announce=lambda: say(*guide)).run()
+        server = api_server(settings, sock, announce=lambda: say(*guide, *way_in(server)))
+        server.run()
+
+
+def way_in(server: Server) -> list[str]:
+    """Where the console is; for who sits before the terminal, by a link that logs in once."""
+    import sys
+
+    state = server.app.state
+    if state.services.settings.sandbox or sys.stdout.isatty():
+        return [f"# the console; this link logs in once, soon: {server.url}/console/enter/{state.entrance.new_link()}"]
+    return [f"# the console: {server.url}/console"]
 
 
 def in_earnest(settings: Settings) -> str:

@@ -125,8 +125,8 @@ class Server(uvicorn.Server):
 
 def api_server(settings: Settings, sock: socket.socket, announce: Callable[[], None] = lambda: None) -> Server:
     """Trunkline itself, as these settings have it."""
-    from trunkline.api.app import create_app
     from trunkline.api.protocol import BoundedProtocol
+    from trunkline.app import create_app
 
     app = create_app(settings)
     grace, stopping = settings.shutdown_seconds, app.state.stopping.begin

@@ -43,6 +43,19 @@ class Bought:
 
 
 @dataclass(frozen=True)
+class Total:
+    """What all numbers that are priced in one currency cost together, and what of it was bought since a moment."""
+
+    currency: str
+    numbers: int
+    monthly: Decimal
+    idle_monthly: Decimal
+    new_numbers: int
+    new_monthly: Decimal
+    upfront: Decimal
+
+
+@dataclass(frozen=True)
 class RestaurantCost:
     """What one restaurant's number costs. A shared one is shown with each restaurant, and `shared_by` how many these
     are."""
@@ -94,6 +107,26 @@ async def bought_since(session: AsyncSession, moment: datetime) -> Sequence[Boug
     )
     rows = (await session.execute(query)).all()
     return [Bought(currency, n, monthly or ZERO, upfront or ZERO) for currency, n, monthly, upfront in rows]
+
+
+def totals(lines: Sequence[StateCost], bought: Sequence[Bought]) -> list[Total]:
+    """For each currency: no two are ever added."""
+    currencies = {line.currency for line in lines} | {new.currency for new in bought}
+    return [_total(currency, lines, bought) for currency in sorted(filter(None, currencies))]
+
+
+def _total(currency: str, lines: Sequence[StateCost], bought: Sequence[Bought]) -> Total:
+    mine = [line for line in lines if line.currency == currency]
+    new = [one for one in bought if one.currency == currency]
+    return Total(
+        currency=currency,
+        numbers=sum(line.numbers for line in mine),
+        monthly=sum((line.monthly for line in mine), ZERO),
+        idle_monthly=sum((line.monthly for line in mine if line.state != NumberState.IN_SERVICE), ZERO),
+        new_numbers=sum(one.numbers for one in new),
+        new_monthly=sum((one.monthly for one in new), ZERO),
+        upfront=sum((one.upfront for one in new), ZERO),
+    )
 
 
 async def by_restaurant(session: AsyncSession, *, after: str | None = None, limit: int = 50) -> list[RestaurantCost]:

@@ -9,11 +9,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from trunkline.db.models import Mapping, Number
+from trunkline.domain.cursors import EPOCH, MICROSECOND, after_id, after_value
 
 
 class NumberSort(StrEnum):
@@ -23,6 +24,16 @@ class NumberSort(StrEnum):
     NUMBER = "number"
     IDLE_SINCE = "idle_since"
     PRICE = "price"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The numbers of a list in one state whose price is in one currency (None: not known), and their sum a month."""
+
+    state: str
+    currency: str | None
+    numbers: int
+    monthly: Decimal
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,38 @@ async def page(
 def _place(column: InstrumentedAttribute[Any], after: tuple[Any, str]) -> ColumnElement[Any]:
     """As one value of two parts: where most numbers have the same price, an index leads to the place among them."""
     return tuple_(literal(after[0], column.type), literal(after[1]))
+
+
+def after(cursor: str | None, sort: NumberSort) -> tuple[Any, str] | None:
+    """Where the page of a cursor begins; InvalidInput for one of another order."""
+    if sort is NumberSort.NUMBER:
+        number = after_id(cursor)
+        return ("", number) if number else None
+    found = after_value(cursor, sort)
+    if found is None:
+        return None
+    is_time = sort is NumberSort.IDLE_SINCE
+    return (EPOCH + int(Decimal(found[0])) * MICROSECOND if is_time else Decimal(found[0])), found[1]
+
+
+def place_of(row: Number, sort: NumberSort) -> str:
+    """What a cursor says of the last row of a page."""
+    if sort is NumberSort.IDLE_SINCE and row.idle_since is not None:
+        return f"{sort} {(row.idle_since - EPOCH) // MICROSECOND} {row.number}"
+    return f"{sort} {row.monthly_price} {row.number}" if sort is NumberSort.PRICE else row.number
+
+
+async def groups(session: AsyncSession, wanted: NumberFilter) -> list[Group]:
+    """All the numbers by state and currency, in one look."""
+    currency = case((Number.monthly_price.is_not(None), Number.currency)).label("priced_in")
+    query = (
+        select(Number.state, currency, func.count(), func.sum(Number.monthly_price))
+        .where(*conditions(wanted))
+        .group_by(Number.state, currency)
+        .order_by(Number.state, currency)
+    )
+    rows = (await session.execute(query)).all()
+    return [Group(state, money, count, total or Decimal(0)) for state, money, count, total in rows]
 
 
 async def counts(session: AsyncSession, wanted: NumberFilter) -> dict[str, int]:

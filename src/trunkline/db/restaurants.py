@@ -197,6 +197,11 @@ async def page(
     return (await session.execute(query)).scalars().all()
 
 
+def place_by_name(row: Restaurant) -> str:
+    """What a cursor says of the last row of a page by name."""
+    return f"name {row.id} {row.folded_name}"
+
+
 async def counts(session: AsyncSession) -> tuple[int, int]:
     """(how many there are, how many of them have a number)."""
     there = select(func.count()).select_from(Restaurant).where(Restaurant.deleted_at.is_(None))

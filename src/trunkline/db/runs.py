@@ -120,6 +120,11 @@ async def releases_of(session: AsyncSession, number: str) -> Sequence[Release]:
     return (await session.execute(select(Release).where(Release.number == number).order_by(Release.id))).scalars().all()
 
 
+async def moves_of(session: AsyncSession, number: str) -> Sequence[Move]:
+    """All of one number, oldest first."""
+    return (await session.execute(select(Move).where(Move.number == number).order_by(Move.id))).scalars().all()
+
+
 async def reopen_release(session: AsyncSession, release_id: str) -> None:
     """An owed release runs again; nothing happens to one that runs or is done."""
     reopened = await session.execute(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+CENT = Decimal("0.01")
 BASE = "USD"
 Rates = Mapping[str, Decimal]  # what one of each currency is worth in the base, by BUDGET_RATES
 
@@ -75,6 +76,11 @@ def converted(amount: Decimal | None, currency: str | None, to: str, rates: Rate
     if currency not in worth or to not in worth:
         return None
     return amount * worth[currency] / worth[to]
+
+
+def plain(amount: Decimal) -> Decimal:
+    """Without the zeros that a database adds."""
+    return amount.quantize(CENT) if amount == amount.quantize(CENT) else amount.normalize()
 
 
 def money(monthly: Decimal | None, currency: str | None, at_once: Decimal | None = None) -> str:

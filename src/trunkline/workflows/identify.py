@@ -89,21 +89,36 @@ def _of_secret(services: Services) -> Identity:
     return Identity(scopes_of_secret(services.settings.vapi_secret_scopes))
 
 
+async def identify_again(services: Services, credential_hash: str) -> Identity | None:
+    """Who was known by what has this hash before (`hash_key`); None where it opens nothing any more."""
+    if any([hmac.compare_digest(hash_key(one), credential_hash) for one in _secrets(services)]):
+        return _of_secret(services)
+    try:
+        return await _of_hash(credential_hash, services)
+    except Unauthorized:
+        return None
+
+
 def _is_operators(secret: str, services: Services) -> bool:
-    """Whether it is the secret, or the one before, while that counts too."""
-    settings = services.settings
-    known = [
-        one.get_secret_value().encode() for one in (settings.vapi_secret_key, settings.vapi_secret_key_previous) if one
-    ]
     # Headers arrive as latin-1; their bytes are what was sent.
-    return any([hmac.compare_digest(secret.encode("latin-1"), one) for one in known if one])
+    return any([hmac.compare_digest(secret.encode("latin-1"), one.encode()) for one in _secrets(services)])
+
+
+def _secrets(services: Services) -> list[str]:
+    """The secret, and the one before, while that counts too."""
+    settings = services.settings
+    known = [one.get_secret_value() for one in (settings.vapi_secret_key, settings.vapi_secret_key_previous) if one]
+    return list(filter(None, known))
 
 
 async def _of_key(api_key: str, services: Services) -> Identity:
     if not may_be_key(api_key):
         hint = "a key begins with trk_ and is shown once, when it is made: copy it as a whole"
         raise Unauthorized("this is not a key", hint=hint, field=KEY_HEADER)
-    key_hash = hash_key(api_key)
+    return await _of_hash(hash_key(api_key), services)
+
+
+async def _of_hash(key_hash: str, services: Services) -> Identity:
     async with services.database.read() as session:
         row = await keys.by_hash(session, key_hash)
         former = await restaurants.by_key_hash(session, key_hash) if row is None else None

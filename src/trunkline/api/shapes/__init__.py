@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from trunkline.db import models as rows
+from trunkline.domain.money import plain
 from trunkline.texts import one_line, shows_something, undirected
 from trunkline.workflows.identify import Identity
 
@@ -86,14 +87,9 @@ class ServedRestaurant(Sharer):
     active: bool = Field(description="whether it gets the number's calls")
 
 
-CENT = Decimal("0.01")
-
-
 def plain_price(amount: Decimal | None) -> Decimal | None:
     """Without the zeros that the database adds."""
-    if amount is None:
-        return None
-    return amount.quantize(CENT) if amount == amount.quantize(CENT) else amount.normalize()
+    return None if amount is None else plain(amount)
 
 
 def show_step(row: rows.Step, identity: Identity) -> Step:

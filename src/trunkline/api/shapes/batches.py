@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -12,14 +11,14 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.paging import Listing
-from trunkline.api.shapes import CENT, Answer, Page, Price, Text, plain_price
+from trunkline.api.shapes import Answer, Page, Price, Text, plain_price
 from trunkline.api.shapes.assignments import WishBody
-from trunkline.db import batches, models, numbers
-from trunkline.db.models import utcnow
+from trunkline.db import models, numbers
 from trunkline.domain.budgets import SpendingLimits, checked_currency
 from trunkline.domain.notes import MAX_NAME
 from trunkline.domain.outcomes import Source
 from trunkline.workflows import plan_batch
+from trunkline.workflows.batch_progress import progress_of
 from trunkline.workflows.run_batch import BatchRequest
 
 MAX_ITEMS = 100_000
@@ -179,9 +178,6 @@ class BatchItemPage(Page[BatchItem]):
     pass
 
 
-WINDOW = timedelta(seconds=30)
-
-
 def show_plan(plan: plan_batch.Plan) -> Plan:
     return Plan(
         restaurants=plan.restaurants,
@@ -209,51 +205,26 @@ def show_plan(plan: plan_batch.Plan) -> Plan:
 
 
 async def show_batches(session: AsyncSession, rows: Sequence[models.Batch]) -> list[Batch]:
-    ids = [row.id for row in rows]
-    counts = await batches.counts(session, ids)
-    sources: dict[str, dict[str, int]] = {batch_id: defaultdict(int) for batch_id in ids}
-    costs: dict[str, list[Cost]] = {batch_id: [] for batch_id in ids}
-    for batch_id, source, currency, count, total in await batches.sources(session, ids):
-        assert source is not None  # every assigned one has it
-        sources[batch_id][source] += count
-        if source == Source.PURCHASED and currency and total is not None:
-            costs[batch_id].append(Cost(monthly_price=Decimal(total).quantize(CENT), currency=currency))
-    shown = []
-    for row in rows:
-        mine = Counts(**counts[row.id])
-        rate, eta = await _pace(session, row, mine.queued + mine.running)
-        shown.append(
-            Batch.model_validate(
-                {
-                    "id": row.id,
-                    "status": row.status,
-                    "message": row.message,
-                    "hint": row.hint,
-                    "request": row.request,
-                    "total": sum(counts[row.id].values()),
-                    "counts": mine,
-                    "sources": Sources(**sources[row.id]),
-                    "costs": costs[row.id],
-                    "rate_per_second": rate,
-                    "eta_seconds": eta,
-                    "created_at": row.created_at,
-                    "ended_at": row.ended_at,
-                }
-            )
+    return [
+        Batch.model_validate(
+            {
+                "id": progress.row.id,
+                "status": progress.row.status,
+                "message": progress.row.message,
+                "hint": progress.row.hint,
+                "request": progress.row.request,
+                "total": progress.total,
+                "counts": Counts(**progress.counts),
+                "sources": Sources(**progress.sources),
+                "costs": [Cost(monthly_price=cost.amount, currency=cost.currency) for cost in progress.costs],
+                "rate_per_second": progress.rate,
+                "eta_seconds": progress.left,
+                "created_at": progress.row.created_at,
+                "ended_at": progress.row.ended_at,
+            }
         )
-    return shown
-
-
-async def _pace(session: AsyncSession, row: models.Batch, left: int) -> tuple[float | None, float | None]:
-    """(items a second over the last half minute, seconds for those that are left)."""
-    if row.status != "running":
-        return None, None
-    ended, first = await batches.pace(session, row.id, utcnow() - WINDOW)
-    seconds = (utcnow() - first).total_seconds() if first else 0.0
-    if ended < 2 or seconds <= 0:
-        return None, None
-    rate = (ended - 1) / seconds
-    return round(rate, 2), round(left / rate, 1)
+        for progress in await progress_of(session, rows)
+    ]
 
 
 async def show_items(

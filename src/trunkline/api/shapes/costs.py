@@ -10,7 +10,8 @@ from typing import Annotated
 from pydantic import Field
 
 from trunkline.api.shapes import Answer, Page, plain_price
-from trunkline.db.costs import Bought, RestaurantCost, StateCost
+from trunkline.db.costs import Bought, RestaurantCost, StateCost, Total, totals
+from trunkline.domain.money import plain
 
 Currency = Annotated[str | None, Field(description="null for numbers whose price is not known", examples=["USD"])]
 Sum = Annotated[Decimal, Field(description="a month", examples=["11.50"])]
@@ -62,31 +63,26 @@ class RestaurantCostPage(Page[RestaurantCostLine]):
 
 
 def show_costs(at: datetime, lines: Sequence[StateCost], bought: Sequence[Bought]) -> Costs:
-    currencies = {c.currency for c in lines} | {b.currency for b in bought}
     return Costs(
         at=at,
-        totals=[_total(currency, lines, bought) for currency in sorted(filter(None, currencies))],
+        totals=[_show_total(total) for total in totals(lines, bought)],
         lines=[
-            CostLine(
-                carrier=c.carrier, state=c.state, currency=c.currency, numbers=c.numbers, monthly=_plain(c.monthly)
-            )
+            CostLine(carrier=c.carrier, state=c.state, currency=c.currency, numbers=c.numbers, monthly=plain(c.monthly))
             for c in lines
         ],
         unpriced=sum(c.unpriced for c in lines),
     )
 
 
-def _total(currency: str, lines: Sequence[StateCost], bought: Sequence[Bought]) -> CostTotal:
-    mine = [c for c in lines if c.currency == currency]
-    new = [b for b in bought if b.currency == currency]
+def _show_total(total: Total) -> CostTotal:
     return CostTotal(
-        currency=currency,
-        numbers=sum(c.numbers for c in mine),
-        monthly=_plain(sum((c.monthly for c in mine), Decimal(0))),
-        idle_monthly=_plain(sum((c.monthly for c in mine if c.state != "in_service"), Decimal(0))),
-        new_numbers=sum(b.numbers for b in new),
-        new_monthly=_plain(sum((b.monthly for b in new), Decimal(0))),
-        upfront=_plain(sum((b.upfront for b in new), Decimal(0))),
+        currency=total.currency,
+        numbers=total.numbers,
+        monthly=plain(total.monthly),
+        idle_monthly=plain(total.idle_monthly),
+        new_numbers=total.new_numbers,
+        new_monthly=plain(total.new_monthly),
+        upfront=plain(total.upfront),
     )
 
 
@@ -100,7 +96,3 @@ def show_restaurant_cost(cost: RestaurantCost) -> RestaurantCostLine:
         currency=cost.currency,
         shared_by=cost.shared_by,
     )
-
-
-def _plain(amount: Decimal) -> Decimal:
-    return plain_price(amount) or Decimal(0)

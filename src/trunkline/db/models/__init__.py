@@ -11,6 +11,7 @@ from trunkline.db.models.numbers import Debt, Mapping, Number, NumberChange, Pur
 from trunkline.db.models.plans import PlannedDrift, ReconcilePlan
 from trunkline.db.models.runs import Assignment, Batch, BatchItem, Move, Release, Repoint, RunRow, Step, StockPurchase
 from trunkline.db.models.tenants import Call, Caller, IdempotencyKey, Installation, Process, ProviderAccount, Restaurant
+from trunkline.db.models.visits import Visit
 
 __all__ = [
     "Assignment",
@@ -42,5 +43,6 @@ __all__ = [
     "Step",
     "StockPurchase",
     "UtcDateTime",
+    "Visit",
     "utcnow",
 ]

@@ -1,0 +1,48 @@
+"""What happened of late, and sums over lists, on each database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from trunkline.db import activity, number_lists
+from trunkline.db.models import Assignment, Call, Number, Restaurant, utcnow
+from trunkline.db.number_lists import Group, NumberFilter
+from trunkline.db.session import Database
+
+
+@pytest.mark.anyio
+async def test_a_day_is_counted_by_the_hour_with_what_went_wrong(database: Database) -> None:
+    now = utcnow()
+    async with database.write() as session:
+        session.add(Restaurant(id="rst_1", name="Roma", api_key_hash="1"))
+        await session.flush()
+        session.add_all(
+            Call(id=f"call-{n}", restaurant_id="rst_1" if n else None, first_seen_at=now - timedelta(hours=hours))
+            for n, hours in enumerate((0, 0, 3, 30))
+        )
+        refused = {"status": "unassigned", "reason": "carrier_action_required"}
+        session.add(Assignment(restaurant_id="rst_1", nth=1, **refused))
+        session.add(Assignment(restaurant_id="rst_1", nth=2, **refused))
+    async with database.read() as session:
+        calls, assignments = await activity.calls(session), await activity.assignments(session)
+        waiting = await activity.waiting_for_a_person(session, 5)
+    assert (sum(calls.all), sum(calls.bad), calls.all[-1], calls.bad[-1], calls.all[-4]) == (3, 1, 2, 1, 1)
+    assert (sum(assignments.all), assignments.bad[-1], len(assignments.all)) == (2, 2, 24)
+    assert [(assignment.nth, name) for assignment, name in waiting] == [(2, "Roma")]  # what was tried last
+
+
+@pytest.mark.anyio
+async def test_numbers_are_counted_and_summed_by_state_and_currency(database: Database) -> None:
+    rows = (("+12125550100", "1.15", "USD"), ("+12125550101", "2.00", "USD"), ("+12125550102", None, None))
+    async with database.write() as session:
+        for number, price, currency in rows:
+            monthly = Decimal(price) if price else None
+            session.add(Number(number=number, state="idle", monthly_price=monthly, currency=currency))
+        session.add(Number(number="+33112345678", state="foreign", put_aside_until=None))
+    async with database.read() as session:
+        groups = await number_lists.groups(session, NumberFilter(states=["idle"]))
+    expected = [Group("idle", None, 1, Decimal(0)), Group("idle", "USD", 2, Decimal("3.15"))]
+    assert sorted(groups, key=str) == sorted(expected, key=str)
