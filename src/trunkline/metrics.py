@@ -14,6 +14,9 @@ PROVIDER_REQUESTS = Counter(
 PROVIDER_SECONDS = Histogram("trunkline_provider_request_seconds", "Time of a provider's answer", ["provider"])
 ASSIGNMENTS = Counter("trunkline_assignments_total", "Assignments that ended", ["status", "source", "reason"])
 DEBTS = Gauge("trunkline_debts", "What is still owed", ["kind"])
+BUDGETS_USED = Gauge(
+    "trunkline_budget_used_ratio", "How much of the fullest budget is taken: 1 is all of it", ["budget", "limit"]
+)
 OVERDUE_DEBTS = Gauge("trunkline_debts_overdue", "Debts older than an hour: someone should look")
 
 

@@ -165,3 +165,65 @@ def test_a_budget_is_set_with_a_restaurant_listed_and_removed(api: Api, restaura
     put(api, restaurant, max_numbers=3)
     assert api.client.delete(path).status_code == 200
     assert api.client.get(f"/api/budgets/{restaurant}").status_code == 404
+
+
+def key(api: Api, *scopes: str) -> tuple[str, dict[str, str]]:
+    """The id of a new one, and the header that it opens with."""
+    made = api.post("/api/keys", {"scopes": list(scopes)}).json()
+    return str(made["id"]), {"Authorization": f"Bearer {made['key']}"}
+
+
+def test_a_keys_budget_binds_what_it_buys_itself_or_by_a_batch(api: Api) -> None:
+    mine, opens = key(api, "restaurants:write", "numbers:buy", "batches:write", "numbers:read")
+    put(api, mine, max_purchases=2)
+    area, mark = api.area(), uuid.uuid4().hex[:6]
+    body = {"name": mark, "force_twilio": True, "area_code": area}
+    made = api.anonymous.post("/api/restaurants", json=body, headers=opens).json()
+    assert made["assignment"]["status"] == "assigned"
+    for n in range(2):
+        api.create(f"{mark} {n}", assign_phone=False)
+    asked = {"search": f"{mark} ", "force_twilio": True, "area_code": area}
+    plan = api.anonymous.post("/api/batches", json=asked | {"dry_run": True}, headers=opens).json()
+    assert (plan["bought"], plan["beyond_budget"]) == (1, 1)
+    batch = api.anonymous.post("/api/batches", json=asked, headers=opens).json()["id"]
+    until(lambda: api.get(f"/api/batches/{batch}")["status"] in ("paused", "done"))
+    until(lambda: not api.get(f"/api/batches/{batch}")["counts"]["running"])
+    assert api.get(f"/api/batches/{batch}")["counts"]["assigned"] == 1
+    assert api.get(f"/api/budgets/{mine}")["used"]["purchases"] == 2
+    assert api.create(force_twilio=True, area_code=area)["assignment"]["status"] == "assigned"  # by another hand
+
+
+def test_nobody_raises_his_own_budget(api: Api, restaurant: str) -> None:
+    raises, _ = key(api, "keys:write")
+    assert api.client.put(f"/api/budgets/{raises}", json={"max_purchases": 1}).status_code == 409
+    _, opens = key(api, "restaurants:write", "numbers:read")
+    for method, path, body in (
+        ("PUT", "/api/budgets/all", {"max_purchases": 9}),
+        ("DELETE", "/api/budgets/all", None),
+        ("PATCH", f"/api/restaurants/{restaurant}", {"budget": None}),
+    ):
+        answer = api.anonymous.request(method, path, json=body, headers=opens)
+        assert answer.status_code == 403, answer.text
+    assert api.anonymous.get("/api/budgets", headers=opens).status_code == 200
+
+
+def test_most_and_all_of_a_limit_are_told_once(api: Api, restaurant: str) -> None:
+    put(api, restaurant, max_spending="2.00", max_numbers=2)
+    assert assign(api, restaurant)["status"] == "assigned"
+    told = [e["type"] for e in api.get("/api/events", subject=restaurant, limit=200)["items"]]
+    assert [kind for kind in told if kind.startswith("budget.")] == ["budget.changed"]
+    put(api, restaurant, max_spending="1.40")
+    found = [f for f in api.get("/api/doctor")["items"] if f["subject"] == "budgets"]
+    assert any(f"{restaurant}: 82 % of max_spending 1.4 are taken" in f["text"] for f in found)
+    number = api.get(f"/api/restaurants/{restaurant}")["phone_number"]
+    release = api.post(f"/api/numbers/{number}/release", {"give_back": True, "force": True}).json()["id"]
+    until(lambda: api.get(f"/api/releases/{release}")["status"] == "done")
+    for _ in range(2):
+        assert assign(api, restaurant)["reason"] == "budget_exceeded"
+    told = [e["type"] for e in api.get("/api/events", subject=restaurant, limit=200)["items"]]
+    assert sorted(kind for kind in told if kind.startswith("budget.")) == [
+        "budget.changed",
+        "budget.changed",
+        "budget.exceeded",
+        "budget.warned",
+    ]

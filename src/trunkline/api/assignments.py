@@ -44,7 +44,7 @@ async def list_all(
             since=query.since,
         )
     shown, cursor = cut(found, query.limit, lambda row: row.id)
-    return AssignmentPage(items=[show_summary(row) for row in shown], next_cursor=cursor)
+    return AssignmentPage(items=[show_summary(row, identity) for row in shown], next_cursor=cursor)
 
 
 @router.get("/{assignment_id}", dependencies=needs(Scope.RESTAURANTS_READ, own=True), **described.GET_ASSIGNMENT)

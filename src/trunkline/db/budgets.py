@@ -11,8 +11,11 @@ from sqlalchemy import BindParameter, ColumnElement, Select, Table, and_, case, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline.db.event_rows import about_budget
+from trunkline.db.events import announce
 from trunkline.db.models import Assignment, BudgetRow, Mapping, Number, PurchaseIntent, UtcDateTime, utcnow
-from trunkline.domain.budgets import ALL, MONTHLY, BudgetOf, Limit, SpendingLimits, Used, month_of
+from trunkline.domain.budgets import ALL, LEVELS, MONTHLY, BudgetOf, Limit, SpendingLimits, Used, month_of
+from trunkline.domain.events import EventType
 from trunkline.domain.numbers import BILLED, NumberState
 from trunkline.domain.states import IntentStatus
 from trunkline.errors import NotFound
@@ -71,6 +74,7 @@ async def drop(session: AsyncSession, subject: str) -> bool:
     """Take it away; False where there was none."""
     found = await of_subjects(session, [subject], lock=True)
     for row in found:
+        announce(session, EventType.BUDGET_REMOVED, about_budget(row.subject, row.kind))
         await session.delete(row)
     await session.flush()
     return bool(found)
@@ -80,12 +84,14 @@ def limits_of(row: BudgetRow) -> SpendingLimits:
     return SpendingLimits(row.max_numbers, row.max_monthly_price, row.max_purchases, row.max_spending, row.currency)
 
 
-def tell(row: BudgetRow, limit: Limit, month: datetime, level: int) -> bool:
-    """Note that this level is reached; False if it was noted this month, or a higher one."""
+def tell(session: AsyncSession, row: BudgetRow, limit: Limit, month: datetime, level: int) -> bool:
+    """Say that this level is reached; False if it was said this month, or a higher one. The caller holds the row."""
     before = row.told.get(limit, {})
     if before.get("month") == f"{month:%Y-%m}" and before["level"] >= level:
         return False
     row.told = {**row.told, limit: {"month": f"{month:%Y-%m}", "level": level}}
+    kind = EventType.BUDGET_EXCEEDED if level == LEVELS[-1] else EventType.BUDGET_WARNED
+    announce(session, kind, about_budget(row.subject, row.kind), after={"limit": limit.value, "percent": level})
     return True
 
 

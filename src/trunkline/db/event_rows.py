@@ -19,6 +19,7 @@ from trunkline.db.models import (
     Assignment,
     Base,
     Batch,
+    BudgetRow,
     Debt,
     Key,
     Mapping,
@@ -32,6 +33,7 @@ from trunkline.db.models import (
     RunRow,
     StockPurchase,
 )
+from trunkline.domain.budgets import BudgetOf, SpendingLimits
 from trunkline.domain.events import EventType, Subjects
 from trunkline.domain.states import RunStatus
 
@@ -123,6 +125,7 @@ WATCHED: dict[type[Base], tuple[Watched, ...]] = {
         Watched(("hash",), always(EventType.KEY_ROTATED), hidden=True),
         Watched(("revoked_at",), when(EventType.KEY_REVOKED, "revoked_at")),
     ),
+    BudgetRow: (Watched(tuple(vars(SpendingLimits())), always(EventType.BUDGET_CHANGED)),),
     Debt: (Watched(("kind", "provider"), always(EventType.DEBT_OPENED), born=True),),
     ProviderAccount: (
         Watched(("account",), only_changed(EventType.ACCOUNT_CHANGED, "account")),
@@ -164,11 +167,17 @@ def subjects_of(row: Any) -> Subjects:
             return about_debt(row.id, row.subject, row.restaurant_id, row.run_id)
         case Key():
             return Subjects(row.restaurant_id, other_id=row.id)
+        case BudgetRow():
+            return about_budget(row.subject, row.kind)
         case RunRow():
             restaurant = getattr(row, "restaurant_id", None) or getattr(row, "to_id", None)
             return Subjects(restaurant, getattr(row, "number", None), row.id)
         case _:
             return Subjects()
+
+
+def about_budget(subject: str, kind: str) -> Subjects:
+    return Subjects(subject) if kind == BudgetOf.RESTAURANT else Subjects(other_id=subject)
 
 
 def about_debt(debt_id: str, subject: str, restaurant_id: str | None, run_id: str | None) -> Subjects:

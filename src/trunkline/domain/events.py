@@ -57,6 +57,10 @@ class EventType(StrEnum):
     KEY_ROTATED = "key.rotated"
     KEY_REVOKED = "key.revoked"
     CALLER_ERASED = "caller.erased"
+    BUDGET_CHANGED = "budget.changed"
+    BUDGET_REMOVED = "budget.removed"
+    BUDGET_WARNED = "budget.warned"
+    BUDGET_EXCEEDED = "budget.exceeded"
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ REPOINT = Subjects(run_id="rpt_0dm6c4n9xe3t5j1s")
 STOCK = Subjects(number=NUMBER, run_id="buy_0dm7g2p6vq8r4b3n")
 OWED = Subjects(RESTAURANT, NUMBER, other_id="dbt_0dm8j5w3kc7y1f6h")
 KEY = Subjects(other_id="key_0dm9q1r7xv5b8c2z")
+FOR_ALL = Subjects(other_id="all")
 KIND = {"kind": "detach_owed", "provider": "vapi"}
 Type = EventType
 TOLD: dict[EventType, Told] = {
@@ -290,6 +295,22 @@ TOLD: dict[EventType, Told] = {
     Type.KEY_REVOKED: Told("it opens nothing any more", "the key {other_id} was revoked", KEY),
     Type.CALLER_ERASED: Told(
         "what was known of a caller was erased", "a caller was erased from {calls} calls", Subjects(), {"calls": 3}
+    ),
+    Type.BUDGET_CHANGED: Told(
+        "its limits are others", "{fields} of the budget changed", FOR_ALL, {"max_numbers": 200}, {"max_numbers": 100}
+    ),
+    Type.BUDGET_REMOVED: Told("it limits nothing any more", "the budget was removed", FOR_ALL),
+    Type.BUDGET_WARNED: Told(
+        "80 % of a limit are taken, once a month",
+        "{percent} % of the budget's {limit} are taken",
+        FOR_ALL,
+        {"limit": "max_numbers", "percent": 80},
+    ),
+    Type.BUDGET_EXCEEDED: Told(
+        "a limit is taken, or what is left of it was too little for a purchase, once a month",
+        "the budget's {limit} allows no more",
+        FOR_ALL,
+        {"limit": "max_numbers", "percent": 100},
     ),
 }
 # What a restaurant's key may read of its own: nothing that names another one, or an account of the operator's.

@@ -16,6 +16,8 @@ from trunkline.domain.budgets import ALL, LEVELS, Budget, BudgetOf, Limit, Spend
 from trunkline.domain.choosing import Offer
 from trunkline.domain.money import Rates
 from trunkline.errors import BudgetExceeded
+from trunkline.metrics import BUDGETS_USED
+from trunkline.workflows.findings import Finding, ok, problem, warning
 
 log = structlog.get_logger()
 CHUNK = 500
@@ -102,7 +104,7 @@ async def warn(session: AsyncSession, row: BudgetRow, budget: Budget, rates: Rat
     if reached:
         month = await budgets.month_began(session)
         for limit, level in reached.items():
-            if budgets.tell(row, limit, month, level):
+            if budgets.tell(session, row, limit, month, level):
                 log.warning("budget used", budget=row.subject, limit=limit.value, percent=level)
 
 
@@ -114,7 +116,51 @@ async def tell_refused(database: Database, error: BudgetExceeded) -> None:
         rows = await budgets.of_subjects(session, [error.budget], lock=True)
         month = await budgets.month_began(session)
         for row in rows:
-            if budgets.tell(row, Limit(error.limit), month, LEVELS[-1]):
+            if budgets.tell(session, row, Limit(error.limit), month, LEVELS[-1]):
                 log.warning(
                     "budget used", budget=row.subject, limit=error.limit, percent=LEVELS[-1], refused=error.detail
                 )
+
+
+# --- how much is taken -----------------------------------------------------------------------------------------------
+
+
+async def read_all(database: Database) -> list[Budget]:
+    """Every budget, with what counts against it now."""
+    async with database.read() as session:
+        rows = await budgets.page(session)
+        return [
+            budget
+            for start in range(0, len(rows), CHUNK)
+            for budget in await counted(session, rows[start : start + CHUNK])
+        ]
+
+
+def measure(found: Iterable[Budget], rates: Rates) -> None:
+    """How much of the fullest budget of each kind is taken, by limit; one that cannot be counted is full."""
+    taken: dict[tuple[str, str], float] = {}
+    for budget in found:
+        for share in budget.shares(rates):
+            key = (budget.of.value, share.limit.value)
+            taken[key] = max(taken.get(key, 0.0), 1.0 if share.percent is None else float(share.percent) / 100)
+    BUDGETS_USED.clear()
+    for labels, ratio in taken.items():
+        BUDGETS_USED.labels(*labels).set(ratio)
+
+
+def diagnose_budgets(found: Iterable[Budget], rates: Rates) -> list[Finding]:
+    """Those of which most is taken, or that cannot be counted; all is well where nothing is limited."""
+    findings, count = [], 0
+    for budget in found:
+        count += 1
+        mend = f"trunkline budgets set {budget.subject}"
+        for share in budget.shares(rates):
+            if share.percent is None:
+                text = (
+                    f"{budget.subject}: {share.limit} cannot be counted in {budget.limits.currency}: nothing is bought"
+                )
+                findings.append(problem("budgets", text, "set BUDGET_RATES"))
+            elif share.level is not None:
+                text = f"{budget.subject}: {share.percent:.0f} % of {share.limit} {share.most.normalize():f} are taken"
+                findings.append(warning("budgets", text, f"raise it in time: {mend}"))
+    return findings or [ok("budgets", f"{count} set, none nearly taken" if count else "nothing is limited")]

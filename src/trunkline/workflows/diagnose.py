@@ -17,6 +17,7 @@ from trunkline.domain.scopes import Scope, scopes_of_secret
 from trunkline.errors import ActionRequired, Intercepted, TrunklineError
 from trunkline.settings import Routing
 from trunkline.voice.base import Assistant
+from trunkline.workflows.budgets import diagnose_budgets, read_all
 from trunkline.workflows.diagnose_numbers import diagnose_numbers
 from trunkline.workflows.findings import Finding, ok, problem, refused, warning
 from trunkline.workflows.reach_server import asked, unhealthy
@@ -47,6 +48,8 @@ async def diagnose(services: Services) -> AsyncIterator[Finding]:
     async for finding in check_voice(services, readable):
         yield finding
     if readable:
+        for finding in diagnose_budgets(await read_all(services.database), services.settings.budget_rates):
+            yield finding
         try:
             async for finding in diagnose_numbers(services):
                 yield finding

@@ -20,6 +20,7 @@ from trunkline.errors import Conflict, Foreign, Missing, ProviderError, Trunklin
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
 from trunkline.providers.http import before_sending
 from trunkline.workflows import accounts, kinds, release_number
+from trunkline.workflows.budgets import measure, read_all
 from trunkline.workflows.connect_number import connect_number
 from trunkline.workflows.manage_restaurant import request_number
 from trunkline.workflows.purchase_outcome import look_for_late_ones, settle_without_run
@@ -28,6 +29,7 @@ from trunkline.workflows.services import Services
 log = structlog.get_logger()
 PAUSE = 1.0
 STRAY_SECONDS = 10.0
+MEASURE_SECONDS = 60.0
 LINE = 4  # debts of one provider at once
 
 
@@ -42,6 +44,8 @@ async def settle_debts(services: Services) -> None:
                 if beat % int(STRAY_SECONDS / PAUSE) == 0:
                     await kinds.start_stray_runs(services)
                     await tidy(services)
+                if beat % int(MEASURE_SECONDS / PAUSE) == 0:
+                    measure(await read_all(services.database), services.settings.budget_rates)
             except Exception as error:
                 log.warning("debts cannot be worked off now", error=type(error).__name__)
             beat += 1

@@ -63,7 +63,7 @@ class AssignmentSummary(Answer):
     source: Source | None = Field(description="how the number came")
     phone_number: str | None
     reason: Reason | None = Field(description="why there is no number")
-    message: str | None = Field(description="the outcome, for a person")
+    message: str | None = Field(description="the outcome, for a person; of a failure null for a restaurant's key")
     hint: str | None = Field(description="what to do next")
     force_twilio: bool
     criteria: dict[str, Any] = Field(description="what was asked of the number")
@@ -81,7 +81,9 @@ class AssignmentPage(Page[AssignmentSummary]):
     pass
 
 
-def show_summary(row: rows.Assignment) -> AssignmentSummary:
+def show_summary(row: rows.Assignment, identity: Identity) -> AssignmentSummary:
+    """Why there is no number tells of the operator's accounts and budgets: a restaurant's key sees the reason only."""
+    told = identity.is_operator or row.reason is None
     return AssignmentSummary.model_validate(
         {
             "id": row.id,
@@ -90,8 +92,8 @@ def show_summary(row: rows.Assignment) -> AssignmentSummary:
             "source": row.source,
             "phone_number": row.number,
             "reason": row.reason,
-            "message": row.message,
-            "hint": row.hint.replace("{id}", row.restaurant_id) if row.hint else None,
+            "message": row.message if told else None,
+            "hint": row.hint.replace("{id}", row.restaurant_id) if row.hint and told else None,
             "force_twilio": row.force_twilio,
             "criteria": row.criteria,
             "batch_id": row.batch_id,
@@ -104,4 +106,4 @@ def show_summary(row: rows.Assignment) -> AssignmentSummary:
 
 async def show_assignment(session: AsyncSession, row: rows.Assignment, identity: Identity) -> Assignment:
     steps = (await runs.steps(session, [row.id]))[row.id]
-    return Assignment(**vars(show_summary(row)), steps=[show_step(s, identity) for s in steps])
+    return Assignment(**vars(show_summary(row, identity)), steps=[show_step(s, identity) for s in steps])

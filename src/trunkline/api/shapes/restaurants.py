@@ -180,7 +180,7 @@ def _show(
         shared=bool(others),
         shared_with=others if identity.is_operator else [],
         active=bool(mapping and mapping.active),
-        assignment=show_summary(latest) if latest else None,
+        assignment=show_summary(latest, identity) if latest else None,
         external_id=row.external_id if identity.is_operator else None,
         metadata=(row.notes or {}) if identity.is_operator else {},
         criteria=row.wish or {},
