@@ -70,6 +70,12 @@ class ImportSource:
     credential_id: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def keys(self) -> str:
+        """A fingerprint of the secrets, empty where there are none: another one once they were changed."""
+        told = "\n".join(f"{name} {secret.get_secret_value()}" for name, secret in sorted(self.secrets.items()))
+        return fingerprint(told) if told else ""
+
 
 @dataclass(frozen=True)
 class Restored:

@@ -68,3 +68,14 @@ async def unblock(session: AsyncSession, provider: str) -> None:
     if row is not None:
         row.blocked_until = row.blocked_reason = row.blocked_hint = None
         row.blocked_times = 0
+
+
+async def keys_in_voice(session: AsyncSession) -> dict[str, str]:
+    """By carrier, the fingerprint of the keys that the voice platform was given, where it is known."""
+    return {row.provider: row.keys_in_voice for row in await all_known(session) if row.keys_in_voice is not None}
+
+
+async def keep_keys_in_voice(session: AsyncSession, provider: str, fingerprint: str) -> None:
+    """The voice platform has these keys, of whichever account."""
+    row = await remember(session, provider, "")
+    row.keys_in_voice = fingerprint

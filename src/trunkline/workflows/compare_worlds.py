@@ -112,6 +112,8 @@ class Comparison:
                 yield self._of(DriftKind.MISSING_IN_VAPI, row, voice_says="not there")
             return
         mine = next((record for record in records if record.id == row.voice_id), records[0])
+        if self._has_old_keys(row):
+            yield self._of(DriftKind.STALE_CREDENTIAL, row, voice_says="has the keys from before they were changed")
         if len(records) > 1:
             free = all(self._services.is_ours(r, vapi.shared, row.target) for r in records if r is not mine)
             yield self._of(DriftKind.TWICE_IN_VAPI, row, voice_says=f"{len(records)} records", ours=free)
@@ -128,6 +130,10 @@ class Comparison:
         if target.server_url is not None and target.server_credential_id is None:  # not made yet, or not shown to us
             return record.other_target or (record.assistant_id, record.server_url) != (None, target.server_url)
         return not record.answered_by(target)
+
+    def _has_old_keys(self, row: Number) -> bool:
+        listing = self._worlds.carriers.get(row.carrier or "")
+        return listing is not None and listing.keys_in_voice is not None and listing.keys_in_voice != listing.keys
 
     def _may_repoint(self, row: Number, record: VoiceNumber) -> bool:
         """It serves nobody else, or is ours by the mark, whatever somebody has set to answer it."""

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import calls, plans
+from trunkline.db import accounts, calls, plans
 from trunkline.db.models import Number, ReconcilePlan, utcnow
 from trunkline.domain.drifts import Drift, DriftKind, Facts, Found, Policy, checksum, decide
 from trunkline.domain.money import Money
@@ -28,10 +28,12 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Compared:
-    """What a comparison found, and what it may change by its policy; `lists` says how far each list is believed."""
+    """What a comparison found, and what it may change by its policy; `lists` says how far each list is believed.
+    `keys` are fingerprints of the carriers' keys that Vapi was given, for those of which it was not known."""
 
     drifts: Sequence[Drift]
     lists: list[dict[str, Any]]
+    keys: dict[str, str]
 
     @property
     def checksum(self) -> str:
@@ -66,14 +68,21 @@ async def compare(services: Services, policy: Policy) -> Compared:
     if policy.buy:
         found += _to_be_bought(found)
     drifts = decide(found, policy, held=len(worlds.books.held), doubted=_doubted(worlds), now=utcnow())
-    return Compared(drifts, [listing.plain() for listing in worlds.lists])
+    keys = {name: at.keys for name, at in worlds.carriers.items() if at.whole and at.keys and at.keys_in_voice is None}
+    return Compared(drifts, [listing.plain() for listing in worlds.lists], keys)
 
 
 async def watch(services: Services) -> ReconcilePlan:
     """Compare, unasked; the plan, which is kept."""
     compared = await compare(services, policy := Policy())
     async with services.database.write() as session:
-        return await plans.add(session, compared.drifts, policy, compared.lists, watched=True)
+        return await _keep(session, compared, policy, watched=True)
+
+
+async def _keep(session: AsyncSession, compared: Compared, policy: Policy, *, watched: bool) -> ReconcilePlan:
+    for provider, keys in compared.keys.items():
+        await accounts.keep_keys_in_voice(session, provider, keys)
+    return await plans.add(session, compared.drifts, policy, compared.lists, watched=watched)
 
 
 async def make_plan_once(services: Services, policy: Policy, once: Once | None) -> str:
@@ -83,7 +92,7 @@ async def make_plan_once(services: Services, policy: Policy, once: Once | None) 
     compared = await compare(services, policy)
 
     async def keep(session: AsyncSession) -> Begun:
-        return Begun((await plans.add(session, compared.drifts, policy, compared.lists, watched=False)).id)
+        return Begun((await _keep(session, compared, policy, watched=False)).id)
 
     return (await begin_once(services, once, None, keep)).run
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from trunkline.carriers.base import Carrier
+from trunkline.db import accounts as account_rows
 from trunkline.db import books
 from trunkline.db.books import Books
 from trunkline.db.models import utcnow
@@ -45,6 +46,10 @@ class Listing:
 
 @dataclass
 class AtCarrier(Listing):
+    """`keys` is a fingerprint of the present keys, `keys_in_voice` of those that Vapi was given (None: not known)."""
+
+    keys: str = ""
+    keys_in_voice: str | None = None
     held: dict[str, OwnedNumber] = field(default_factory=dict)
 
 
@@ -82,15 +87,18 @@ async def read_worlds(services: Services) -> Worlds:
     seen = {number for listing in carriers.values() for number in listing.held} | set(vapi.records)
     async with services.database.read() as session:
         ours = await books.read(session, seen, began_at)
+        given = await account_rows.keys_in_voice(session)
     _doubt_shrunk(vapi, {row.number for row in ours.held if row.voice_id is not None}, set(vapi.records))
     for name, listing in carriers.items():
+        listing.keys_in_voice = given.get(name)
         known = {row.number for row in ours.held if row.carrier == name and row.account in (None, listing.account)}
         _doubt_shrunk(listing, known, set(listing.held))
     return Worlds(carriers, vapi, ours, began_at)
 
 
 async def _read_carrier(services: Services, carrier: Carrier) -> AtCarrier:
-    listing = AtCarrier(carrier.name)
+    imported = carrier.capabilities.imported
+    listing = AtCarrier(carrier.name, keys=carrier.import_source().keys if imported else "")
     try:
         keys = await accounts.keys_of(services, carrier.name)
         listing.account = keys.now

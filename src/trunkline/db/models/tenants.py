@@ -29,7 +29,8 @@ class ProviderAccount(Base):
     another one are used for nothing until a person accepts the change.
 
     `blocked_*` stand while nothing may be bought there: what the whole account was refused for, what a person does
-    about it, and when it is tried again.
+    about it, and when it is tried again. `keys_in_voice` is a fingerprint of the carrier's keys that the voice platform
+    was given, as far as a comparison has seen.
     """
 
     __tablename__ = "provider_accounts"
@@ -40,6 +41,7 @@ class ProviderAccount(Base):
     blocked_hint: Mapped[str | None] = mapped_column(Text)
     blocked_until: Mapped[datetime | None]
     blocked_times: Mapped[int] = mapped_column(default=0)
+    keys_in_voice: Mapped[str | None] = mapped_column(String(16))
 
 
 class Process(Base):
