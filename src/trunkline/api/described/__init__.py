@@ -111,9 +111,12 @@ KEY_REUSED = IdempotencyMismatch(
     "this Idempotency-Key was used with another body", hint="use a new key for a new request"
 )
 
+SAME_NAME = Conflict(
+    f"several restaurants are called Roma: {RESTAURANT_ID}, {OTHER_ID}", hint="name one of them by its id"
+)
 NO_RESTAURANT: tuple[TrunklineError, ...] = (
     NotFound(f"there is no restaurant {RESTAURANT_ID}", hint="GET /api/restaurants lists them"),
-    Conflict(f"several restaurants are called Roma: {RESTAURANT_ID}, {OTHER_ID}", hint="name one of them by its id"),
+    SAME_NAME,
 )
 
 RUNNING = AssignmentRunning(

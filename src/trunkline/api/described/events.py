@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from trunkline.api.described import BAD_CURSOR, ENDED, REFUSED, answered, documented, operation
+from trunkline.api.described import BAD_CURSOR, ENDED, REFUSED, SAME_NAME, answered, documented, operation
 from trunkline.domain.events import NUMBER, TOLD, EventType, tell
 from trunkline.errors import InvalidInput, NotFound
 
@@ -100,6 +100,6 @@ GET_HISTORY = operation(
         200: answered(
             "The story, or the next part of it.", page=("It was bought", {"items": [LINE], "next_cursor": None})
         ),
-        **documented(*REFUSED, UNTOLD, BAD_CURSOR),
+        **documented(*REFUSED, UNTOLD, SAME_NAME, BAD_CURSOR),
     },
 )
