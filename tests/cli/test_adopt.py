@@ -1,38 +1,53 @@
-"""`trunkline numbers adopt`: what the accounts hold and nobody uses becomes ours by one command."""
+"""`trunkline reconcile adopt`: what the accounts hold becomes ours by one command, or nothing does."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import pytest
 
 from tests.support.operator import Operator
 
 BY_HAND = [f"+1303555{n:04}" for n in range(20, 24)]
 
 
-def put(operator: Operator, carrier: str, account: str, number: str, **wire: str) -> None:
-    body = {"carrier": carrier, "number": number, "account": account, "wire": wire}
+def put(operator: Operator, number: str, **wire: str) -> None:
+    body = {"carrier": "twilio", "number": number, "account": operator.account, "wire": wire}
     operator.sandbox.control.post("/numbers", json=body).raise_for_status()
 
 
-def test_all_that_nobody_uses_is_adopted_and_the_rest_left_alone(operator: Operator, tmp_path: Path) -> None:
+def test_all_that_nobody_uses_is_adopted_and_the_rest_left_alone(operator: Operator) -> None:
     used, serving = "+13035550099", operator.restaurant().phone_number
     for number in BY_HAND[:2]:
-        put(operator, "twilio", operator.account, number)
-    put(operator, "twilio", operator.account, used, voice_url="https://pbx.example/v")
+        put(operator, number)
+    put(operator, used, voice_url="https://pbx.example/v")
     found = {one.number: one.carrier for one in operator.client.unused_numbers().items}
     assert found == dict.fromkeys(BY_HAND[:2], "twilio")
-    assert "2 of 2 adopted" in operator.run("numbers", "adopt", "--all-unused", "--yes")
-    assert [operator.client.number(number).state for number in BY_HAND[:2]] == ["idle", "idle"]
+    assert "2 numbers adopted, idle" in operator.run("reconcile", "adopt", "--all-unused", "--yes")
+    kept = [operator.client.number(number) for number in BY_HAND[:2]]
+    assert [(one.state, bool(one.voice_id)) for one in kept] == [("idle", True)] * 2
     assert serving is not None
     assert operator.client.number(serving).state == "in_service"
     assert "in use, or ours already" in operator.run("numbers", "adopt", "--all-unused")
 
-    file = tmp_path / "numbers.csv"
-    put(operator, "twilio", operator.account, BY_HAND[2])
-    file.write_text(f"name,phone_number\nRoma,{BY_HAND[2]}\nNapoli,{used}\n")
-    said = operator.run("numbers", "adopt", str(file), "--yes", code=3)
-    assert "1 of 2 adopted" in said
+
+def test_a_file_says_whose_a_number_is_and_a_wrong_line_stops_all(operator: Operator, tmp_path: Path) -> None:
+    file, keys = tmp_path / "phone_mappings.csv", tmp_path / "keys.csv"
+    for number in BY_HAND[2:]:
+        put(operator, number)
+    file.write_text(f"phone_number;name;external_id\n{BY_HAND[2]};Roma;old-1\n{BY_HAND[3]};;\n+13035557777;;\n")
+    refused = operator.refused_lines("reconcile", "adopt", str(file), "--dry-run", code=2)
+    assert f"{file}, line 4, column phone_number: +13035557777 is in no account at twilio" in refused
+    file.write_text(f"phone_number;name;external_id\n{BY_HAND[2]};Roma;old-1\n{BY_HAND[3]};;\n")
+    assert "1 idle, 1 new" in operator.run("reconcile", "adopt", str(file), "--dry-run")
+    assert not keys.exists()
+    operator.run("reconcile", "adopt", str(file), "--keys", str(keys), "--yes")
+    assert operator.client.restaurant("old-1").phone_number == BY_HAND[2]
+    assert operator.client.number(BY_HAND[3]).state == "idle"
+    assert "old-1" in keys.read_text()
+    assert "1 ours, 1 same" in operator.run("reconcile", "adopt", str(file), "--keys", f"{keys}.2", "--yes")
 
 
-def test_which_numbers_must_be_said(operator: Operator) -> None:
-    assert "give one of them" in operator.refused("numbers", "adopt", code=2)
+@pytest.mark.parametrize("arguments", [(), ("numbers.csv", "--all-unused")])
+def test_which_numbers_must_be_said(operator: Operator, arguments: tuple[str, ...]) -> None:
+    assert "give one of them" in operator.refused("reconcile", "adopt", *arguments, code=2)

@@ -41,6 +41,10 @@ class Operator:
     def json(self, *arguments: str, code: int = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", code=code))
 
+    def refused_lines(self, *arguments: str, code: int) -> str:
+        """What it complained, in several lines."""
+        return self._invoked(arguments, code, {})[1]
+
     def restaurant(self, name: str | None = None, **wish: Any) -> Any:
         return self.client.create_restaurant(name or uuid.uuid4().hex, **wish)
 

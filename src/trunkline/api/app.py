@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from trunkline import __version__
 from trunkline.api import (
     accounts,
+    adopting,
     assignments,
     batches,
     budgets,
@@ -66,6 +67,7 @@ ROUTERS = (
     repoints.router,
     reconcile.router,
     accounts.router,
+    adopting.router,
     phone_mappings.router,
     calls.router,
     erasures.router,

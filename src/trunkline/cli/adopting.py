@@ -1,100 +1,125 @@
-"""`trunkline numbers adopt`: many numbers of our accounts at once, into Vapi and into our books."""
+"""`trunkline reconcile adopt`, `trunkline numbers adopt`: what our accounts hold is taken over."""
 
 from __future__ import annotations
 
-import csv
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trunkline.cli import show
-from trunkline.cli.asking import DONE, FAILED, PARTLY, USAGE, agreed, asking
+from trunkline.cli import batch_run, show
+from trunkline.cli.asking import DONE, FAILED, USAGE, agreed, asking
+from trunkline.cli.batch_run import Detach, DryRun
 from trunkline.cli.options import Carrier, Json, Yes
 from trunkline.cli.output import complain, say
-from trunkline.errors import InvalidInput
+from trunkline.cli.restaurants_import import SHOWN, write_keys
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
-    from trunkline.client.models import NumberDetail
+    from trunkline.client.models import Adoption, AdoptItem
+    from trunkline.client.operations.adopting import Adopting
+
+OWED = "adopt_owed"
+LOOK_SECONDS = 0.3
 
 
 def adopt(
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="A number a line, or CSV with phone_number.")
+        Path | None, typer.Argument(metavar="FILE", help="CSV with phone_number, JSON, or a number a line.")
     ] = None,
     all_unused: Annotated[
         bool, typer.Option("--all-unused", help="Every number of the accounts that nobody uses.")
     ] = False,
     carrier: Carrier = None,
+    from_installation: Annotated[
+        str | None, typer.Option(help="Another installation, which is gone: its numbers may be taken.")
+    ] = None,
+    keys: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where new restaurants' keys go; FILE.keys.csv if left out.")
+    ] = None,
+    dry_run: DryRun = False,
     yes: Yes = False,
+    detach: Detach = False,
     json: Json = False,
 ) -> None:
-    """Take over numbers that the carriers' accounts hold: into Vapi, for no restaurant; the next that they suit get
-    them. A number that something else answers is left alone. May be repeated. The exit code is 3 if only some are.
+    """Take over numbers that the carriers' accounts hold: bought in a dashboard, by an older script, by another
+    installation. All rows of a file, or none; nothing is bought.
+
+    Columns: phone_number, and name, external_id, metadata.NAME of the restaurant that it is for, which is created, or
+    found by its external_id; a number without one is idle, and the next that it suits gets it. What something else
+    answers is refused. May be repeated. The exit code is 2 if a row is refused, and 3 if only some are in service.
 
     \b
     Examples:
-      trunkline numbers adopt --all-unused
-      trunkline numbers adopt numbers.csv --carrier twilio --yes
+      trunkline reconcile adopt --all-unused
+      trunkline reconcile adopt phone_mappings.csv --dry-run
+      trunkline reconcile adopt phone_mappings.csv --keys keys.csv --yes
     """
+    from trunkline.cli.row_files import read_numbers
+
     if (file is None) is not all_unused:
         complain("either a FILE or --all-unused says which numbers", "give one of them")
         raise typer.Exit(USAGE)
+    target = keys or Path(f"{file or 'adopted'}.keys.csv")
+    if target.exists() and not dry_run:
+        complain(f"{target} is there already, and keys are told only once", "give another --keys FILE")
+        raise typer.Exit(USAGE)
+    numbered = read_numbers(file) if file is not None else []
+    lines = {place: line for place, (line, _) in enumerate(numbered, 1)}
+    wanted: Adopting = {"carrier": carrier, "from_installation": from_installation}
+    if file is not None:
+        wanted["rows"] = [row for _, row in numbered]
     with asking() as client:
-        wanted = read_numbers(file) if file is not None else unused(client, carrier, json)
-        if not wanted:
-            if json:
-                show.as_json([])
-            else:
-                say("every number of the accounts is in use, or ours already")
+        plan = client.adopt_numbers(**wanted, dry_run=True)
+        tell(plan, file, lines, json and dry_run)
+        doing = set(plan.counts) - {"ours", "same"}
+        if dry_run or not doing:
             raise typer.Exit(DONE)
-        if not agreed(f"Adopt {show.times(len(wanted), 'number')}?", yes):
+        if not agreed(f"Adopt {show.times(sum(plan.counts[fate] for fate in doing), 'number')}?", yes):
             raise typer.Exit(FAILED)
-        adopted = adopt_each(client, wanted, carrier, told=not json)
+        finish(client, client.adopt_numbers(**wanted), target, detach, json)
+
+
+AMONG_NUMBERS = (adopt.__doc__ or "").replace("reconcile adopt", "numbers adopt")  # the same under another name
+
+
+def finish(client: Trunkline, done: Adoption, target: Path, detach: bool, json: bool) -> None:
+    """The keys are kept, and the end of what the server does is waited for."""
+    if done.created:
+        write_keys(target, done.created)
     if json:
-        show.as_json(adopted)
+        show.as_json(done)
+    elif done.created:
+        say(f"their keys are in {target}, which only you can read: they are not told again")
+    idle = done.counts.get("idle", 0)
+    while idle and not detach and next(iter(client.debts(kind=OWED)), None) is not None:
+        time.sleep(LOOK_SECONDS)
+    if idle and not json:
+        say(f"{show.times(idle, 'number')} adopted, idle")
+    if done.batch_id is not None:
+        batch_run.begun(client, client.batch(done.batch_id), detach, json)
+
+
+def tell(plan: Adoption, file: Path | None, lines: Mapping[int, int], json: bool) -> None:
+    """What would become of each; a refused row ends the program."""
+    if refused := [item for item in plan.items if item.fate == "refused"]:
+        for item in refused[:SHOWN]:
+            complain(f"{file}, line {lines[item.row]}, column {item.field}: {item.detail}", item.hint)
+        complain(f"{show.times(len(refused), 'row')} refused, so that nothing is done", "mend the file")
+        raise typer.Exit(USAGE)
+    if json:
+        show.as_json(plan)
+    elif not plan.items:
+        say("every number of the accounts is in use, or ours already")
     else:
-        say(f"{len(adopted)} of {len(wanted)} adopted")
-    raise typer.Exit(DONE if len(adopted) == len(wanted) else PARTLY if adopted else FAILED)
+        rows = [(i.number, i.carrier, i.fate, i.external_id, i.name, price(i)) for i in plan.items[:SHOWN]]
+        show.table(["number", "carrier", "fate", "external_id", "name", "a month"], rows, "")
+        if len(plan.items) > SHOWN:
+            say(f"... and {len(plan.items) - SHOWN} more; --dry-run --json tells all")
+        say(", ".join(f"{count} {fate}" for fate, count in sorted(plan.counts.items())))
 
 
-def unused(client: Trunkline, carrier: str | None, json: bool) -> list[str]:
-    unused = client.unused_numbers(carrier=carrier)
-    for refusal in unused.refusals:
-        complain(f"{refusal.carrier}: {refusal.detail}", refusal.hint)
-    if not json and unused.items:
-        rows = [(n.number, n.carrier, n.country, show.price(n.monthly_price, n.currency)) for n in unused.items]
-        show.table(["number", "carrier", "country", "a month"], rows, "")
-    return [number.number for number in unused.items]
-
-
-def read_numbers(file: Path) -> list[str]:
-    """A number a line, or the column phone_number of a CSV. InvalidInput where it cannot be read, or has none."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{file} cannot be read: {error}", hint="give a text file in UTF-8") from None
-    rows = list(csv.reader(line for line in lines if line.strip()))
-    titles = [cell.strip() for cell in rows[0]] if rows else []
-    place = titles.index("phone_number") if "phone_number" in titles else 0
-    numbers = [row[place].strip() for row in rows[1 if "phone_number" in titles else 0 :] if len(row) > place]
-    if not (given := list(dict.fromkeys(number for number in numbers if number))):
-        raise InvalidInput(f"{file} names no number", hint="a number a line, or a column phone_number")
-    return given
-
-
-def adopt_each(client: Trunkline, wanted: list[str], carrier: str | None, told: bool) -> list[NumberDetail]:
-    """Those that were adopted; each refusal is a line."""
-    from trunkline.client import ApiError
-
-    adopted = []
-    for place, number in enumerate(wanted, 1):
-        try:
-            adopted.append(client.import_number(number, carrier=carrier))
-        except ApiError as error:
-            complain(f"{number}: {error.detail}", error.hint)
-        else:
-            if told:
-                say(f"{place}/{len(wanted)} {number} is {adopted[-1].state} at {adopted[-1].carrier}")
-    return adopted
+def price(item: AdoptItem) -> str | None:
+    return show.price(item.monthly_price, item.currency)

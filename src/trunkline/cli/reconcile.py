@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trunkline.cli import show
+from trunkline.cli import adopting, show
 from trunkline.cli.asking import DONE, FAILED, PARTLY, USAGE, asking
 from trunkline.cli.options import Csv, Json
 from trunkline.cli.output import complain, say
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trunkline.client.models import PlannedDrift, ReconcilePlan
 
 app = typer.Typer(help="Whether carriers, Vapi and our tables say the same.", no_args_is_help=True)
+app.command("adopt")(adopting.adopt)
 PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id.")]
 Buy = Annotated[bool, typer.Option("--buy", help="Other numbers for restaurants whose number is gone.")]
 Release = Annotated[bool, typer.Option("--release", help="Give back what is paid for and not in our tables.")]

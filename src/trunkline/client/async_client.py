@@ -13,6 +13,7 @@ import httpx2
 from trunkline.client import wire
 from trunkline.client.methods import RECONNECT_SECONDS, method_of
 from trunkline.client.models import Batch, BatchItem, Event
+from trunkline.client.operations import adopting as on_adopting
 from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
 from trunkline.client.operations import budgets as on_budgets
@@ -139,6 +140,7 @@ class AsyncTrunkline:
     hold_number = _awaited(on_holds.hold_number)
     hold = _awaited(on_holds.hold)
     end_hold = _awaited(on_holds.end_hold)
+    adopt_numbers = _awaited(on_adopting.adopt_numbers)
     unused_numbers = _awaited(on_numbers.unused_numbers)
     import_number = _awaited(on_numbers.import_number)
     change_number = _awaited(on_numbers.change_number)

@@ -115,6 +115,29 @@ class BulkCreated(Answer, frozen=True):
     api_key: str | None
 
 
+class AdoptItem(Answer, frozen=True):
+    row: int
+    number: str | None
+    carrier: str | None
+    fate: str
+    monthly_price: Decimal | None
+    currency: str | None
+    name: str | None
+    external_id: str | None
+    restaurant_id: str | None
+    field: str | None
+    detail: str | None
+    hint: str | None
+
+
+class Adoption(Answer, frozen=True):
+    dry_run: bool
+    counts: dict[str, int]
+    items: list[AdoptItem]
+    created: list[BulkCreated]
+    batch_id: str | None
+
+
 class BulkResult(Answer, frozen=True):
     created: list[BulkCreated]
     changed: int

@@ -13,6 +13,7 @@ import httpx2
 from trunkline.client import wire
 from trunkline.client.methods import RECONNECT_SECONDS, method_of
 from trunkline.client.models import Batch, BatchItem, Event
+from trunkline.client.operations import adopting as on_adopting
 from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
 from trunkline.client.operations import budgets as on_budgets
@@ -140,6 +141,7 @@ class Trunkline:
     hold_number = _sent(on_holds.hold_number)
     hold = _sent(on_holds.hold)
     end_hold = _sent(on_holds.end_hold)
+    adopt_numbers = _sent(on_adopting.adopt_numbers)
     unused_numbers = _sent(on_numbers.unused_numbers)
     import_number = _sent(on_numbers.import_number)
     change_number = _sent(on_numbers.change_number)

@@ -62,6 +62,7 @@ class DebtKind(StrEnum):
     DETACH_OWED = "detach_owed"
     CONNECT_OWED = "connect_owed"
     SOLD_OTHER = "sold_other"
+    ADOPT_OWED = "adopt_owed"
 
 
 OWED: dict[DebtKind, str] = {
@@ -71,5 +72,6 @@ OWED: dict[DebtKind, str] = {
     DebtKind.RELEASE_OWED: "finish the release of a number",
     DebtKind.DETACH_OWED: "take the shared assistant off a number that is out of service",
     DebtKind.CONNECT_OWED: "connect a number that is in service again",
+    DebtKind.ADOPT_OWED: "mark and import a number that was taken over",
     DebtKind.SOLD_OTHER: "decide about a number that the carrier sold instead of the one that was asked for",
 }

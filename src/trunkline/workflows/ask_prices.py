@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import structlog
 
+from trunkline.carriers.base import Carrier
 from trunkline.db import costs
+from trunkline.domain.choosing import Criteria
+from trunkline.domain.money import Money
 from trunkline.domain.numbers import NumberType
 from trunkline.errors import ProviderError
 from trunkline.workflows.services import Services
@@ -21,10 +24,20 @@ async def ask_missing_prices(services: Services) -> None:
         if carrier is None:
             continue
         try:
-            price = await carrier.price(kind.country, NumberType(kind.number_type))
+            price = await _price(carrier, kind.country, NumberType(kind.number_type))
         except ProviderError as error:
             log.info("a price is not known", carrier=kind.carrier, country=kind.country, reason=error.detail)
             continue
         if price is not None:
             async with services.database.write() as session:
                 await costs.keep_price(session, kind, price)
+
+
+async def _price(carrier: Carrier, country: str, number_type: NumberType) -> Money | None:
+    """By the carrier's list, or what it asks for a number of this kind that it sells now."""
+    if (price := await carrier.price(country, number_type)) is not None:
+        return price
+    for offer in await carrier.search(Criteria(number_type=number_type), country, 1):
+        if offer.monthly_price is not None and offer.currency is not None:
+            return Money(offer.monthly_price, offer.currency)
+    return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
@@ -57,11 +57,14 @@ class Imported:
         return {**asdict(self), "created": [asdict(replace(made, api_key=None)) for made in self.created]}
 
 
-async def judge_rows(services: Services, given: Sequence[Mapping[str, Any]]) -> list[JudgedRow]:
-    """What would become of each row; nothing is changed. A ProviderError where rows name numbers, and an account cannot
-    be read."""
+async def judge_rows(
+    services: Services, given: Sequence[Mapping[str, Any]], held: Collection[str] | None = None
+) -> list[JudgedRow]:
+    """What would become of each row; nothing is changed. `held` is what the accounts have, where somebody has just read
+    it. A ProviderError where rows name numbers, and an account cannot be read."""
     rows, wrong = check_rows(given, services.settings.default_country)
-    held = await _held(services) if any(row.wish.number for row in rows) else set()
+    if held is None:
+        held = await _held(services) if any(row.wish.number for row in rows) else set()
     async with services.database.read() as session:
         there = await restaurants.by_external_ids(session, [row.notes.external_id for row in rows])
         known = await numbers.known(session, [row.wish.number for row in rows if row.wish.number])
@@ -71,11 +74,11 @@ async def judge_rows(services: Services, given: Sequence[Mapping[str, Any]]) -> 
                 await asyncio.sleep(0)  # calls go on meanwhile
             before = there.get(row.notes.external_id or "")
             try:
-                await _check_number(session, row, before, known, held)
+                gets = await _gets_number(session, row, before, known, held)
             except InvalidInput as error:
                 judged.append(refused(row.place, error))
             else:
-                judged.append(_judged(row, before))
+                judged.append(_judged(row, before, gets))
     return sorted([*judged, *wrong], key=lambda one: one.place)
 
 
@@ -94,15 +97,15 @@ async def import_restaurants(
     assign: bool,
     bounds: SpendingLimits,
     once: Once | None = None,
+    held: Collection[str] | None = None,
 ) -> Imported:
     """Write all rows, or none: InvalidInput names the first that are refused. `assign`: a batch within the `bounds`
     gets the new restaurants their numbers; a number that a row names becomes its restaurant's in any case. Once per
     idempotency key."""
     if await find_begun(services, once):
         return await _imported_before(services, once, secret)
-    judged = await judge_rows(services, given)
-    if wrong := [one for one in judged if one.fate is RowFate.REFUSED]:
-        raise _refusal(wrong)
+    judged = await judge_rows(services, given, held)
+    refuse([one for one in judged if one.fate is RowFate.REFUSED])
     new = [one.row for one in judged if one.row is not None and one.fate is RowFate.NEW]
     changed = [one for one in judged if one.fate is RowFate.CHANGED]
     try:
@@ -111,6 +114,7 @@ async def import_restaurants(
             for one in changed:
                 await _edit(session, one)
             wanted = {made.id: row.wish for made, row in zip(created, new, strict=True)}
+            wanted |= {one.restaurant_id or "": one.row.wish for one in changed if one.row and PICKED in one.changes}
             batch_id = await _begin_batch(session, wanted, assign, bounds)
             done = Imported(created, len(changed), sum(one.fate is RowFate.SAME for one in judged), batch_id)
             if once is not None:
@@ -148,29 +152,31 @@ async def _held(services: Services) -> set[str]:
     return found
 
 
-async def _check_number(
-    session: Any, row: Row, before: Restaurant | None, known: Mapping[str, Any], held: set[str]
-) -> None:
+async def _gets_number(
+    session: Any, row: Row, before: Restaurant | None, known: Mapping[str, Any], held: Collection[str]
+) -> bool:
+    """Whether it is to get the number that the row names, and has not. InvalidInput where it cannot."""
     number = row.wish.number
     if number is None:
-        return
-    if before is not None:
-        current = await mappings.current(session, before.id)
-        if current is not None and current.number == number:
-            return
+        return False
+    current = await mappings.current(session, before.id) if before is not None else None
+    if before is not None and current is not None:
+        if current.number == number:
+            return False
         hint = f"POST /api/numbers/{number}/move gives it to {before.id}"
-        raise InvalidInput(f"restaurant {before.id} is there and does not have {number}", field=PICKED, hint=hint)
+        raise InvalidInput(f"restaurant {before.id} is there and has {current.number}", field=PICKED, hint=hint)
     if number not in held:
         detail = f"{number} is in none of the configured accounts"
         raise InvalidInput(detail, field=PICKED, hint="configure the account that has it, or leave it out")
     if number in known:
         try:
-            await refuse_busy(session, known[number], None)
+            await refuse_busy(session, known[number], before.id if before is not None else None)
         except Conflict as error:
             raise InvalidInput(error.detail, field=PICKED, hint=error.hint) from None
+    return True
 
 
-def _judged(row: Row, before: Restaurant | None) -> JudgedRow:
+def _judged(row: Row, before: Restaurant | None, gets_number: bool) -> JudgedRow:
     if before is None:
         return JudgedRow(row.place, RowFate.NEW, row)
     changes = []
@@ -180,16 +186,34 @@ def _judged(row: Row, before: Restaurant | None) -> JudgedRow:
         changes.append("metadata")
     if row.wish.lasting() and row.wish.lasting() != (before.wish or {}):
         changes.append("criteria")
+    if gets_number:
+        changes.append(PICKED)
     fate = RowFate.CHANGED if changes else RowFate.SAME
     return JudgedRow(row.place, fate, row, before.id, tuple(changes))
 
 
-def _refusal(wrong: Sequence[JudgedRow]) -> InvalidInput:
+class Wrong(Protocol):
+    """A row that is refused, and why."""
+
+    @property
+    def place(self) -> int: ...
+    @property
+    def field(self) -> str | None: ...
+    @property
+    def detail(self) -> str | None: ...
+    @property
+    def hint(self) -> str | None: ...
+
+
+def refuse(wrong: Sequence[Wrong]) -> None:
+    """InvalidInput that names the first of them, if there are any."""
+    if not wrong:
+        return
     first = wrong[0]
     told = "; ".join(f"row {one.place}, {one.field}: {one.detail}" for one in wrong[:TOLD])
     more = f"; and {len(wrong) - TOLD} more" if len(wrong) > TOLD else ""
     hint = first.hint if len(wrong) == 1 else "mend them all: with dry_run each is told"
-    return InvalidInput(f"{told}{more}; nothing was done", field=f"rows.{first.place - 1}.{first.field}", hint=hint)
+    raise InvalidInput(f"{told}{more}; nothing was done", field=f"rows.{first.place - 1}.{first.field}", hint=hint)
 
 
 async def _create(session: Any, rows: Sequence[Row], secret: SecretStr) -> list[ImportedRow]:

@@ -25,6 +25,7 @@ from trunkline.workflows.connect_number import connect_number
 from trunkline.workflows.manage_restaurant import request_number
 from trunkline.workflows.purchase_outcome import look_for_late_ones, settle_without_run
 from trunkline.workflows.services import Services
+from trunkline.workflows.stock_number import adopt_number
 
 log = structlog.get_logger()
 PAUSE = 1.0
@@ -106,6 +107,8 @@ async def settle(services: Services, debt: Debt) -> None:
             await finish_assignment(services, debt)
         case DebtKind.SOLD_OTHER:
             await wait_for_decision(services, debt)
+        case DebtKind.ADOPT_OWED:
+            await finish_adoption(services, debt)
 
 
 async def finish_assignment(services: Services, debt: Debt) -> None:
@@ -153,6 +156,16 @@ async def wait_for_decision(services: Services, debt: Debt) -> None:
         if row.state not in (NumberState.IN_SERVICE, NumberState.RELEASED):
             raise Conflict(debt.reason or "a carrier sold another number than was asked for")
         await debts.settle(session, row.number, DebtKind.SOLD_OTHER)
+
+
+async def finish_adoption(services: Services, debt: Debt) -> None:
+    """Our mark on it, and a record in Vapi that nothing answers; whoever uses it meanwhile has done both."""
+    async with services.database.read() as session:
+        row = await numbers.get(session, debt.subject)
+    if row.state == NumberState.IDLE and row.claimed_by is None:
+        await adopt_number(services, E164(row.number), row.carrier)
+    async with services.database.write() as session:
+        await debts.settle(session, row.number, DebtKind.ADOPT_OWED)
 
 
 async def detach(services: Services, debt: Debt) -> None:

@@ -11,7 +11,7 @@ from trunkline.api.shapes import Answer, Body
 from trunkline.api.shapes.batches import Plan, Spending, show_plan
 from trunkline.domain.bulk import MOST_ROWS, JudgedRow, RowFate
 from trunkline.workflows import plan_batch
-from trunkline.workflows.import_restaurants import Imported
+from trunkline.workflows.import_restaurants import Imported, ImportedRow
 
 
 class BulkRow(Body):
@@ -105,18 +105,13 @@ def show_judged(judged: Sequence[JudgedRow], numbers: plan_batch.Plan | None) ->
     )
 
 
+def show_created(one: ImportedRow) -> BulkCreated:
+    return BulkCreated(row=one.row, id=one.id, name=one.name, external_id=one.external_id, api_key=one.api_key)
+
+
 def show_import(done: Imported) -> BulkResult:
     return BulkResult(
-        created=[
-            BulkCreated(
-                row=one.row,
-                id=one.id,
-                name=one.name,
-                external_id=one.external_id,
-                api_key=one.api_key,
-            )
-            for one in done.created
-        ],
+        created=[show_created(one) for one in done.created],
         changed=done.changed,
         same=done.same,
         batch_id=done.batch_id,
