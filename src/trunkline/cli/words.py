@@ -25,6 +25,7 @@ COMMANDS = (
     ("GET /api/debts", "debts"),
     ("GET /api/budgets", "budgets list"),
     ("GET /api/keys", "keys list"),
+    ("GET /api/reconcile/plans", "reconcile list"),
     ("POST /api/keys", "keys create"),
 )
 REQUESTS = [(re.compile(rf"{request}(?![\w/])"), f"trunkline {command}") for request, command in COMMANDS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlencode
@@ -77,7 +78,7 @@ class Page:
             return acting()
         who, form = self.identity.acting, await self.form() if self.request.method == "POST" else {}
         request_id = structlog.contextvars.get_contextvars().get("request_id")
-        return Acting(ActorKind.CONSOLE, who.id, who.name, form.get("reason"), request_id)
+        return replace(who, kind=ActorKind.CONSOLE, reason=form.get("reason"), request_id=request_id)
 
     @property
     def address(self) -> str:

@@ -47,9 +47,9 @@ class Acting:
     id: str | None = None
     name: str | None = None
     reason: str | None = None
-    key_id: str | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    key_id: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """As it is kept with a run, so that who goes on with the run acts for the same."""

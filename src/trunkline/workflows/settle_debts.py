@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import structlog
 
@@ -12,7 +13,7 @@ from trunkline.db.models import Debt, Number, PurchaseIntent
 from trunkline.db.restaurants import find as find_restaurant
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.db.session import DATABASE_AWAY
-from trunkline.domain.acting import Acting, ActorKind, acting_as
+from trunkline.domain.acting import Acting, ActorKind, acting, acting_as
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, IntentStatus
 from trunkline.domain.wishes import Wish
@@ -121,21 +122,23 @@ async def finish_assignment(services: Services, debt: Debt) -> None:
             await debts.settle(session, debt.subject)
             return
     if restaurant is not None and wanted:
+        wish, key_id = await asked_before(services, debt)
         try:
-            await request_number(services, restaurant.id, await wish_of(services, debt))
+            with acting_as(replace(acting(), key_id=key_id)):
+                await request_number(services, restaurant.id, wish)
         except Conflict as error:
             log.info("owed to a restaurant that is busy", reason=error.detail)
         return
     await settle_intent(services, debt)
 
 
-async def wish_of(services: Services, debt: Debt) -> Wish:
-    """What the restaurant asked when the money was spent."""
+async def asked_before(services: Services, debt: Debt) -> tuple[Wish, str | None]:
+    """What the restaurant asked when the money was spent, and by which API key, whose budget goes on to bind."""
     if debt.run_id is None:
-        return Wish()
+        return Wish(), None
     async with services.database.read() as session:
         before = await ASSIGNMENTS.get(session, debt.run_id)
-    return Wish.stored(before.criteria, before.force_twilio)
+    return Wish.stored(before.criteria, before.force_twilio), Acting.stored(before.actor).key_id
 
 
 async def settle_intent(services: Services, debt: Debt) -> None:
