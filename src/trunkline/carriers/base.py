@@ -122,6 +122,10 @@ class Carrier(Protocol):
     def owned(self) -> AsyncIterator[OwnedNumber]:
         """Every number of the account: all pages, or an error; never a silent part."""
 
+    async def elsewhere(self) -> list[OwnedNumber]:
+        """Every number of the other accounts that the same keys show, complete as `owned` is; [] where they show
+        none."""
+
     async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
         """Write the owner mark on a number that the account holds; the number as it stands then. A carrier without
         owner marks (`Capabilities.owner_mark`) returns it as it is. Missing if the account does not hold it."""

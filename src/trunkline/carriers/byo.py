@@ -56,6 +56,9 @@ class ByoCarrier:
         for number in self._numbers:
             yield OwnedNumber(number, number, account=self._account)
 
+    async def elsewhere(self) -> list[OwnedNumber]:
+        return []
+
     async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
         """There is nobody's record to write it in."""
         return owned

@@ -175,6 +175,9 @@ class TelnyxCarrier:
             if normal(row.get("status")) not in NOT_HELD and as_e164(row["phone_number"]):
                 yield read_owned(row, self._account)
 
+    async def elsewhere(self) -> list[OwnedNumber]:
+        return []
+
     async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
         reply = await self._change("phone_numbers.update", "PATCH", owned, {"customer_reference": str(mark)})
         return read_owned(number_of(reply), self._account)

@@ -160,6 +160,11 @@ class TwilioCarrier:
     def owned(self) -> AsyncIterator[OwnedNumber]:
         return self._held("owned", {"PageSize": "1000"}, self._sid)
 
+    async def elsewhere(self) -> list[OwnedNumber]:
+        """Those of our subaccounts."""
+        page = {"PageSize": "1000"}
+        return [held for other in await self._subaccounts() async for held in self._held("owned", page, other)]
+
     async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
         return owned_number(await self._change("mark", "POST", owned, {"FriendlyName": str(mark)}))
 
@@ -278,13 +283,8 @@ class TwilioCarrier:
         return None
 
     async def _refuse_elsewhere(self, number: E164) -> None:
-        """HeldElsewhere if one of our subaccounts holds the number. An API key may not list accounts, and a subaccount
-        has none of its own: then nothing is known of others."""
-        try:
-            rows = [row async for row in self._rows("accounts", ROOT, "accounts", {"PageSize": "1000"}, ("sid",))]
-        except ActionRequired:
-            return
-        others = [row["sid"] for row in rows if row["sid"] != self._sid and row.get("status") != "closed"]
+        """HeldElsewhere if one of our subaccounts holds the number."""
+        others = await self._subaccounts()
         for held in await asyncio.gather(*(self._by_number("lookup", number, other) for other in others)):
             if held is not None:
                 raise HeldElsewhere(
@@ -294,6 +294,14 @@ class TwilioCarrier:
                     operation="lookup",
                     hint=f"move it back to {self._sid} in the Twilio console, or release it there",
                 )
+
+    async def _subaccounts(self) -> list[str]:
+        """An API key may not list accounts, and a subaccount has none of its own: then nothing is known of others."""
+        try:
+            rows = [row async for row in self._rows("accounts", ROOT, "accounts", {"PageSize": "1000"}, ("sid",))]
+        except ActionRequired:
+            return []
+        return [row["sid"] for row in rows if row["sid"] != self._sid and row.get("status") != "closed"]
 
     async def _held(self, operation: str, query: dict[str, str], account: str) -> AsyncIterator[OwnedNumber]:
         """All numbers that a list shows; what is no telephone number is left out."""

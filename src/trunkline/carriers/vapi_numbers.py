@@ -121,6 +121,9 @@ class VapiCarrier:
             if number_of(row):
                 yield read_owned(row)
 
+    async def elsewhere(self) -> list[OwnedNumber]:
+        return []
+
     async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
         reply = await self._change("PATCH", owned, {"name": str(mark)})
         return read_owned(self._api.record("phone_numbers.update", reply))

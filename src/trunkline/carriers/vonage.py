@@ -146,6 +146,9 @@ class VonageCarrier:
             if as_e164(row["msisdn"]):
                 yield read_owned(row, self._key)
 
+    async def elsewhere(self) -> list[OwnedNumber]:
+        return []
+
     async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
         """Vonage stores no text of ours."""
         return owned

@@ -45,9 +45,7 @@ class Comparison:
                 yield from self._at_carrier(row)
                 yield from self._at_vapi(row)
         for listing in self._worlds.carriers.values():
-            for owned in listing.held.values():
-                if owned.number not in self._books.busy and not self._is_held(owned.number):
-                    yield from self._not_in_books(listing, owned)
+            yield from self._beside_books(listing)
         yield from self._accounts()
         for restaurant_id, number, carrier in self._books.lost:
             said = "has none since this one was gone"
@@ -125,6 +123,8 @@ class Comparison:
 
     def _is_misrouted(self, row: Number, record: VoiceNumber) -> bool:
         target = self._worlds.vapi.target
+        if row.state == NumberState.IDLE:
+            return record.connected
         if row.state != NumberState.IN_SERVICE or target is None:
             return False
         if target.server_url is not None and target.server_credential_id is None:  # not made yet, or not shown to us
@@ -150,6 +150,16 @@ class Comparison:
         return listing is not None and row.number in listing.held
 
     # --- a number that the books do not hold -------------------------------------------------------------------------
+
+    def _beside_books(self, listing: AtCarrier) -> Iterator[Found]:
+        """What the account holds for others is only counted."""
+        numbers = [n for n in listing.held if n not in self._books.busy and not self._is_held(n)]
+        found = [one for n in numbers for one in self._not_in_books(listing, listing.held[n])]
+        foreign = sum(one.drift.kind is DriftKind.FOREIGN for one in found)
+        yield from (one for one in found if one.drift.kind is not DriftKind.FOREIGN)
+        if foreign:
+            told = f"{foreign} of its numbers are used by somebody else"
+            yield Found(Drift(DriftKind.FOREIGN, listing.provider, carrier_says=told))
 
     def _not_in_books(self, listing: AtCarrier, owned: OwnedNumber) -> Iterator[Found]:
         records, row = self._worlds.vapi.records.get(owned.number, []), self._books.rows.get(owned.number)

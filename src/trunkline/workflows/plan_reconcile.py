@@ -14,8 +14,8 @@ from trunkline.db import accounts, calls, plans
 from trunkline.db.models import Number, ReconcilePlan, utcnow
 from trunkline.domain.drifts import Drift, DriftKind, Facts, Found, Policy, checksum, decide
 from trunkline.domain.money import Money
-from trunkline.domain.numbers import E164, NumberType
-from trunkline.errors import HeldElsewhere, ProviderError
+from trunkline.domain.numbers import NumberType
+from trunkline.errors import ProviderError
 from trunkline.workflows.accounts import VOICE
 from trunkline.workflows.compare_worlds import Comparison
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
@@ -46,7 +46,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Looked:
-    """Numbers that a list lacks, each asked for by itself: held by another account of ours, or by none."""
+    """Numbers that a list lacks: held by another account of ours, or by none."""
 
     elsewhere: dict[str, str]
     gone: set[str]
@@ -119,8 +119,8 @@ def _to_be_bought(found: Sequence[Found]) -> list[Found]:
 
 
 async def _look_for_missing(services: Services, worlds: Worlds) -> Looked:
-    """A list may lag, and shows one account alone, so that what it lacks is asked for by its number before it counts
-    for gone. Where one cannot be asked for, the list is not believed."""
+    """A list shows one account alone: what it lacks may be in another one of ours, whose lists are asked for only then.
+    Where they cannot be read, the list is not believed."""
     looked = Looked({}, set())
     bought_before = worlds.began_at - timedelta(seconds=look_after(services))
     for name, listing in worlds.carriers.items():
@@ -139,15 +139,16 @@ def _is_missing(row: Number, listing: AtCarrier, worlds: Worlds, bought_before: 
 
 
 async def _look_for(carrier: Carrier, missing: Sequence[Number], listing: AtCarrier, looked: Looked) -> None:
+    try:
+        others = {str(owned.number): owned.account for owned in await carrier.elsewhere()} if missing else {}
+    except ProviderError as error:
+        listing.doubt, listing.hint = error.detail, error.hint
+        return
     for row in missing:
-        try:
-            if await carrier.lookup(E164(row.number)) is None:
-                looked.gone.add(row.number)
-        except HeldElsewhere as error:
-            looked.elsewhere[row.number] = error.account
-        except ProviderError as error:
-            listing.doubt, listing.hint = error.detail, error.hint
-            return
+        if row.number in others:
+            looked.elsewhere[row.number] = others[row.number]
+        else:
+            looked.gone.add(row.number)
 
 
 async def _prices(services: Services, worlds: Worlds) -> dict[tuple[str, str, str], Money]:
