@@ -14,7 +14,7 @@ from trunkline.settings import Settings, load_settings
 
 SECRET = "the-operators-secret"
 QUICK = {
-    "assign_wait_seconds": 10,
+    "assign_wait_seconds": 50,
     "retry_for_seconds": 2,
     "listing_lag_seconds": 0.3,
     "number_cooldown_hours": 0,
@@ -43,8 +43,8 @@ class AppServer:
         self.url = self._server.url
         assert settings.vapi_secret_key
         secret = {"X-Vapi-Secret": settings.vapi_secret_key.get_secret_value()}
-        self.client = httpx2.Client(base_url=self.url, headers=secret, timeout=30)
-        self.anonymous = httpx2.Client(base_url=self.url, timeout=30)
+        self.client = httpx2.Client(base_url=self.url, headers=secret, timeout=60)
+        self.anonymous = httpx2.Client(base_url=self.url, timeout=60)
 
     def __enter__(self) -> AppServer:
         self._running.enter_context(in_background(self._server))
