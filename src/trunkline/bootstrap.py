@@ -15,12 +15,14 @@ from trunkline.domain.scopes import scopes_of_secret
 from trunkline.errors import InvalidInput, SettingsError
 from trunkline.logs import REDACTOR
 from trunkline.providers.account import Accounts
+from trunkline.providers.outgoing import Outgoing
 from trunkline.settings import Routing, Settings
 from trunkline.voice.vapi import VapiPlatform
 from trunkline.workflows import kinds
 from trunkline.workflows.accounts import warn_of_others
 from trunkline.workflows.engine import Engine
 from trunkline.workflows.keep_house import keep_house
+from trunkline.workflows.send_events import send_events
 from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import settle_debts
 
@@ -74,13 +76,14 @@ async def idle_services(settings: Settings) -> AsyncIterator[Services]:
     engine = Engine(settings.database_url, database, settings.takeover_seconds)
     accounts = Accounts(settings)
     carriers, voice = build_carriers(settings, accounts), VapiPlatform(settings, accounts.of("vapi"))
-    services = Services(settings, database, engine, carriers, voice, installation="")
+    services = Services(settings, database, engine, carriers, voice, installation="", outgoing=Outgoing(settings))
     try:
         yield services
     finally:
         for carrier in services.carriers.values():
             await carrier.close()
         await services.voice.close()
+        await services.outgoing.close()
         await database.close()
 
 
@@ -100,6 +103,7 @@ async def running_services(
             kinds.register(services)
             await services.engine.launch()
             worker = asyncio.create_task(settle_debts(services))
+            sender = asyncio.create_task(send_events(services))
             housekeeper = asyncio.create_task(keep_house(services))
             clerk = asyncio.create_task(services.key_uses.write(services.database))
             greeting = asyncio.create_task(warn_of_others(services))
@@ -109,5 +113,6 @@ async def running_services(
                 greeting.cancel()
                 clerk.cancel()
                 worker.cancel()
+                sender.cancel()
                 housekeeper.cancel()
                 await services.engine.close(last_seconds() if last_seconds else settings.shutdown_seconds)

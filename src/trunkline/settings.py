@@ -157,6 +157,10 @@ class Settings(BaseSettings):
     )
     activation_seconds: Seconds = Field(180.0, ge=0, description="how long a new number may take to become active")
 
+    endpoints_allow_private: bool = Field(
+        False, description="lets events be sent to private addresses too, and over http"
+    )
+
     keep_calls_days: float = Field(400.0, ge=1, description="how long calls are kept")
     keep_events_days: float = Field(400.0, ge=1, description="how long it is kept what happened, and by whom")
     keep_steps_days: float = Field(90.0, ge=1, description="how long the steps of ended runs are kept")

@@ -17,7 +17,9 @@ from typing import Any
 import httpx2
 
 from tests.crash.books import Books
-from tests.crash.conftest import Site
+from tests.crash.conftest import Site, wait_until
+from tests.support.receiver import Receiver
+from tests.support.retold import committed
 from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import ServerProcess
 from trunkline.sandbox import twilio
@@ -41,7 +43,7 @@ class Fleet:
     def __init__(self, site: Site, chance: random.Random) -> None:
         self._site = site
         self._chance = chance
-        self.servers = [site.start() for _ in range(PROCESSES)]
+        self.servers = [self._start() for _ in range(PROCESSES)]
         self.kills = 0
         self._next_kill = time.monotonic() + KILL_EVERY
 
@@ -49,9 +51,12 @@ class Fleet:
         if time.monotonic() >= self._next_kill:
             place = self._chance.randrange(PROCESSES)
             self.servers[place].kill()
-            self.servers[place] = self._site.start()
+            self.servers[place] = self._start()
             self.kills += 1
             self._next_kill = time.monotonic() + KILL_EVERY
+
+    def _start(self) -> ServerProcess:
+        return self._site.start(ENDPOINTS_ALLOW_PRIVATE="true")
 
     def ask(self, name: str) -> None:
         """Create a restaurant, with the same key until some process answers."""
@@ -101,20 +106,30 @@ def test_soak(postgres_site: Site, capsys: Any) -> None:
     make_trouble(site.sandbox)
     began = time.monotonic()
     fleet = Fleet(site, chance)
-    for n in range(wanted):
-        fleet.ask(f"Restaurant {n}")
-    for _ in range(3):
-        time.sleep(KILL_EVERY)
-        fleet.tick()
-    site.sandbox.control.delete("/faults")
-    books = site.books(seconds=150 + wanted / 4)
+    with Receiver() as receiver:
+        made = fleet.servers[0].client.post("/api/endpoints", json={"url": receiver.url}).json()
+        for n in range(wanted):
+            fleet.ask(f"Restaurant {n}")
+        for _ in range(3):
+            time.sleep(KILL_EVERY)
+            fleet.tick()
+        site.sandbox.control.delete("/faults")
+        books = site.books(seconds=150 + wanted / 4)
+        wait_until(lambda: missing(site, receiver) == set(), 60 + wanted / 4)
     with capsys.disabled():
-        print("\n" + report(books, fleet.kills, time.monotonic() - began, seed))
+        told = f"{len(receiver.received)} deliveries of {len({got.id for got in receiver.received})} events"
+        print("\n" + report(books, fleet.kills, time.monotonic() - began, seed), told)
+    assert all(got.verified_by(made["secret"]) for got in receiver.received[-100:])
     assert books.wrongs() == []
     assert books.settled()
     held = {n["number"] for n in books.held["twilio"]}
     assert held == {m.number for m in books.mappings}
     assert len({a.restaurant_id for a in books.assignments}) == wanted
+
+
+def missing(site: Site, receiver: Receiver) -> set[str]:
+    """The events that have not reached the endpoint, whose own creation is told to others alone."""
+    return committed(site.database_url, since="endpoint.created") - {got.id for got in receiver.received}
 
 
 class Storm:

@@ -41,6 +41,16 @@ def untold(database_url: str) -> list[str]:
         engine.dispose()
 
 
+def committed(database_url: str, since: str) -> set[str]:
+    """The ids of all events behind the first of this type."""
+    engine = sa.create_engine(driver_url(database_url, asynchronous=False))
+    with engine.connect() as connection:
+        events = list(connection.execute(sa.select(Event.id, Event.type).order_by(Event.seq)))
+    engine.dispose()
+    types = [event.type for event in events]
+    return {event.id for event in events[types.index(since) + 1 :]}
+
+
 def _untold(connection: sa.Connection) -> Iterator[str]:
     def rows(table: Any) -> list[Any]:
         return list(connection.execute(sa.select(table.__table__)))

@@ -22,6 +22,7 @@ from trunkline.cli import (
     debts,
     demo,
     doctor,
+    endpoints,
     erasing,
     events,
     holding,
@@ -76,6 +77,7 @@ app.command("costs")(costs.costs)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(events.app, name="events")
+app.add_typer(endpoints.app, name="endpoints")
 app.command("history")(events.history)
 app.add_typer(reconcile.app, name="reconcile")
 app.command("repoint")(repoint.repoint)

@@ -18,6 +18,7 @@ from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
 from trunkline.client.operations import budgets as on_budgets
 from trunkline.client.operations import calls as on_calls
+from trunkline.client.operations import endpoints as on_endpoints
 from trunkline.client.operations import events as on_events
 from trunkline.client.operations import holds as on_holds
 from trunkline.client.operations import keys as on_keys
@@ -178,6 +179,16 @@ class AsyncTrunkline:
     health = _awaited(on_upkeep.health)
     events = _paged(on_events.events)
     history = _paged(on_events.history)
+    create_endpoint = _awaited(on_endpoints.create_endpoint)
+    endpoints = _paged(on_endpoints.endpoints)
+    endpoint = _awaited(on_endpoints.endpoint)
+    change_endpoint = _awaited(on_endpoints.change_endpoint)
+    delete_endpoint = _awaited(on_endpoints.delete_endpoint)
+    rotate_endpoint = _awaited(on_endpoints.rotate_endpoint)
+    send_example = _awaited(on_endpoints.send_example)
+    recover_endpoint = _awaited(on_endpoints.recover_endpoint)
+    deliveries = _paged(on_endpoints.deliveries)
+    resend_event = _awaited(on_endpoints.resend_event)
     create_key = _awaited(on_keys.create_key)
     keys = _paged(on_keys.keys)
     key = _awaited(on_keys.key)

@@ -18,6 +18,7 @@ from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
 from trunkline.client.operations import budgets as on_budgets
 from trunkline.client.operations import calls as on_calls
+from trunkline.client.operations import endpoints as on_endpoints
 from trunkline.client.operations import events as on_events
 from trunkline.client.operations import holds as on_holds
 from trunkline.client.operations import keys as on_keys
@@ -179,6 +180,16 @@ class Trunkline:
     health = _sent(on_upkeep.health)
     events = _listed(on_events.events)
     history = _listed(on_events.history)
+    create_endpoint = _sent(on_endpoints.create_endpoint)
+    endpoints = _listed(on_endpoints.endpoints)
+    endpoint = _sent(on_endpoints.endpoint)
+    change_endpoint = _sent(on_endpoints.change_endpoint)
+    delete_endpoint = _sent(on_endpoints.delete_endpoint)
+    rotate_endpoint = _sent(on_endpoints.rotate_endpoint)
+    send_example = _sent(on_endpoints.send_example)
+    recover_endpoint = _sent(on_endpoints.recover_endpoint)
+    deliveries = _listed(on_endpoints.deliveries)
+    resend_event = _sent(on_endpoints.resend_event)
     create_key = _sent(on_keys.create_key)
     keys = _listed(on_keys.keys)
     key = _sent(on_keys.key)

@@ -11,6 +11,7 @@ from trunkline.client.batch_models import *  # noqa: F403 - so that all models a
 from trunkline.client.budget_models import *  # noqa: F403
 from trunkline.client.budget_models import Limits
 from trunkline.client.call_models import *  # noqa: F403
+from trunkline.client.endpoint_models import *  # noqa: F403
 from trunkline.client.event_models import *  # noqa: F403
 from trunkline.client.key_models import *  # noqa: F403
 from trunkline.client.reconcile_models import *  # noqa: F403

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import restaurants
+from trunkline.db import endpoints, restaurants
 from trunkline.db.event_rows import unnoted
 from trunkline.db.events import announce
 from trunkline.db.models import Call, Caller, Event, IdempotencyKey
@@ -45,6 +45,7 @@ async def erase_restaurant(session: AsyncSession, restaurant_id: str) -> int:
 
 async def _erase_from_events(session: AsyncSession, restaurant_id: str) -> None:
     """That each happened stays, and when, and by whom; not what people called it, nor what they gave as a reason."""
+    await endpoints.forget_answers(session, restaurant_id)
     own = update(Event).where(Event.restaurant_id == restaurant_id)
     named = or_(Event.type.startswith("restaurant."), Event.type.startswith("move."))
     for change in (own.where(Event.reason.is_not(None)).values(reason=None), own.where(named).values(TOLD_OF_IT)):

@@ -21,6 +21,7 @@ from trunkline.db.models import (
     Batch,
     BudgetRow,
     Debt,
+    Endpoint,
     Key,
     Mapping,
     Move,
@@ -34,6 +35,7 @@ from trunkline.db.models import (
     StockPurchase,
 )
 from trunkline.domain.budgets import BudgetOf, SpendingLimits
+from trunkline.domain.endpoints import EndpointStatus
 from trunkline.domain.events import EventType, Subjects
 from trunkline.domain.states import RunStatus
 
@@ -63,6 +65,13 @@ def when(kind: EventType, column: str) -> Kind:
 def only_changed(kind: EventType, column: str) -> Kind:
     """Only where it had a value before."""
     return lambda before, after: kind if before.get(column) else None
+
+
+def switched(before: Values, after: Values) -> EventType | None:
+    if "status" not in after:
+        return None
+    off = after["status"] == EndpointStatus.DISABLED
+    return EventType.ENDPOINT_DISABLED if off else EventType.ENDPOINT_ENABLED
 
 
 def activated(before: Values, after: Values) -> EventType | None:
@@ -126,6 +135,14 @@ WATCHED: dict[type[Base], tuple[Watched, ...]] = {
         Watched(("revoked_at",), when(EventType.KEY_REVOKED, "revoked_at")),
     ),
     BudgetRow: (Watched(tuple(vars(SpendingLimits())), always(EventType.BUDGET_CHANGED)),),
+    Endpoint: (
+        Watched(("types", "format", "description"), always(EventType.ENDPOINT_CREATED), born=True),
+        Watched(("types", "description"), always(EventType.ENDPOINT_CHANGED)),
+        Watched(("url",), always(EventType.ENDPOINT_CHANGED), hidden=True),  # it may say a secret, as Slack's do
+        Watched(("secret",), always(EventType.ENDPOINT_ROTATED), hidden=True),
+        Watched(("status", "disabled_reason"), switched),
+        Watched(("deleted_at",), when(EventType.ENDPOINT_DELETED, "deleted_at")),
+    ),
     Debt: (Watched(("kind", "provider"), always(EventType.DEBT_OPENED), born=True),),
     ProviderAccount: (
         Watched(("account",), only_changed(EventType.ACCOUNT_CHANGED, "account")),
@@ -165,6 +182,8 @@ def subjects_of(row: Any) -> Subjects:
             return Subjects(row.restaurant_id, row.number, row.assignment_id, row.id)
         case Debt():
             return about_debt(row.id, row.subject, row.restaurant_id, row.run_id)
+        case Endpoint():
+            return Subjects(other_id=row.id)
         case Key():
             return Subjects(row.restaurant_id, other_id=row.id)
         case BudgetRow():

@@ -56,6 +56,12 @@ class EventType(StrEnum):
     KEY_CREATED = "key.created"
     KEY_ROTATED = "key.rotated"
     KEY_REVOKED = "key.revoked"
+    ENDPOINT_CREATED = "endpoint.created"
+    ENDPOINT_CHANGED = "endpoint.changed"
+    ENDPOINT_ROTATED = "endpoint.rotated"
+    ENDPOINT_DISABLED = "endpoint.disabled"
+    ENDPOINT_ENABLED = "endpoint.enabled"
+    ENDPOINT_DELETED = "endpoint.deleted"
     CALLER_ERASED = "caller.erased"
     BUDGET_CHANGED = "budget.changed"
     BUDGET_REMOVED = "budget.removed"
@@ -100,6 +106,7 @@ STOCK = Subjects(number=NUMBER, run_id="buy_0dm7g2p6vq8r4b3n")
 OWED = Subjects(RESTAURANT, NUMBER, other_id="dbt_0dm8j5w3kc7y1f6h")
 KEY = Subjects(other_id="key_0dm9q1r7xv5b8c2z")
 FOR_ALL = Subjects(other_id="all")
+ENDPOINT = Subjects(other_id="ep_0dm9s3t6yw1d4k8m")
 KIND = {"kind": "detach_owed", "provider": "vapi"}
 Type = EventType
 TOLD: dict[EventType, Told] = {
@@ -293,6 +300,29 @@ TOLD: dict[EventType, Told] = {
     ),
     Type.KEY_ROTATED: Told("its secret is another one", "the key {other_id} was renewed", KEY),
     Type.KEY_REVOKED: Told("it opens nothing any more", "the key {other_id} was revoked", KEY),
+    Type.ENDPOINT_CREATED: Told(
+        "events are sent somewhere from now on",
+        "the endpoint {other_id} was made",
+        ENDPOINT,
+        {"types": ["debt.opened"], "format": "json"},
+    ),
+    Type.ENDPOINT_CHANGED: Told("its address or its types are others", "the endpoint {other_id} was changed", ENDPOINT),
+    Type.ENDPOINT_ROTATED: Told("its secret is another one", "the endpoint {other_id} got another secret", ENDPOINT),
+    Type.ENDPOINT_DISABLED: Told(
+        "nothing is sent there until a person acts",
+        "the endpoint {other_id} is disabled: {disabled_reason}",
+        ENDPOINT,
+        {"status": "disabled", "disabled_reason": "it answered 410: it is not there any more"},
+        {"status": "enabled"},
+    ),
+    Type.ENDPOINT_ENABLED: Told(
+        "it gets what has happened meanwhile",
+        "the endpoint {other_id} is enabled",
+        ENDPOINT,
+        {"status": "enabled"},
+        {"status": "disabled"},
+    ),
+    Type.ENDPOINT_DELETED: Told("nothing is sent there any more", "the endpoint {other_id} was deleted", ENDPOINT),
     Type.CALLER_ERASED: Told(
         "what was known of a caller was erased", "a caller was erased from {calls} calls", Subjects(), {"calls": 3}
     ),

@@ -63,6 +63,7 @@ class DebtKind(StrEnum):
     CONNECT_OWED = "connect_owed"
     SOLD_OTHER = "sold_other"
     ADOPT_OWED = "adopt_owed"
+    ENDPOINT_DISABLED = "endpoint_disabled"
 
 
 OWED: dict[DebtKind, str] = {
@@ -74,4 +75,5 @@ OWED: dict[DebtKind, str] = {
     DebtKind.CONNECT_OWED: "connect a number that is in service again",
     DebtKind.ADOPT_OWED: "mark and import a number that was taken over",
     DebtKind.SOLD_OTHER: "decide about a number that the carrier sold instead of the one that was asked for",
+    DebtKind.ENDPOINT_DISABLED: "enable an endpoint that failed for days, or delete it",
 }

@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from trunkline.db import retention
+from trunkline.db import endpoints, retention
 from trunkline.db.models import utcnow
 from trunkline.db.retention import PIECE, Prune
 from trunkline.workflows.ask_prices import ask_missing_prices
@@ -40,6 +40,7 @@ async def prune(services: Services) -> None:
     rows: list[tuple[str, Delete, float]] = [
         ("calls", partial(_in_books, services, retention.prune_calls), settings.keep_calls_days),
         ("events", partial(_in_books, services, retention.prune_events), settings.keep_events_days),
+        ("deliveries", partial(_in_books, services, endpoints.prune), settings.keep_events_days),
         ("steps", partial(_in_books, services, retention.prune_steps), settings.keep_steps_days),
         (
             "idempotency keys",

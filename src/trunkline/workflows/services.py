@@ -11,6 +11,7 @@ from trunkline.carriers.base import Carrier
 from trunkline.db.session import Database
 from trunkline.domain.choosing import OwnedNumber
 from trunkline.errors import ActionRequired
+from trunkline.providers.outgoing import Outgoing
 from trunkline.settings import Routing, Settings
 from trunkline.voice.base import Target, VoiceNumber, VoicePlatform
 from trunkline.workflows.engine import Engine
@@ -34,8 +35,8 @@ class Balance:
 @dataclass
 class Services:
     """`carriers` are the configured ones, in the order to try; `installation` is the name in our owner marks;
-    `credentials` are the carriers' credentials in Vapi that were found in this process (None: not needed); `lists` are
-    those that the items of a batch share while it runs here, by batch id."""
+    `outgoing` leads to endpoints; `credentials` are the carriers' credentials in Vapi that were found in this process
+    (None: not needed); `lists` are those that the items of a batch share while it runs here, by batch id."""
 
     settings: Settings
     database: Database
@@ -43,6 +44,7 @@ class Services:
     carriers: dict[str, Carrier]
     voice: VoicePlatform
     installation: str
+    outgoing: Outgoing
     credentials: dict[str, str | None] = field(default_factory=dict)
     trust: ImportTrust = field(default_factory=ImportTrust)
     balances: dict[str, Balance] = field(default_factory=dict)

@@ -110,6 +110,8 @@ async def settle(services: Services, debt: Debt) -> None:
             await wait_for_decision(services, debt)
         case DebtKind.ADOPT_OWED:
             await finish_adoption(services, debt)
+        case DebtKind.ENDPOINT_DISABLED:
+            raise Conflict(debt.reason or "an endpoint is disabled")  # enabling or deleting it settles this
 
 
 async def finish_assignment(services: Services, debt: Debt) -> None:

@@ -12,10 +12,10 @@ from trunkline.api.shapes import Answer, Moment, Page, Short
 from trunkline.db import models as rows
 from trunkline.db.events import Wanted
 from trunkline.domain.acting import WORDS, ActorKind
-from trunkline.domain.events import FOR_RESTAURANTS, EventType, tell
+from trunkline.domain.events import FOR_RESTAURANTS, EventType
 from trunkline.workflows.identify import Identity
+from trunkline.workflows.tell_events import plain_event
 
-OWN = ("status", "source", "number", "reason", "name", "external_id", "metadata", "callers", "active", "end_reason")
 Types = list[EventType]
 
 
@@ -100,45 +100,11 @@ class History(Page[HistoryLine]):
 
 
 def show_event(row: rows.Event, identity: Identity) -> Event:
-    """A restaurant's key sees who did it by its kind alone, and nothing of what only operators are told."""
-    before, after = row.before or {}, row.after or {}
-    all_seen = identity.is_operator
-    if not all_seen:
-        before, after = ({name: one[name] for name in OWN if name in one} for one in (before, after))
-    subjects = {
-        "restaurant_id": row.restaurant_id,
-        "number": row.number,
-        "run_id": row.run_id,
-        "other_id": row.other_id,
-    }
-    kind = EventType(row.type)
-    return Event(
-        id=row.id,
-        type=kind,
-        at=row.at,
-        text=tell(kind, subjects, before, after),
-        restaurant_id=row.restaurant_id,
-        number=row.number,
-        run_id=row.run_id,
-        other_id=row.other_id if all_seen else None,
-        actor=Actor(
-            kind=ActorKind(row.actor),
-            id=row.actor_id if all_seen or row.actor_id == identity.restaurant_id else None,
-            name=row.actor_name if all_seen else None,
-        ),
-        reason=row.reason if all_seen else None,
-        request_id=row.request_id if all_seen else None,
-        trace_id=row.trace_id if all_seen else None,
-        before=before,
-        after=after,
-    )
+    """As far as who asks may see it."""
+    return Event.model_validate(plain_event(row, for_restaurant=not identity.is_operator))
 
 
 def show_line(event: Event) -> HistoryLine:
     who = event.actor.name or event.actor.id
     by = WORDS[event.actor.kind] + (f" ({who})" if who else "")
     return HistoryLine(at=event.at, text=event.text, by=by, reason=event.reason, type=event.type, event_id=event.id)
-
-
-def show_message(event: Event) -> EventMessage:
-    return EventMessage(type=event.type, timestamp=event.at, data=event)

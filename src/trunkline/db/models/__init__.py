@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trunkline.db.models.base import Base, UtcDateTime, utcnow
 from trunkline.db.models.budgets import BudgetRow
+from trunkline.db.models.endpoints import Attempt, Delivery, Endpoint
 from trunkline.db.models.events import Event
 from trunkline.db.models.holds import Hold
 from trunkline.db.models.keys import Key
@@ -15,6 +16,7 @@ from trunkline.db.models.visits import Visit
 
 __all__ = [
     "Assignment",
+    "Attempt",
     "Base",
     "Batch",
     "BatchItem",
@@ -22,6 +24,8 @@ __all__ = [
     "Call",
     "Caller",
     "Debt",
+    "Delivery",
+    "Endpoint",
     "Event",
     "Hold",
     "IdempotencyKey",

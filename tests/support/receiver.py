@@ -1,0 +1,71 @@
+"""Somebody's own server, to which events are sent: keeps what came, and answers as it is told."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from standardwebhooks import Webhook
+
+Json = dict[str, Any]
+
+
+class Received(NamedTuple):
+    id: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def event(self) -> Json:
+        return dict(json.loads(self.body)["data"])
+
+    def verified_by(self, secret: str) -> bool:
+        """By the official library."""
+        Webhook(secret).verify(self.body, self.headers)
+        return True
+
+
+class Receiver:
+    """Use as a context manager. `answer` says (status, headers, body) to each request."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.answer: Callable[[Received], tuple[int, dict[str, str], bytes]] = lambda _: (200, {}, b"ok")
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                got = Received(self.headers["webhook-id"], dict(self.headers), body)
+                status, headers, said = receiver.answer(got)
+                receiver.received.append(got)
+                self.send_response(status)
+                for name, value in ({"Content-Length": str(len(said))} | headers).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+
+    def about(self, subject: str) -> list[Received]:
+        """What came about a restaurant."""
+        return [got for got in self.received if got.event["restaurant_id"] == subject]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
