@@ -25,6 +25,7 @@ from trunkline.workflows.keep_house import keep_house
 from trunkline.workflows.send_events import send_events
 from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import settle_debts
+from trunkline.workflows.watch_drift import watch_drift
 
 
 def refuse_unusable(settings: Settings) -> None:
@@ -105,6 +106,7 @@ async def running_services(
             worker = asyncio.create_task(settle_debts(services))
             sender = asyncio.create_task(send_events(services))
             housekeeper = asyncio.create_task(keep_house(services))
+            watcher = asyncio.create_task(watch_drift(services))
             clerk = asyncio.create_task(services.key_uses.write(services.database))
             greeting = asyncio.create_task(warn_of_others(services))
             try:
@@ -114,5 +116,6 @@ async def running_services(
                 clerk.cancel()
                 worker.cancel()
                 sender.cancel()
+                watcher.cancel()
                 housekeeper.cancel()
                 await services.engine.close(last_seconds() if last_seconds else settings.shutdown_seconds)

@@ -17,6 +17,7 @@ DEBTS = Gauge("trunkline_debts", "What is still owed", ["kind"])
 BUDGETS_USED = Gauge(
     "trunkline_budget_used_ratio", "How much of the fullest budget is taken: 1 is all of it", ["budget", "limit"]
 )
+DRIFT = Gauge("trunkline_drift", "What carriers, Vapi and our tables say differently, when last compared", ["kind"])
 OVERDUE_DEBTS = Gauge("trunkline_debts_overdue", "Debts older than an hour: someone should look")
 
 

@@ -161,6 +161,9 @@ class Settings(BaseSettings):
         False, description="lets events be sent to private addresses too, and over http"
     )
 
+    reconcile_minutes: float = Field(
+        60.0, ge=0, description="how often carriers, Vapi and our tables are compared, unasked; 0: never"
+    )
     keep_calls_days: float = Field(400.0, ge=1, description="how long calls are kept")
     keep_events_days: float = Field(400.0, ge=1, description="how long it is kept what happened, and by whom")
     keep_steps_days: float = Field(90.0, ge=1, description="how long the steps of ended runs are kept")

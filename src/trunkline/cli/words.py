@@ -27,6 +27,7 @@ COMMANDS = (
     ("GET /api/keys", "keys list"),
     ("GET /api/reconcile/plans", "reconcile list"),
     ("POST /api/keys", "keys create"),
+    ("GET /api/reconcile/plans", "reconcile list"),
 )
 REQUESTS = [(re.compile(rf"{request}(?![\w/])"), f"trunkline {command}") for request, command in COMMANDS]
 

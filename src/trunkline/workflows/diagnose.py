@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from trunkline.carriers.base import AccountState, Carrier
-from trunkline.db import migrate, restaurants
+from trunkline.db import migrate, plans, restaurants
 from trunkline.db.lock import database_file
 from trunkline.domain.keys import follows_from
 from trunkline.domain.scopes import Scope, scopes_of_secret
@@ -55,6 +55,7 @@ async def diagnose(services: Services) -> AsyncIterator[Finding]:
                 yield finding
         except TrunklineError as error:
             yield refused("numbers", error)
+        yield await check_drift(services)
     yield clock(services.voice.clock_skew)
 
 
@@ -83,6 +84,21 @@ async def check_keys(services: Services, secret: SecretStr) -> Finding:
         text = f"keys of restaurants that follow from VAPI_SECRET_KEY alone: {weak} of {len(hashes)}"
         return warning("keys", text, "trunkline restaurants rotate-key --all")
     return ok("keys", "no restaurant's key follows from VAPI_SECRET_KEY alone")
+
+
+async def check_drift(services: Services) -> Finding:
+    """What the newest comparison of carriers, Vapi and our tables has found."""
+    async with services.database.read() as session:
+        newest = await plans.newest(session)
+    if newest is None:
+        return ok("drift", "carriers, Vapi and our tables were not compared yet")
+    at = f"{newest.created_at:%Y-%m-%d %H:%M} UTC"
+    if newest.failed:
+        return warning("drift", f"{at}: a list could not be believed", f"trunkline reconcile show {newest.id}")
+    if newest.differs:
+        counts = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(newest.counts.items()))
+        return warning("drift", f"{at}: {counts}", "trunkline reconcile plan")
+    return ok("drift", f"{at}: carriers, Vapi and our tables said the same")
 
 
 async def check_server(services: Services) -> Finding:
