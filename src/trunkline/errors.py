@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -127,6 +128,16 @@ class CannotHold(Conflict):
     """The carrier cannot keep a number from others until it is bought."""
 
     code = "cannot_hold"
+
+
+class PlanChanged(Conflict):
+    """What a plan would do now is not what was shown: `differences` has a line for each change more (+) or less (-)."""
+
+    code = "plan_changed"
+
+    def __init__(self, detail: str, differences: Sequence[str] = (), **context: Any) -> None:
+        super().__init__(detail, **context)
+        self.differences = tuple(differences)
 
 
 class IdempotencyMismatch(TrunklineError):

@@ -10,6 +10,7 @@ from sqlalchemy import Index, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from trunkline.db.models import (
+    Apply,
     Assignment,
     Base,
     Debt,
@@ -132,6 +133,13 @@ INVARIANTS = {
     ),
     "uq_repoints_running": Invariant(
         Repoint, first={}, clash={}, end={"status": "done"}, beside=[{"status": "done"}, {"status": "failed"}]
+    ),
+    "uq_applies_running": Invariant(
+        Apply,
+        first={"plan_id": "pln_a"},
+        clash={"plan_id": "pln_b"},
+        end={"status": "done"},
+        beside=[{"plan_id": "pln_c", "status": "done"}, {"plan_id": "pln_d", "status": "cancelled"}],
     ),
     "uq_stock_purchases_running_number": Invariant(
         StockPurchase,

@@ -14,6 +14,7 @@ from trunkline import __version__
 from trunkline.api import (
     accounts,
     adopting,
+    applies,
     assignments,
     batches,
     budgets,
@@ -66,6 +67,7 @@ ROUTERS = (
     holds.router,
     moves.router,
     repoints.router,
+    applies.router,
     reconcile.router,
     accounts.router,
     adopting.router,

@@ -19,6 +19,7 @@ from trunkline.errors import (
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    PlanChanged,
     RetryLater,
     TrunklineError,
     Unauthorized,
@@ -54,6 +55,9 @@ class Problem(BaseModel):
     hint: str | None = Field(default=None, description="what to do next")
     field: str | None = Field(default=None, description="the input at fault")
     errors: list[FieldError] | None = Field(default=None, description="every input at fault")
+    differences: list[str] | None = Field(
+        default=None, description="of a plan that has changed: a line for each change more (+) or less (-)"
+    )
     request_id: str | None = Field(default=None, description="finds the request in the log; also in X-Request-ID")
 
 
@@ -70,6 +74,7 @@ def problem(error: TrunklineError, *, errors: Sequence[FieldError] = (), status:
         hint=error.hint,
         field=error.field,
         errors=list(errors) or None,
+        differences=list(error.differences) if isinstance(error, PlanChanged) else None,
         request_id=structlog.contextvars.get_contextvars().get("request_id"),
     )
 

@@ -140,6 +140,10 @@ class Carrier(Protocol):
         somebody else has set meanwhile is left alone, where the carrier shows it. Missing if the account does not hold
         the number."""
 
+    async def unhook(self, owned: OwnedNumber) -> OwnedNumber:
+        """Take off what the carrier asks in place of what an import sets, where it has such; the number as it stands
+        then. For a number of ours that somebody has led elsewhere. Missing if the account does not hold it."""
+
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         """The types that the carrier sells in the country, empty where it sells none there, None if it cannot say."""
 

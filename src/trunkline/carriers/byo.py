@@ -77,6 +77,10 @@ class ByoCarrier:
         """An import changes nothing on the trunk."""
         return Restored(await self._listed(owned, "restore"))
 
+    async def unhook(self, owned: OwnedNumber) -> OwnedNumber:
+        """There is nothing beside what an import sets."""
+        return owned
+
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return frozenset()
 

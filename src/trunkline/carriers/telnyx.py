@@ -198,6 +198,10 @@ class TelnyxCarrier:
         reply = await self._change("phone_numbers.update", "PATCH", held, {"connection_id": before})
         return Restored(read_owned(number_of(reply), self._account), ("connection_id",))
 
+    async def unhook(self, owned: OwnedNumber) -> OwnedNumber:
+        """There is nothing beside what an import sets."""
+        return owned
+
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return None
 

@@ -180,6 +180,10 @@ class TwilioCarrier:
         row = await self._change("restore", "POST", held, form)
         return Restored(owned_number(row), tuple(name for name, field in URLS.items() if field in form))
 
+    async def unhook(self, owned: OwnedNumber) -> OwnedNumber:
+        """Twilio asks no voice URL while a trunk or an application is set; an empty text clears one."""
+        return owned_number(await self._change("unhook", "POST", owned, {"TrunkSid": "", "VoiceApplicationSid": ""}))
+
     async def offered_types(self, country: str) -> frozenset[NumberType]:
         return await self._types.get(country, lambda: self._ask_types(country))
 

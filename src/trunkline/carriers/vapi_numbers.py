@@ -135,6 +135,10 @@ class VapiCarrier:
         """An import changes nothing: the number is in Vapi from the start."""
         return Restored(await self._there(owned, "phone_numbers.list"))
 
+    async def unhook(self, owned: OwnedNumber) -> OwnedNumber:
+        """There is nothing beside what an import sets."""
+        return owned
+
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return frozenset({NumberType.LOCAL}) if country == "US" else frozenset()
 

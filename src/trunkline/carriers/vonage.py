@@ -183,6 +183,10 @@ class VonageCarrier:
         changed = tuple(name for name in SETTINGS if wanted[name] != present[name])
         return Restored(read_owned(row | wanted, self._key), changed)
 
+    async def unhook(self, owned: OwnedNumber) -> OwnedNumber:
+        """There is nothing beside what an import sets."""
+        return owned
+
     async def offered_types(self, country: str) -> frozenset[NumberType] | None:
         return None
 

@@ -11,6 +11,7 @@ from trunkline import __version__
 from trunkline.cli import (
     accounts,
     adopting,
+    applying,
     assignments,
     backups,
     batches,
@@ -80,6 +81,10 @@ app.add_typer(events.app, name="events")
 app.add_typer(endpoints.app, name="endpoints")
 app.command("history")(events.history)
 app.add_typer(reconcile.app, name="reconcile")
+reconcile.app.command("apply")(applying.apply)
+reconcile.app.command("watch")(applying.watch)
+reconcile.app.command("cancel")(applying.cancel)
+reconcile.app.command("resume")(applying.resume)
 app.command("repoint")(repoint.repoint)
 app.command("doctor")(doctor.doctor)
 app.command("setup-vapi")(setup_vapi.setup_vapi)

@@ -21,6 +21,8 @@ COMMANDS = (
     (f"GET /api/batches/{ONE}", r"batch watch \1"),
     (f"POST /api/batches/{ONE}/resume", r"batch resume \1"),
     ("GET /api/batches", "batch list"),
+    (f"GET /api/reconcile/plans/{ONE}", r"reconcile show \1"),
+    (f"GET /api/reconcile/applies/{ONE}", r"reconcile watch \1"),
     ("GET /api/calls", "calls list"),
     ("GET /api/debts", "debts"),
     ("GET /api/budgets", "budgets list"),

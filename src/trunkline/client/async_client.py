@@ -14,6 +14,7 @@ from trunkline.client import wire
 from trunkline.client.methods import RECONNECT_SECONDS, method_of
 from trunkline.client.models import Batch, BatchItem, Event
 from trunkline.client.operations import adopting as on_adopting
+from trunkline.client.operations import applies as on_applies
 from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
 from trunkline.client.operations import budgets as on_budgets
@@ -158,6 +159,12 @@ class AsyncTrunkline:
     plans = _paged(on_reconcile.plans)
     plan = _awaited(on_reconcile.plan)
     drifts = _paged(on_reconcile.drifts)
+    apply_plan = _awaited(on_applies.apply_plan)
+    apply = _awaited(on_applies.apply)
+    apply_items = _paged(on_applies.apply_items)
+    cancel_apply = _awaited(on_applies.cancel_apply)
+    resume_apply = _awaited(on_applies.resume_apply)
+
     plan_batch = _awaited(on_batches.plan_batch)
     start_batch = _awaited(on_batches.start_batch)
     batches = _paged(on_batches.batches)

@@ -14,6 +14,7 @@ from trunkline.client import wire
 from trunkline.client.methods import RECONNECT_SECONDS, method_of
 from trunkline.client.models import Batch, BatchItem, Event
 from trunkline.client.operations import adopting as on_adopting
+from trunkline.client.operations import applies as on_applies
 from trunkline.client.operations import assignments as on_assignments
 from trunkline.client.operations import batches as on_batches
 from trunkline.client.operations import budgets as on_budgets
@@ -159,6 +160,12 @@ class Trunkline:
     plans = _listed(on_reconcile.plans)
     plan = _sent(on_reconcile.plan)
     drifts = _listed(on_reconcile.drifts)
+    apply_plan = _sent(on_applies.apply_plan)
+    apply = _sent(on_applies.apply)
+    apply_items = _listed(on_applies.apply_items)
+    cancel_apply = _sent(on_applies.cancel_apply)
+    resume_apply = _sent(on_applies.resume_apply)
+
     plan_batch = _sent(on_batches.plan_batch)
     start_batch = _sent(on_batches.start_batch)
     batches = _listed(on_batches.batches)

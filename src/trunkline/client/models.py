@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from trunkline.client.answer import Answer as Answer
+from trunkline.client.apply_models import *  # noqa: F403
 from trunkline.client.batch_models import *  # noqa: F403 - so that all models are found in one place
 from trunkline.client.budget_models import *  # noqa: F403
 from trunkline.client.budget_models import Limits

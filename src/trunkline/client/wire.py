@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -32,13 +32,23 @@ class TrunklineClientError(Exception):
 
 
 class ApiError(TrunklineClientError):
-    """The server refused the request. Read `code`: it never changes its meaning. `field` names the input at fault."""
+    """The server refused the request. Read `code`: it never changes its meaning. `field` names the input at fault;
+    `differences` are those of a plan that has changed."""
 
-    def __init__(self, code: str, status: int, detail: str, hint: str | None = None, field: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        status: int,
+        detail: str,
+        hint: str | None = None,
+        field: str | None = None,
+        differences: Sequence[str] = (),
+    ) -> None:
         super().__init__(detail, hint)
         self.code = code
         self.status = status
         self.field = field
+        self.differences = tuple(differences)
 
 
 class ServerUnreachable(TrunklineClientError):
@@ -122,7 +132,12 @@ def check(response: httpx2.Response) -> None:
     try:
         problem = msgspec.json.decode(response.content)
         raise ApiError(
-            problem["code"], response.status_code, problem["detail"], problem.get("hint"), problem.get("field")
+            problem["code"],
+            response.status_code,
+            problem["detail"],
+            problem.get("hint"),
+            problem.get("field"),
+            problem.get("differences") or (),
         )
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         raise strange(response) from None

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from trunkline.db.events import Noted, Values, announce, note_birth, note_change, noted_changes, state_event
 from trunkline.db.models import (
+    Apply,
     Assignment,
     Base,
     Batch,
@@ -85,6 +86,7 @@ RUNS: dict[type[RunRow], tuple[str, tuple[str, ...]]] = {
     Move: ("move", ("from_id", "own_number", "why")),
     Batch: ("batch", ()),
     Repoint: ("repoint", ()),
+    Apply: ("apply", ("plan_id", "why")),
     StockPurchase: ("stock_purchase", ("carrier",)),
 }
 ENDS = ("status", "source", "number", "reason", "message", "hint")  # of a run, as far as its kind has them

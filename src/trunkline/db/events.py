@@ -36,7 +36,8 @@ class Noted:
     after: Values = field(default_factory=dict)
 
     def add(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        self.before = {**before, **self.before}
+        fresh = {name: value for name, value in before.items() if name not in self.after}
+        self.before = {**fresh, **self.before}
         self.after |= after
 
     def event(self) -> Values | None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.event_rows import announce_end
 from trunkline.db.models import (
+    Apply,
     Assignment,
     Batch,
     Move,
@@ -96,6 +97,7 @@ MOVES = Runs(Move, "move")
 REPOINTS = Runs(Repoint, "run", "POST /api/numbers/repoint starts one")
 BATCHES = Runs(Batch, "batch", "GET /api/batches lists them")
 STOCK_PURCHASES = Runs(StockPurchase, "purchase")
+APPLIES = Runs(Apply, "run", "POST /api/reconcile/plans/{id}/apply starts one")
 
 
 def _upsert(upsert: Any) -> Any:

@@ -47,6 +47,8 @@ class EventType(StrEnum):
     BATCH_ENDED = "batch.ended"
     REPOINT_STARTED = "repoint.started"
     REPOINT_ENDED = "repoint.ended"
+    APPLY_STARTED = "apply.started"
+    APPLY_ENDED = "apply.ended"
     STOCK_PURCHASE_STARTED = "stock_purchase.started"
     STOCK_PURCHASE_ENDED = "stock_purchase.ended"
     DEBT_OPENED = "debt.opened"
@@ -102,6 +104,7 @@ RELEASE = Subjects(number=NUMBER, run_id="rel_0dm5a7t2hb9q4x8k")
 MOVE = Subjects(RESTAURANT, NUMBER, "mov_0dm41w9gk3v6y8tz")
 BATCH = Subjects(run_id="bat_0dm31k5rz8w2m7vd")
 REPOINT = Subjects(run_id="rpt_0dm6c4n9xe3t5j1s")
+APPLY = Subjects(run_id="apl_0dm43d1kzt6v9x2p")
 STOCK = Subjects(number=NUMBER, run_id="buy_0dm7g2p6vq8r4b3n")
 OWED = Subjects(RESTAURANT, NUMBER, other_id="dbt_0dm8j5w3kc7y1f6h")
 KEY = Subjects(other_id="key_0dm9q1r7xv5b8c2z")
@@ -266,6 +269,19 @@ TOLD: dict[EventType, Told] = {
     Type.REPOINT_STARTED: Told("numbers are about to be pointed right", "a repointing began", REPOINT),
     Type.REPOINT_ENDED: Told(
         "they are, or it had to stop", "the repointing is {status}", REPOINT, {"status": "done"}, {"status": "running"}
+    ),
+    Type.APPLY_STARTED: Told(
+        "a plan of what would be mended is about to be carried out",
+        "plan {plan_id} is applied",
+        APPLY,
+        {"plan_id": "pln_0dm43c8fhw2q7r5n", "why": "the account was moved"},
+    ),
+    Type.APPLY_ENDED: Told(
+        "it is, or it was cancelled or had to stop",
+        "the plan's application is {status}",
+        APPLY,
+        {"status": "done"},
+        {"status": "running"},
     ),
     Type.STOCK_PURCHASE_STARTED: Told(
         "a number is about to be bought for nobody yet", "a purchase for stock began", STOCK, {"carrier": "twilio"}

@@ -34,6 +34,16 @@ class ItemStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class ChangeStatus(StrEnum):
+    """Where a change of a plan stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"  # it did not apply any more, or somebody else was first
+    FAILED = "failed"
+
+
 class OwnNumber(StrEnum):
     """What becomes of the number that a restaurant has when it is moved another one."""
 

@@ -101,6 +101,9 @@ class VoicePlatform(Protocol):
     async def find(self, number: E164) -> VoiceNumber | None:
         """The record of exactly this number; the oldest if there are several."""
 
+    async def records(self, number: E164) -> list[VoiceNumber]:
+        """All records of exactly this number, the oldest first: somebody may have imported it more than once."""
+
     async def get(self, voice_id: str) -> VoiceNumber:
         """One record; Missing if it is gone."""
 
@@ -112,6 +115,9 @@ class VoicePlatform(Protocol):
 
     async def connect(self, voice: VoiceNumber, target: Target | None, name: str | None = None) -> VoiceNumber:
         """Point the number at the target, None to detach it. Repeatable. Missing if the record is gone."""
+
+    async def renew(self, voice: VoiceNumber, source: ImportSource, credential_id: str | None) -> VoiceNumber:
+        """Give the record the carrier's keys as they are now, and nothing else. Repeatable. Missing if it is gone."""
 
     async def remove(self, voice_id: str) -> None:
         """Delete the record. Already gone counts as success."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -79,11 +79,12 @@ class VapiPlatform:
         return [voice_number(row) async for row in self._api.numbers("numbers")]
 
     async def find(self, number: E164) -> VoiceNumber | None:
-        """Vapi's search is partial and looks at names, too, so each answer is compared exactly."""
-        async for row in self._api.numbers("find", search=number):
-            if row.get("number") == number:
-                return voice_number(row)
+        async for voice in self._found(number):
+            return voice
         return None
+
+    async def records(self, number: E164) -> list[VoiceNumber]:
+        return [voice async for voice in self._found(number)]
 
     async def get(self, voice_id: str) -> VoiceNumber:
         return voice_number(await self._api.row("get", f"/phone-number/{quote(voice_id, safe='')}"))
@@ -95,11 +96,8 @@ class VapiPlatform:
         if source.provider == "vapi":
             raise self._api.named(AlreadyThere(f"Vapi has {number} of its own"), "import")
         body: dict[str, Any] = {"provider": source.provider, "number": number, "name": name[:LONGEST_NAME]}
-        if source.provider == CARRIES_KEYS:
-            body |= {"twilioAccountSid": source.account, "smsEnabled": source.sms_enabled} | plain(source.secrets)
-        else:
-            body["credentialId"] = source.credential_id or credential_id
-        body |= target_fields(target)
+        body |= {"smsEnabled": source.sms_enabled} if source.provider == CARRIES_KEYS else {}
+        body |= keys_fields(source, credential_id) | target_fields(target)
         row = await self._changing(self._api.create("import", "/phone-number", body))
         if row.get("number") != number:
             raise self._api.named(OutcomeUnknown("Vapi's reply names another number"), "import")
@@ -122,6 +120,10 @@ class VapiPlatform:
             unchanged = RetryLater(f"Vapi has not changed what answers {voice.number or voice.id}")
             raise self._api.named(unchanged, "connect")
         return now
+
+    async def renew(self, voice: VoiceNumber, source: ImportSource, credential_id: str | None) -> VoiceNumber:
+        body = {"provider": voice.provider, **keys_fields(source, credential_id)}
+        return voice_number(await self._changed("renew", f"/phone-number/{quote(voice.id, safe='')}", body))
 
     async def remove(self, voice_id: str) -> None:
         try:
@@ -186,6 +188,12 @@ class VapiPlatform:
 
     async def close(self) -> None:
         await self._api.close()
+
+    async def _found(self, number: E164) -> AsyncIterator[VoiceNumber]:
+        """Vapi's search is partial and looks at names, too, so each answer is compared exactly."""
+        async for row in self._api.numbers("find", search=number):
+            if row.get("number") == number:
+                yield voice_number(row)
 
     async def _changed(self, operation: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         reply = await self._changing(self._api.request(operation, "PATCH", path, json=body))
@@ -306,6 +314,13 @@ class VapiPlatform:
 def says_nothing_of_credentials(error: ProviderError) -> bool:
     """A wrong key of ours, or an answer that is not Vapi's: nobody can make a credential by hand to mend that."""
     return error.vendor_code == WRONG_KEY or isinstance(error, Intercepted)
+
+
+def keys_fields(source: ImportSource, credential_id: str | None) -> dict[str, Any]:
+    """What opens the carrier's account to Vapi: Twilio's own keys, else the credential that holds them."""
+    if source.provider == CARRIES_KEYS:
+        return {"twilioAccountSid": source.account} | plain(source.secrets)
+    return {"credentialId": source.credential_id or credential_id}
 
 
 def target_fields(target: Target) -> dict[str, Any]:

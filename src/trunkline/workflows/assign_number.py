@@ -34,9 +34,10 @@ from trunkline.errors import (
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows import accounts
 from trunkline.workflows.assignment_run import AssignmentRun
+from trunkline.workflows.connect_number import refuse_marked
 from trunkline.workflows.inventory import LiveInventory
 from trunkline.workflows.purchase import purchase, settle_purchase
-from trunkline.workflows.put_in_service import Held, look_at_carrier, put_in_service, refuse_marked
+from trunkline.workflows.put_in_service import Held, look_at_carrier, put_in_service
 from trunkline.workflows.run import RunStep
 from trunkline.workflows.services import Services
 from trunkline.workflows.share_number import reuse_trial_number
@@ -379,7 +380,7 @@ async def mark(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrier) 
         await look_at_carrier(run, step, held, carrier)
         owned = held.owned or owned
     held.owned = marked = await step.ask(lambda: carrier.mark(owned, run.mark))
-    refuse_marked(run, carrier, marked)
+    refuse_marked(run.services, carrier, marked)
     held.seen_at = time.monotonic()
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from trunkline.carriers.base import Carrier
 from trunkline.db import debts, numbers
 from trunkline.db.models import Number
-from trunkline.domain.choosing import with_answerer
+from trunkline.domain.choosing import OwnedNumber, with_answerer
 from trunkline.domain.ids import new_id
 from trunkline.domain.marks import OwnerMark, parse_mark
 from trunkline.domain.numbers import E164, NumberState
@@ -24,11 +25,12 @@ class Connected(StrEnum):
     IMPORTED = "imported again"
 
 
-async def connect_number(services: Services, row: Number, target: Target) -> Connected:
+async def connect_number(services: Services, row: Number, target: Target, *, by_mark: bool = False) -> Connected:
     """See to it that the number, which serves a restaurant, is answered by the target; what was done.
 
-    Foreign where it serves somebody else at Vapi or at its carrier; Missing where its carrier does not hold it any
-    more; ActionRequired where its carrier is not configured and it would have to be imported.
+    Foreign where it serves somebody else at Vapi or at its carrier, unless it is ours by its mark, whatever somebody
+    has set to answer it, and that is to count (`by_mark`); Missing where its carrier does not hold it any more;
+    ActionRequired where its carrier is not configured and it would have to be imported.
     """
     number = E164(row.number)
     voice = await services.voice.find(number)
@@ -37,10 +39,19 @@ async def connect_number(services: Services, row: Number, target: Target) -> Con
     elif voice.answered_by(target):
         done = Connected.NOTHING
     else:
-        await refuse_foreign(services, voice, row)
+        if not (by_mark and await is_ours_by_mark(services, voice, row)):
+            await refuse_foreign(services, voice, row)
         voice, done = await services.voice.connect(voice, target), Connected.POINTED
     await remember(services, row, voice, target)
     return done
+
+
+async def is_ours_by_mark(services: Services, voice: VoiceNumber, row: Number) -> bool:
+    """At its carrier, or in Vapi where the carrier has none; another installation's mark on either makes it theirs."""
+    carrier = services.carriers.get(row.carrier or "")
+    owned = await carrier.lookup(E164(row.number)) if carrier is not None else None
+    marks = [mark for mark in map(parse_mark, (owned.mark_text if owned else None, voice.name)) if mark is not None]
+    return bool(marks) and all(mark.installation == services.installation for mark in marks)
 
 
 async def refuse_foreign(services: Services, voice: VoiceNumber, row: Number) -> None:
@@ -51,8 +62,35 @@ async def refuse_foreign(services: Services, voice: VoiceNumber, row: Number) ->
         raise Foreign(f"{row.number} serves somebody else in Vapi", provider="vapi", role=Role.VOICE)
 
 
-async def import_again(services: Services, row: Number, target: Target) -> VoiceNumber:
-    """Bring back what was deleted in Vapi, if its carrier still holds it for us."""
+async def lead_again(services: Services, row: Number, target: Target) -> VoiceNumber:
+    """Let a number that serves a restaurant lead to Vapi again: somebody has led it elsewhere at its carrier. An import
+    sets what leads there, so that its record is made anew. Missing, Foreign and ActionRequired as `connect_number`."""
+    carrier = services.carriers.get(row.carrier or "")
+    owned = await carrier.lookup(E164(row.number)) if carrier is not None else None
+    if carrier is not None and owned is not None:
+        refuse_marked(services, carrier, owned)
+        await carrier.unhook(owned)
+        voice = await services.voice.find(E164(row.number))
+        if voice is not None:
+            await refuse_foreign(services, voice, row)
+            await services.voice.remove(voice.id)
+    voice = await import_again(services, row, target, led_elsewhere=True)
+    await remember(services, row, voice, target)
+    return voice
+
+
+def refuse_marked(services: Services, carrier: Carrier, owned: OwnedNumber) -> None:
+    """Foreign where another installation's mark stands at the carrier."""
+    mark = parse_mark(owned.mark_text)
+    if mark is not None and mark.installation != services.installation:
+        raise Foreign(
+            f"{owned.number} carries the mark of another installation ({mark.installation})", provider=carrier.name
+        )
+
+
+async def import_again(services: Services, row: Number, target: Target, *, led_elsewhere: bool = False) -> VoiceNumber:
+    """Bring back what was deleted in Vapi, if its carrier still holds it for us. Foreign where something else answers
+    it there, unless the caller knows that it is to lead to Vapi again."""
     carrier = services.carriers.get(row.carrier or "")
     if carrier is None:
         raise ActionRequired(
@@ -64,7 +102,7 @@ async def import_again(services: Services, row: Number, target: Target) -> Voice
     if owned is None:
         raise Missing(f"the {carrier.name} account does not hold {row.number}", provider=carrier.name)
     known = with_answerer(owned, await services.voice.applications() if owned.application else None)
-    if owned.used_by is not None and not leads_to_vapi(known, row.target):
+    if owned.used_by is not None and not led_elsewhere and not leads_to_vapi(known, row.target):
         raise Foreign(f"{row.number} is answered by {owned.used_by} at {carrier.name}", provider=carrier.name)
     source, credential = carrier.import_source(), await services.credential(carrier)
     name = owned.mark_text if parse_mark(owned.mark_text) else str(OwnerMark(services.installation, new_id("imp")))

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from trunkline.db import assignments
+from trunkline.workflows.apply_plan import ApplyPlan
 from trunkline.workflows.assign_number import AssignNumber
 from trunkline.workflows.move_number import MoveNumber
 from trunkline.workflows.release_number import ReleaseNumber
@@ -22,6 +23,7 @@ KINDS: tuple[Work[Any], ...] = (
     RepointNumbers(),
     BuyNumber(),
     MoveNumber(),
+    ApplyPlan(),
 )
 
 

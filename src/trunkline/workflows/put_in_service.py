@@ -34,6 +34,7 @@ from trunkline.providers.http import before_sending
 from trunkline.voice.base import Target, VoiceNumber
 from trunkline.workflows import accounts
 from trunkline.workflows.assignment_run import AssignmentRun
+from trunkline.workflows.connect_number import refuse_marked
 from trunkline.workflows.run import RunStep
 from trunkline.workflows.services import plain_target
 
@@ -175,7 +176,7 @@ async def look_at_carrier(run: AssignmentRun, step: RunStep, held: Held, carrier
     owned = await step.ask(lambda: carrier.lookup(held.number))
     if owned is None:
         raise Missing(f"the {carrier.name} account does not hold {held.number}", provider=carrier.name)
-    refuse_marked(run, carrier, owned)
+    refuse_marked(run.services, carrier, owned)
     if owned.application is not None:
         owned = await know_answerer(run, step, held, owned)
     if owned.used_by is not None and not owned.by_vapi and carrier.capabilities.imported:  # else it is in Vapi's record
@@ -204,14 +205,6 @@ async def tell_gone(run: AssignmentRun, step: RunStep, held: Held, carrier: Carr
         return
 
 
-def refuse_marked(run: AssignmentRun, carrier: Carrier, owned: OwnedNumber) -> None:
-    mark = parse_mark(owned.mark_text)
-    if mark is not None and mark.installation != run.services.installation:
-        raise Foreign(
-            f"{owned.number} carries the mark of another installation ({mark.installation})", provider=carrier.name
-        )
-
-
 async def confirm(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrier) -> None:
     """Look once more after the import: what answers the number now is known for later, and whose mark stands there.
     Of two installations that bought or marked one number at the same moment, the one whose mark stands then has it;
@@ -222,7 +215,7 @@ async def confirm(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrie
     if owned is None:
         return  # a listing may lag behind a purchase; that it is gone is found by whoever looks next
     try:
-        refuse_marked(run, carrier, owned)
+        refuse_marked(run.services, carrier, owned)
     except Foreign:
         voice, held.voice = held.voice, None
         if (mark := parse_mark(voice.name)) is not None and mark.installation == run.services.installation:

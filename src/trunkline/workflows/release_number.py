@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -139,7 +140,7 @@ async def owe_connection(services: Services, number: Number) -> None:
             )
 
 
-async def remove_import(run: Run[Release], row: Number) -> None:
+async def remove_import(run: Run[Any], row: Number) -> None:
     """Take the number off what we set to answer it, then out of Vapi; one that is not there needs neither."""
     voice = run.services.voice
     async with run.step("detach_assistant") as step:

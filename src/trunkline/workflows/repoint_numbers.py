@@ -17,7 +17,7 @@ from trunkline.db.models import Number, Repoint
 from trunkline.db.runs import REPOINTS
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.states import RunStatus
-from trunkline.errors import ActionRequired, Conflict, Foreign, Missing, ProviderError, RetryLater
+from trunkline.errors import ActionRequired, Conflict, Foreign, Missing, OutcomeUnknown, ProviderError, RetryLater
 from trunkline.voice.base import Target
 from trunkline.workflows.connect_number import Connected, connect_number
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
@@ -148,13 +148,15 @@ class RepointNumbers:
 
 
 async def patiently(services: Services, call: Callable[[], Awaitable[T]]) -> T:
-    """RetryLater is waited out for a bounded time."""
+    """RetryLater is waited out for a bounded time, and so is a lost reply: the call looks before it acts, once lists
+    have had the time to show what was done."""
     end, attempt = time.monotonic() + services.settings.retry_for_seconds, 1
     while True:
         try:
             return await call()
-        except RetryLater as error:
-            wait = backoff(attempt, error.retry_after)
+        except (RetryLater, OutcomeUnknown) as error:
+            unknown = services.settings.listing_lag_seconds if isinstance(error, OutcomeUnknown) else None
+            wait = backoff(attempt, unknown or getattr(error, "retry_after", None))
             if time.monotonic() + wait > end:
                 raise
             await asyncio.sleep(wait)

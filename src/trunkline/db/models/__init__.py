@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trunkline.db.models.applies import Apply, ApplyItem
 from trunkline.db.models.base import Base, UtcDateTime, utcnow
 from trunkline.db.models.budgets import BudgetRow
 from trunkline.db.models.endpoints import Attempt, Delivery, Endpoint
@@ -15,6 +16,8 @@ from trunkline.db.models.tenants import Call, Caller, IdempotencyKey, Installati
 from trunkline.db.models.visits import Visit
 
 __all__ = [
+    "Apply",
+    "ApplyItem",
     "Assignment",
     "Attempt",
     "Base",
