@@ -184,3 +184,37 @@ def test_what_a_key_may_not_do_is_neither_shown_nor_done(shop: Shop, stranger: V
     seal = {"seal": stranger.get("").split('name="seal" value="')[1].split('"')[0]}
     assert stranger.post(f"/numbers/{number}/release", seal, force="yes").status_code == 403
     assert shop.api(f"/api/numbers/{number}")["state"] == "in_service"
+
+
+def test_a_key_is_made_used_renewed_and_revoked(shop: Shop, operator: Visitor) -> None:
+    assert 'role="alert"' in operator.refused("/keys/new", 422, comment="nothing ticked")
+    form = operator.form("/keys/new") | {"comment": "the till", "numbers:read": "yes", "restaurants:read": "yes"}
+    made = operator.post("/keys/new", form)
+    key = made.text.split("<pre>")[1].split("</pre>")[0]
+    assert "shown once" in text_of(operator.post("/keys/new", form).text)  # a reload makes no second one
+    till = Visitor(shop.app.url)
+    assert till.log_in(key).status_code == 303
+    till.get("/numbers")
+    page = operator.get("/keys")
+    assert all(word in page for word in ("the till", "numbers:read", "all restaurants"))
+    here = page.split('aria-label="Renew the till"')[0].split('href="/console')[-1].split('"')[0]
+    renewed = operator.post(here, operator.form(here), force="yes")
+    assert key not in renewed.text
+    assert till.client.get("/numbers").status_code == 303  # what he came in with opens nothing any more
+    assert till.log_in(renewed.text.split("<pre>")[1].split("</pre>")[0]).status_code == 303
+    assert operator.send(here.replace("rotate", "revoke"), reason="lost") == "/keys"
+    assert till.client.get("/numbers").status_code == 303
+    assert "the till" in operator.get("/keys?revoked=yes")
+
+
+def test_what_a_person_does_stands_in_the_events_with_his_reason(shop: Shop, operator: Visitor) -> None:
+    made = shop.restaurant()
+    reason = f"closed {uuid.uuid4().hex[:6]}"
+    operator.send(f"/restaurants/{made['id']}/delete", reason=reason)
+    told = text_of(operator.get(f"/events?subject={made['id']}"))
+    assert "restaurant.deleted" in told
+    assert "a person in the console: X-Vapi-Secret" in told
+    assert reason in told
+    assert "restaurant.deleted" in operator.get("/events?type=restaurant.deleted")
+    assert "restaurant.created" not in operator.get("/events?type=restaurant.deleted").split("<tbody>")[-1]
+    assert "Nothing like that" in operator.get("/events?subject=%2B12025550100")

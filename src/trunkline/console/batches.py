@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from trunkline.console.confirming import Question, once_of
+from trunkline.console.confirming import REASON, Question, once_of
 from trunkline.console.page import Page, PageDep
 from trunkline.console.permission import needs
 from trunkline.console.routing import PageRoute
@@ -131,7 +131,7 @@ async def _batch(page: Page, batch_id: str) -> Batch:
 async def _cancellation(page: Page, batch_id: str) -> Question:
     await _batch(page, batch_id)
     says = ("Nothing more is bought. Restaurants whose number has been bought already get it; the others wait.",)
-    return Question("Cancel this batch", says, "Cancel it", f"/batches/{batch_id}", ends=True)
+    return Question("Cancel this batch", says, "Cancel it", f"/batches/{batch_id}", ends=True, fields=(REASON,))
 
 
 @router.get("/{batch_id}/cancel", dependencies=needs(Scope.BATCHES_WRITE))

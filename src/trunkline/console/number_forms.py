@@ -86,9 +86,9 @@ async def _unassignment(page: Page, number: str) -> Question:
         f"{', '.join(served) or 'Nobody'} has it. Who calls it is not answered any more.",
         f"It stays ours and is paid for; other restaurants get it after {hours:g} hours.",
     )
-    fields = (("restaurant", "Which restaurant loses it: its name or id"),) if len(served) > 1 else ()
+    which = (("restaurant", "Which restaurant loses it: its name or id"),) if len(served) > 1 else ()
     title = f"Take {international_form(row.number)} off"
-    return Question(title, says, "Take it off", _where(row), ends=True, fields=fields)
+    return Question(title, says, "Take it off", _where(row), ends=True, fields=(*which, REASON))
 
 
 @router.get("/{number}/unassign", dependencies=needs(Scope.RESTAURANTS_WRITE))
@@ -120,7 +120,7 @@ async def _release(page: Page, number: str) -> Question:
         says.insert(0, f"It serves {', '.join(served)}." if served else "It is protected.")
         checks.append(("force", "release it all the same"))
     title = f"Release {international_form(row.number)}"
-    return Question(title, says, "Release it", _where(row), ends=True, checks=checks)
+    return Question(title, says, "Release it", _where(row), ends=True, fields=(REASON,), checks=checks)
 
 
 @router.get("/{number}/release", dependencies=needs(Scope.NUMBERS_RELEASE))

@@ -33,6 +33,8 @@ NAVIGATION = (
     ("/calls", "Calls", Scope.CALLS_READ),
     ("/costs", "Costs", Scope.NUMBERS_READ),
     ("/debts", "Owed", Scope.NUMBERS_READ),
+    ("/events", "Events", Scope.EVENTS_READ),
+    ("/keys", "Keys", Scope.KEYS_WRITE),
     ("/settings", "Settings", Scope.METRICS_READ),
 )
 

@@ -11,7 +11,9 @@ from trunkline.console import (
     calls,
     costs,
     debts,
+    events,
     finding,
+    keys,
     log_in,
     number_forms,
     numbers,
@@ -56,6 +58,8 @@ ROUTERS = (
     calls.router,
     costs.router,
     debts.router,
+    events.router,
+    keys.router,
     settings.router,
     beside,
 )

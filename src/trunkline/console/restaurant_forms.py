@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from trunkline.console.confirming import Question, once_of
+from trunkline.console.confirming import REASON, Question, once_of
 from trunkline.console.page import Page, PageDep
 from trunkline.console.permission import needs
 from trunkline.console.restaurants import named
@@ -152,7 +152,7 @@ async def activate(page: PageDep, restaurant_id: str) -> Response:
 async def _swap(page: Page, restaurant_id: str) -> Question:
     restaurant = await living(page, restaurant_id)
     means = f"{restaurant.name} gets the other's number, and the other one that of {restaurant.name}, in one moment."
-    fields = (("other", "The other restaurant: its name, external id or id"), ("reason", "Reason"))
+    fields = (("other", "The other restaurant: its name, external id or id"), REASON)
     return _of(f"Swap the number of {restaurant.name}", restaurant, "Swap the two", means, fields=fields)
 
 
@@ -201,7 +201,7 @@ async def _deletion(page: Page, restaurant_id: str) -> Question:
         hours = page.services.settings.number_cooldown_hours
         freed = f"{mapping.number} serves nobody then, cools down for {hours:g} hours, and is still paid for."
         says.append(freed)
-    return _of(f"Delete {restaurant.name}", restaurant, "Delete it", *says, ends=True)
+    return _of(f"Delete {restaurant.name}", restaurant, "Delete it", *says, ends=True, fields=(REASON,))
 
 
 @router.get("/{restaurant_id}/delete", dependencies=needs(Scope.RESTAURANTS_WRITE))
