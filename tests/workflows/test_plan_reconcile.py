@@ -112,6 +112,18 @@ async def test_a_fault_on_any_page_changes_nothing_of_that_provider(shop: Desk) 
                 assert mended == set()
 
 
+async def test_what_happens_to_a_whole_account_is_found(open_desk: Opener) -> None:
+    async with open_desk(**ALL, max_monthly_price="9.00 USD") as desk:  # so that prices are those of the moment
+        await fill(desk, 4)
+        drift(desk, kinds=["price_changed"], changes=1)
+        _, found = await plan(desk)
+        dearer = {(str(one.kind), one.provider, str(one.change), f"{one.monthly:.2f} {one.currency}") for one in found}
+        assert (dearer, len(found)) == ({("price_changed", "twilio", "record", "1.00 USD")}, 4)
+        drift(desk, kinds=["dead_target"], changes=1)
+        (dead,) = [one for one in (await plan(desk))[1] if one.kind == "dead_target"]
+        assert (dead.number, dead.change, "no assistant" in dead.voice_says) == (None, None, True)
+
+
 async def test_keys_of_another_account_and_half_a_list_take_nothing_away(shop: Desk) -> None:
     await fill(shop, 9)
     async with shop.services.database.write() as session:

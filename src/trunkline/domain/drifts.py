@@ -93,7 +93,7 @@ REPAIRS: dict[DriftKind, ChangeKind | None] = {
     DriftKind.PRICE_CHANGED: ChangeKind.RECORD,
     DriftKind.ADOPTABLE: None,
     DriftKind.FOREIGN: None,
-    DriftKind.DEAD_TARGET: ChangeKind.CONNECT,
+    DriftKind.DEAD_TARGET: None,
     DriftKind.STALE_CREDENTIAL: ChangeKind.RENEW_CREDENTIAL,
     DriftKind.LOST_NUMBER: None,
     DriftKind.OTHER_INSTALLATION: None,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from trunkline.carriers.base import Capabilities
 from trunkline.db.books import HELD
@@ -97,7 +99,9 @@ class Comparison:
             )
         ):
             return
-        yield self._of(DriftKind.PRICE_CHANGED, row, carrier_says=money(listed.amount, listed.currency))
+        told = self._of(DriftKind.PRICE_CHANGED, row, carrier_says=money(listed.amount, listed.currency))
+        dearer = listed.amount - row.monthly_price if listed.currency == row.currency else None
+        yield replace(told, drift=replace(told.drift, monthly=dearer, currency=listed.currency if dearer else None))
 
     def _at_vapi(self, row: Number) -> Iterator[Found]:
         vapi = self._worlds.vapi
@@ -290,7 +294,15 @@ def answerer(record: VoiceNumber) -> str:
         return "answered by a squad or a workflow"
     if record.assistant_id is not None:
         return f"answered by assistant {record.assistant_id}"
-    return f"answered by {record.server_url}" if record.server_url else "answered by nothing"
+    return f"answered by the server at {host_of(record.server_url)}" if record.server_url else "answered by nothing"
+
+
+def host_of(url: str) -> str:
+    """All that is told of a URL: the rest may hold a password."""
+    try:
+        return urlsplit(url).hostname or "an odd address"
+    except ValueError:
+        return "an odd address"
 
 
 def is_listed_late(row: Number, began_at: datetime) -> bool:
