@@ -209,7 +209,8 @@ class Budget:
         what = (
             offer.price() if of_offer else f"what it counts in {', '.join(self.used.strange_to(self._currency, rates))}"
         )
-        hint = f"BUDGET_RATES says what a currency is worth; {self._who_raises()}" if priced else self._who_raises()
+        rule = "BUDGET_RATES says what a currency is worth" if priced else "without a money limit it may be bought"
+        hint = f"{rule}; {self._who_raises()}"
         return BudgetExceeded(
             f"{self._allows(share)}: {what} cannot be counted in {self._currency}",
             hint=hint,
