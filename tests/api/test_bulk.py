@@ -76,6 +76,7 @@ def test_one_refused_row_stops_all(api: Api) -> None:
         {"name": "Twin", "external_id": f"{mark}-t"},
         {"name": "No such number", "phone_number": "+12025550199"},
         {"name": "Two wishes", "phone_number": "+12025550198", "area_code": "202"},
+        {"name": "No such type", "number_type": "satellite"},
     ]
     plan = bulk(api, rows, 200, dry_run=True)
     refused = [(item["row"], item["field"]) for item in plan["items"] if item["fate"] == "refused"]
@@ -85,6 +86,7 @@ def test_one_refused_row_stops_all(api: Api) -> None:
         (5, "external_id"),
         (6, "phone_number"),
         (7, "phone_number"),
+        (8, "number_type"),
     ]
     problem = bulk(api, rows, 422)
     assert (problem["code"], problem["field"]) == ("invalid_input", "rows.1.country")

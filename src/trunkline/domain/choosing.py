@@ -55,7 +55,7 @@ class Criteria:
                 check_searched(area_code)
         if contains is not None and not re.fullmatch(r"[0-9]{2,10}", contains):
             raise InvalidInput(f"{contains!r} cannot be searched", field="contains", hint="2 to 10 digits")
-        return Criteria(country, area_code, contains, NumberType(number_type) if number_type else None, carrier)
+        return Criteria(country, area_code, contains, _type_named(number_type), carrier)
 
     def matches(self, number: str, country: str | None = None, number_type: NumberType | None = None) -> bool:
         """Whether a number that exists already is what was asked for. `country` and `number_type` are its carrier's
@@ -77,6 +77,13 @@ class Criteria:
     def plain(self) -> dict[str, str]:
         """Only what was asked, as JSON."""
         return {k: str(v) for k, v in vars(self).items() if v is not None}
+
+
+def _type_named(text: str | None) -> NumberType | None:
+    if text and text not in list(NumberType):
+        known = ", ".join(NumberType)
+        raise InvalidInput(f"{text!r} is not a kind of number", field="number_type", hint=f"one of {known}")
+    return NumberType(text) if text else None
 
 
 def exactly(number: E164, carrier: str | None = None) -> list[Criteria]:
