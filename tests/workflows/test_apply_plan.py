@@ -10,7 +10,7 @@ import pytest
 from tests.crash.books import settled_books
 from tests.support.desk import Desk
 from tests.workflows.test_mend_number import drift, end, items, serve, shop, until_held
-from trunkline.db import plans
+from trunkline.db import accounts, plans
 from trunkline.db.models import Apply, PlannedDrift, ReconcilePlan, utcnow
 from trunkline.domain.drifts import Policy
 from trunkline.errors import Conflict, InvalidInput, NotFound, PlanChanged
@@ -109,3 +109,28 @@ async def test_more_is_given_back_than_the_cap_only_by_force(shop: Desk) -> None
     forced = await request_apply(shop.services, made.id, replace(yes, force=True))
     assert (await end(shop, forced)).status == "done"
     assert len(shop.sandbox.held("twilio")) == 1
+
+
+async def test_vapi_is_given_the_present_keys_and_then_nothing_differs(shop: Desk) -> None:
+    """Twilio's stand with each number, Vonage's in the credential that its numbers name."""
+    await serve(shop, 2, "twilio", "vonage")
+    assert changes((await plan(shop))[1]) == []
+    async with shop.services.database.write() as session:
+        for carrier in ("twilio", "vonage"):
+            await accounts.keep_keys_in_voice(session, carrier, "former")
+    made, drifts = await plan(shop)
+    assert {(kind, change) for kind, _, change in changes(drifts)} == {("stale_credential", "renew_credential")}
+    assert made.changes == 4
+    before = shop.seen()
+    apply_id = await request_apply(shop.services, made.id, Wanted(made.checksum))
+    assert (await end(shop, apply_id)).status == "done"
+    assert {item.status for item in await items(shop, apply_id)} == {"done"}
+    given = {
+        (r["operation"], name)
+        for r in shop.sandbox.requests(after=before)
+        if r["method"] == "PATCH"
+        for name in ("twilioAuthToken", "apiSecret")
+        if name in str(r)
+    }
+    assert given == {("phone_numbers.update", "twilioAuthToken"), ("credentials.update", "apiSecret")}
+    assert changes((await plan(shop))[1]) == []

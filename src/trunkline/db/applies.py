@@ -9,6 +9,7 @@ from sqlalchemy import Table, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Apply, ApplyItem, PlannedDrift, utcnow
+from trunkline.domain.drifts import ChangeKind
 from trunkline.domain.states import ChangeStatus, RunStatus
 
 ITEMS = cast(Table, ApplyItem.__table__)
@@ -89,3 +90,13 @@ async def reopen(session: AsyncSession, row: Apply) -> None:
     """It runs again, whatever had ended or stopped it. IntegrityError while another one runs."""
     row.status, row.ended_at, row.message, row.hint = RunStatus.RUNNING.value, None, None, None
     await session.flush()
+
+
+async def through_with(session: AsyncSession, apply_id: str, change: ChangeKind) -> set[str]:
+    """The providers of which no change of this kind is left, of those that had one."""
+    query = select(ApplyItem.provider, ApplyItem.status).where(
+        ApplyItem.apply_id == apply_id, ApplyItem.change == change.value
+    )
+    rows = [(provider, status) for provider, status in await session.execute(query)]
+    ended = (ChangeStatus.DONE, ChangeStatus.SKIPPED)
+    return {provider for provider, _ in rows} - {provider for provider, status in rows if status not in ended}

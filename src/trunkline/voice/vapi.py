@@ -122,6 +122,11 @@ class VapiPlatform:
         return now
 
     async def renew(self, voice: VoiceNumber, source: ImportSource, credential_id: str | None) -> VoiceNumber:
+        """A Twilio number has the keys itself; any other names a credential that has them."""
+        named = source.credential_id or credential_id
+        if source.provider != CARRIES_KEYS and named:
+            keys = {"provider": source.provider, **plain(source.secrets)}
+            await self._changed("renew_credential", f"/credential/{quote(named, safe='')}", keys)
         body = {"provider": voice.provider, **keys_fields(source, credential_id)}
         return voice_number(await self._changed("renew", f"/phone-number/{quote(voice.id, safe='')}", body))
 

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import applies
+from trunkline.db import accounts, applies
 from trunkline.db.models import Apply, ApplyItem
 from trunkline.db.runs import APPLIES
 from trunkline.db.session import DATABASE_AWAY
@@ -99,6 +99,9 @@ class ApplyPlan:
             hint = f"{first.hint}; then resume the run" if first.hint else "resume the run"
             end = {"status": RunStatus.FAILED.value, "message": first.detail, "hint": hint}
         async with run.write() as session:
+            for provider in await applies.through_with(session, run.id, ChangeKind.RENEW_CREDENTIAL):
+                if carrier := services.carriers.get(provider):
+                    await accounts.keep_keys_in_voice(session, provider, carrier.import_source().keys)
             await run.end(session, **end)
 
     async def _go_through(self, run: Run[Apply], kinds: Sequence[str], refused: dict[str, TrunklineError]) -> None:
