@@ -30,6 +30,16 @@ def create(api: Api, receiver: Receiver, **body: Any) -> Json:
     return dict(answer.json())
 
 
+def test_the_same_key_makes_one_endpoint_and_shows_its_secret_once(api: Api, receiver: Receiver) -> None:
+    first, again = (
+        api.post("/api/endpoints", {"url": receiver.url}, Idempotency_Key=f"once-{receiver.url}") for _ in range(2)
+    )
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (201, "true")
+    assert first.json()["secret"].startswith("whsec_")
+    assert again.json() == first.json() | {"secret": None}
+    assert len(api.get("/api/endpoints")["items"]) == 1
+
+
 def execute(api: Api, *statements: str) -> list[Any]:
     engine = sa.create_engine(driver_url(api.services.settings.database_url, asynchronous=False))
     with engine.begin() as connection:

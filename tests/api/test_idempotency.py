@@ -166,6 +166,7 @@ def test_a_purchase_that_is_asked_for_again_is_told_as_it_ended(api: Api, settin
 def test_every_operation_that_begins_something_takes_a_key(api: Api) -> None:
     settled = {"cancelBatch", "activatePhone", "rotateKey", "acceptAccount", "takeOverInstallation", "vapiWebhook"}
     settled |= {"unassignNumber", "eraseCaller", "eraseRestaurant", "holdNumber", "revokeKey", "rotateApiKey"}
+    settled |= {"cancelApply", "rotateEndpoint", "sendExample", "recoverEndpoint", "resendEvent"}
     posts = [methods["post"] for methods in api.get("/openapi.json")["paths"].values() if "post" in methods]
     keyed = {
         operation["operationId"]

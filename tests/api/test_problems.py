@@ -10,9 +10,9 @@ import pytest
 import structlog
 
 from tests.api.conftest import Api
-from trunkline.api import problems
 from trunkline.db import debts
 from trunkline.db.session import Database
+from trunkline.workflows import failures
 
 BAD = {
     "no name": ({}, "name"),
@@ -173,7 +173,7 @@ def test_an_error_of_ours_shows_nothing_but_where_to_look(api: Api, monkeypatch:
 
     log = Noticed()
     monkeypatch.setattr(debts, "open_debts", fail)
-    monkeypatch.setattr(problems, "log", log)
+    monkeypatch.setattr(failures, "log", log)
     request_id = uuid.uuid4().hex
     answer = api.client.get("/api/debts", headers={"X-Request-ID": request_id})
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
@@ -186,7 +186,7 @@ def test_an_error_of_ours_shows_nothing_but_where_to_look(api: Api, monkeypatch:
 def test_a_database_that_is_away_is_said_as_such(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     away = Database("postgresql://nobody@127.0.0.1:1/none")
     monkeypatch.setattr(api.services, "database", away)
-    monkeypatch.setattr(problems, "log", Noticed())
+    monkeypatch.setattr(failures, "log", Noticed())
     for path in ("/readyz", "/api/restaurants"):
         answer = api.client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready"), path

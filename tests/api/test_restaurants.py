@@ -92,6 +92,8 @@ def test_without_assign_phone_there_is_a_restaurant_and_no_assignment(api: Api) 
     ],
 )
 def test_the_number_is_as_it_was_asked_for(api: Api, wish: dict[str, str], begins: tuple[str, ...]) -> None:
+    if "area_code" in wish:  # others may have bought what was there
+        api.sandbox.control.post("/numbers", json=[{"carrier": "twilio", "number": f"{begins[0]}5550977"}])
     made = api.create(**wish)
     assert made["phone_number"].startswith(begins)
     assert wish.get("contains", "") in made["phone_number"]

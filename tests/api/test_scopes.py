@@ -41,8 +41,8 @@ def test_each_operation_takes_who_has_its_scope_alone(api: Api) -> None:
     alone = {scope: api.key(scope) for scope in Scope}
     for name, method, path, scope in operations(api):
         if scope is not Scope.WEBHOOK:
-            answer = api.anonymous.request(method, path, headers=alone[scope], json=[])
-            assert answer.status_code not in (401, 403, 500), (name, answer.text)
+            with api.anonymous.stream(method, path, headers=alone[scope], json=[]) as answer:  # some never end
+                assert answer.status_code not in (401, 403, 500), name
 
 
 def test_what_may_buy_needs_that_scope_too(api: Api) -> None:

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import BECAUSE, ServicesDep
+from trunkline.api.dependencies import BECAUSE, KeyDep, ServicesDep
 from trunkline.api.described import endpoints as described
 from trunkline.api.described.events import example_of
+from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, after_place, cut
 from trunkline.api.permission import needs
 from trunkline.api.shapes.endpoints import (
@@ -35,6 +36,7 @@ from trunkline.db import models as rows
 from trunkline.domain.scopes import Scope
 from trunkline.workflows import manage_endpoints
 from trunkline.workflows.manage_endpoints import Change
+from trunkline.workflows.once import Once
 
 router = APIRouter(prefix="/api/endpoints", tags=["events"], dependencies=needs(Scope.ENDPOINTS_WRITE))
 EndpointId = Annotated[str, Path(description="the endpoint's id", examples=[described.ENDPOINT_ID])]
@@ -43,14 +45,21 @@ EndpointId = Annotated[str, Path(description="the endpoint's id", examples=[desc
 @router.post("", status_code=201, **described.CREATE_ENDPOINT)
 async def create(
     services: ServicesDep,
+    key: KeyDep,
     response: Response,
     body: Annotated[NewEndpoint, Body(openapi_examples=described.BODIES)],
 ) -> MadeEndpoint:
-    row, secret = await manage_endpoints.create_endpoint(
-        services, body.url, body.types, body.format, body.description or None
+    once = Once.asked(key, "createEndpoint", **body.model_dump())
+    made = await manage_endpoints.create_endpoint(
+        services, body.url, body.types, body.format, body.description or None, once
     )
-    response.headers["Location"] = f"/api/endpoints/{row.id}"
-    return MadeEndpoint(**vars(show_endpoint(row)), secret=secret)
+    response.headers["Location"] = f"/api/endpoints/{made.endpoint_id}"
+
+    async def show(session: AsyncSession) -> Endpoint:
+        return show_endpoint(await endpoints.get(session, made.endpoint_id))
+
+    answer = await answer_once(services, once, response, Endpoint, show)
+    return MadeEndpoint(**vars(answer), secret=made.secret)
 
 
 @router.get("", **described.LIST_ENDPOINTS)

@@ -160,7 +160,7 @@ def deliveries(
 
 
 @app.command()
-def resend(endpoint: EndpointId, event: EventId) -> None:
+def resend(endpoint: EndpointId, event: EventId, json: Json = False) -> None:
     """Send one event again, whatever came of it.
 
     \b
@@ -168,14 +168,18 @@ def resend(endpoint: EndpointId, event: EventId) -> None:
       trunkline endpoints resend ep_0dm9s3t6yw1d4k8m evt_0dm2p8v2a7c4h9sw
     """
     with asking() as client:
-        client.resend_event(endpoint, event)
-    say(f"{event} is sent again")
+        sent = client.resend_event(endpoint, event)
+    if json:
+        show.as_json(sent)
+    else:
+        say(f"{event} is sent again")
 
 
 @app.command()
 def recover(
     endpoint: EndpointId,
     since: Annotated[datetime, typer.Option(formats=TIMES, help="What has not arrived since then, in UTC.")],
+    json: Json = False,
 ) -> None:
     """Send again, at once, what has not arrived since a moment.
 
@@ -186,7 +190,11 @@ def recover(
     moment = in_utc(since)
     assert moment is not None
     with asking() as client:
-        say(f"{client.recover_endpoint(endpoint, moment).events} are sent again")
+        recovered = client.recover_endpoint(endpoint, moment)
+    if json:
+        show.as_json(recovered)
+    else:
+        say(f"{show.times(recovered.events, 'event')} sent again")
 
 
 def tell(endpoint: Endpoint | MadeEndpoint, json: bool) -> None:

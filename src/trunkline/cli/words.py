@@ -22,6 +22,9 @@ COMMANDS = (
     (f"POST /api/batches/{ONE}/resume", r"batch resume \1"),
     ("GET /api/batches", "batch list"),
     (f"GET /api/reconcile/plans/{ONE}", r"reconcile show \1"),
+    (f"POST /api/reconcile/plans/{ONE}/apply", r"reconcile apply \1"),
+    (f"GET /api/endpoints/{ONE}/deliveries", r"endpoints deliveries \1"),
+    ("GET /api/endpoints", "endpoints list"),
     (f"GET /api/reconcile/applies/{ONE}", r"reconcile watch \1"),
     ("GET /api/calls", "calls list"),
     ("GET /api/debts", "debts"),
@@ -29,7 +32,6 @@ COMMANDS = (
     ("GET /api/keys", "keys list"),
     ("GET /api/reconcile/plans", "reconcile list"),
     ("POST /api/keys", "keys create"),
-    ("GET /api/reconcile/plans", "reconcile list"),
 )
 REQUESTS = [(re.compile(rf"{request}(?![\w/])"), f"trunkline {command}") for request, command in COMMANDS]
 

@@ -21,7 +21,7 @@ class Endpoint(Answer, frozen=True):
 
 
 class MadeEndpoint(Endpoint, frozen=True):
-    secret: str
+    secret: str | None
 
 
 class Attempt(Answer, frozen=True):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import endpoints
 from trunkline.db.models import Delivery, Endpoint
@@ -13,6 +15,7 @@ from trunkline.domain.endpoints import EndpointFormat, EndpointStatus, Sent, che
 from trunkline.domain.events import EventType
 from trunkline.errors import Conflict, InvalidInput
 from trunkline.providers.outgoing import PrivateAddress
+from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.read_events import give_places
 from trunkline.workflows.send_events import sealing_keys, secrets_of, send
 from trunkline.workflows.services import Services
@@ -28,15 +31,30 @@ class Change:
     enabled: bool | None = None
 
 
+class Made(NamedTuple):
+    """An endpoint, and its secret: None where the same request had made it before, as nobody is told again."""
+
+    endpoint_id: str
+    secret: str | None
+
+
 async def create_endpoint(
-    services: Services, url: str, types: Sequence[EventType], form: EndpointFormat, description: str | None
-) -> tuple[Endpoint, str]:
-    """A new one and its secret, which nobody is told again. InvalidInput for an address that events do not go to."""
+    services: Services,
+    url: str,
+    types: Sequence[EventType],
+    form: EndpointFormat,
+    description: str | None,
+    once: Once | None = None,
+) -> Made:
+    """A new one, once per idempotency key. InvalidInput for an address that events do not go to."""
+    if before := await find_begun(services, once):
+        return Made(before.run, None)
     checked = await _checked(services, url)
     secret = new_secret()
     sealed = seal(secret, (await sealing_keys(services))[0])
     await give_places(services)
-    async with services.database.write() as session:
+
+    async def begin(session: AsyncSession) -> Begun:
         row = await endpoints.add(
             session,
             url=checked,
@@ -45,7 +63,10 @@ async def create_endpoint(
             description=description,
             secret=sealed,
         )
-    return row, secret
+        return Begun(row.id)
+
+    begun = await begin_once(services, once, None, begin)
+    return Made(begun.run, None if once is not None and once.replayed else secret)
 
 
 async def change_endpoint(services: Services, endpoint_id: str, change: Change) -> Endpoint:

@@ -9,8 +9,10 @@ from trunkline.api.described import (
     BAD_REASON,
     BEGAN,
     ENDED,
+    KEY_REUSED,
     MALFORMED,
     REFUSED,
+    REPLAYED,
     answered,
     documented,
     header,
@@ -73,9 +75,9 @@ CREATE_ENDPOINT = operation(
         201: answered(
             "It is there.",
             made=("Shown once", MADE),
-            headers={"Location": header("the endpoint", f"/api/endpoints/{ENDPOINT_ID}")},
+            headers={"Location": header("the endpoint", f"/api/endpoints/{ENDPOINT_ID}")} | REPLAYED,
         ),
-        **documented(*REFUSED, *MALFORMED, PRIVATE),
+        **documented(*REFUSED, *MALFORMED, PRIVATE, KEY_REUSED),
     },
 )
 LIST_ENDPOINTS = operation(

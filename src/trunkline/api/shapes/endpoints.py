@@ -66,7 +66,9 @@ class Endpoint(Answer):
 
 
 class MadeEndpoint(Endpoint):
-    secret: str = Field(description="verifies what is sent; shown this once")
+    secret: str | None = Field(
+        description="verifies what is sent; shown this once. Null in a repeated answer: rotate it then"
+    )
 
 
 class EndpointPage(Page[Endpoint]):

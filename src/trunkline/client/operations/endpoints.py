@@ -7,18 +7,23 @@ from datetime import datetime
 from typing import Any
 
 from trunkline.client import models
-from trunkline.client.operations.common import part
+from trunkline.client.operations.common import headers_of, part
 from trunkline.client.wire import Call, Pages
 
 AT = "/api/endpoints"
 
 
 def create_endpoint(
-    url: str, *, types: Sequence[str] = (), format: str | None = None, description: str | None = None
+    url: str,
+    *,
+    types: Sequence[str] = (),
+    format: str | None = None,
+    description: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Call[models.MadeEndpoint]:
     """Have what happens from now on sent there; its secret is told only now."""
     body = {"url": url, "types": list(types), "format": format, "description": description}
-    return Call("POST", AT, models.MadeEndpoint, body=body)
+    return Call("POST", AT, models.MadeEndpoint, body=body, headers=headers_of(idempotency_key))
 
 
 def endpoints() -> Pages[models.Endpoint]:
