@@ -140,8 +140,11 @@ def test_generated_requests_get_documented_answers(
         suppress_health_check=list(HealthCheck),
     )
     def check(case: schemathesis.Case[Any]) -> None:
-        answer = case.call(base_url=api.url, headers={"X-Vapi-Secret": SECRET})
+        answer = case.call(base_url=api.url, headers={"X-Vapi-Secret": SECRET}, timeout=60)
         case.validate_response(answer, checks=conformance)
+        if name == "startBatch":  # for all restaurants that other tests have left without a number
+            for batch in api.get("/api/batches", status="running")["items"]:
+                api.post(f"/api/batches/{batch['id']}/cancel")
 
     check()
     until(lambda: api.get("/api/assignments", status="running")["items"] == [])

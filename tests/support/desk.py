@@ -19,6 +19,7 @@ from trunkline.domain.wishes import Wish
 from trunkline.sandbox.server import environment
 from trunkline.settings import Settings, load_settings
 from trunkline.workflows.manage_restaurant import create_restaurant, request_number
+from trunkline.workflows.run import end_of
 from trunkline.workflows.services import Services
 
 SECRET = SecretStr("a-secret-of-the-tests")
@@ -61,9 +62,7 @@ class Desk:
 
     async def end_of(self, assignment_id: str) -> Assignment:
         """The assignment after its end."""
-        await self.services.engine.wait(assignment_id, 120)
-        async with self.services.database.read() as session:
-            assignment = await ASSIGNMENTS.get(session, assignment_id)
+        assignment = await end_of(self.services, ASSIGNMENTS, assignment_id, 120)
         assert assignment.status != "running"
         return assignment
 
