@@ -97,8 +97,11 @@ def server(
     sandbox_server.reset()
     folder = tmp_path_factory.mktemp("server")
     database = f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'trunkline.sqlite')}"
-    with ServerProcess(sandbox_server, database, folder / "log") as running:
+    changes = {name: os.environ[name] for name in [MEASURED] if name in os.environ}
+    changes["ENDPOINTS_ALLOW_PRIVATE"] = "true"
+    with ServerProcess(sandbox_server, database, folder / "log", 0, **changes) as running:
         yield running
+        running.stop()
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+import coverage
+
 ROOT = Path(__file__).parents[2]
 IMPORTED = [
     "anyio._backends._asyncio",
@@ -138,6 +140,7 @@ def main() -> None:
     os.environ |= job["settings"]
     sys.path[0] = job["folder"]
     sys.argv = ["trunkline", *job["arguments"]]
+    coverage.process_startup()  # as it does by itself in a process that is no fork, where the settings ask for it
     runpy.run_module("trunkline", run_name="__main__", alter_sys=True)
 
 
