@@ -40,6 +40,7 @@ from trunkline.workflows.services import plain_target
 
 MARKING_SECONDS = 1.0  # in which everybody who saw no mark has written theirs
 FRESH_SECONDS = 2.0  # what was seen longer ago is looked at again before it is changed
+GIVING_WAY_SECONDS = 5.0  # in which whoever imported a number that carries our mark has looked once more, and gives way
 
 
 @dataclass
@@ -237,10 +238,14 @@ async def bring_in(run: AssignmentRun, step: RunStep, held: Held, carrier: Carri
     """One record of this number at Vapi: looked for before it is created, and again when a reply was lost."""
     source, voice = carrier.import_source(), run.services.voice
     lag = run.settings.listing_lag_seconds if step.repeated else 0.0
-    absent = held.absent and not step.repeated
+    absent, began_at = held.absent and not step.repeated, time.monotonic()
     await step.show()
     while True:
         held.voice = None if absent else await step.look(lambda: voice.find(held.number), lag)
+        if gives_way(run, held) and time.monotonic() - began_at < GIVING_WAY_SECONDS:
+            absent, lag = False, 0.0
+            await step.pause(0.5)
+            continue
         if held.voice is not None:
             await refuse_foreign(run, held)
             return held.voice
@@ -257,6 +262,15 @@ async def bring_in(run: AssignmentRun, step: RunStep, held: Held, carrier: Carri
         except Rejected:
             run.services.credentials.pop(carrier.name, None)  # it may be the credential that is gone
             raise
+
+
+def gives_way(run: AssignmentRun, held: Held) -> bool:
+    """Whether another installation has imported a number that carries our mark: both marked it at the same moment, and
+    ours stands, so that the other will take its import away again (see `confirm`)."""
+    ours = parse_mark(held.owned.mark_text) if held.owned else None
+    theirs = parse_mark(held.voice.name) if held.voice else None
+    here = run.services.installation
+    return ours is not None and ours.installation == here and theirs is not None and theirs.installation != here
 
 
 async def refuse_foreign(run: AssignmentRun, held: Held) -> None:

@@ -1,0 +1,44 @@
+"""Two installations mark one number at the same moment: the one whose mark stands gets it from the other."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.support.desk import Desk
+from tests.workflows.test_assign_number import import_number, own, vapi_client
+from tests.workflows.test_fences import SPARE, Limiter
+from trunkline.workflows import put_in_service
+
+pytestmark = pytest.mark.anyio
+
+
+async def looked_at(desk: Desk, after: int) -> None:
+    """Until the record that the other one imported has been seen, and is looked at again."""
+    async with asyncio.timeout(60):
+        while desk.operations(after).count("vapi phone_numbers.list_v2") < 2:
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["given way", "kept"])
+async def test_a_number_that_carries_our_mark_is_waited_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, given: bool
+) -> None:
+    monkeypatch.setattr(put_in_service, "GIVING_WAY_SECONDS", 60 if given else 0)
+    limiter = Limiter("import")
+    limiter.hold(monkeypatch)
+    own(desk.sandbox, SPARE)
+    wanted = await desk.create("Roma")
+    async with asyncio.timeout(60):
+        await limiter.reached.wait()
+    theirs = import_number(desk.sandbox, SPARE)
+    with vapi_client(desk.sandbox) as client:
+        client.patch(f"/phone-number/{theirs}", json={"name": "trunkline-0ther000-asg_1"}).raise_for_status()
+        seen = desk.seen()
+        limiter.opened.set()
+        if given:
+            await looked_at(desk, seen)
+            client.delete(f"/phone-number/{theirs}").raise_for_status()
+    assignment = await desk.end_of(wanted)
+    assert (assignment.number == SPARE, assignment.source) == (given, "owned" if given else "purchased")
