@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from trunkline.console.budgets import left_after
 from trunkline.console.confirming import once_of
 from trunkline.console.page import Page, PageDep
 from trunkline.console.permission import needs
 from trunkline.console.restaurants import named
 from trunkline.console.routing import PageRoute
 from trunkline.console.wishes import criteria_of, month_after
+from trunkline.domain.budgets import MONEY, WORDS
 from trunkline.domain.choosing import Criteria, Offer
 from trunkline.domain.money import Money
 from trunkline.domain.numbers import E164
@@ -101,4 +103,7 @@ async def _priced(page: Page, sale: ForSale, problem: TrunklineError | None = No
         after=after,
         price=_said(offer),
         limit=limits,
+        budgets=await left_after(page, offer),
+        words=WORDS,
+        money=MONEY,
     )

@@ -31,9 +31,12 @@ NAVIGATION = (
     ("/buy", "Search and buy", Scope.NUMBERS_READ),
     ("/batches", "Batches", Scope.NUMBERS_READ),
     ("/calls", "Calls", Scope.CALLS_READ),
+    ("/reconcile", "Reconcile", Scope.NUMBERS_READ),
     ("/costs", "Costs", Scope.NUMBERS_READ),
+    ("/budgets", "Budgets", Scope.NUMBERS_READ),
     ("/debts", "Owed", Scope.NUMBERS_READ),
     ("/events", "Events", Scope.EVENTS_READ),
+    ("/endpoints", "Endpoints", Scope.ENDPOINTS_WRITE),
     ("/keys", "Keys", Scope.KEYS_WRITE),
     ("/settings", "Settings", Scope.METRICS_READ),
 )

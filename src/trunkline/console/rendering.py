@@ -13,9 +13,9 @@ from trunkline.domain.money import plain
 from trunkline.domain.numbers import international_form
 
 NOTHING = "\N{EN DASH}"
-BAD = {"failed", "unassigned", "owed", "problem", "put_aside", "interrupted"}
-GOOD = {"in_service", "assigned", "done", "ok", "active"}
-WATCHED = {"running", "purchasing", "releasing", "queued", "warning", "cooling_down", "paused"}
+BAD = {"failed", "unassigned", "owed", "problem", "put_aside", "interrupted", "disabled"}
+GOOD = {"in_service", "assigned", "done", "ok", "active", "enabled", "delivered", "in step"}
+WATCHED = {"running", "purchasing", "releasing", "queued", "warning", "cooling_down", "paused", "differs", "waiting"}
 
 
 def tell_time(at: datetime | None) -> Markup | str:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import debts, events
 from trunkline.db.events import Wanted
-from trunkline.db.models import Attempt, Delivery, Endpoint, Event, Process, utcnow
+from trunkline.db.models import Attempt, Debt, Delivery, Endpoint, Event, Process, utcnow
 from trunkline.db.retention import PIECE
 from trunkline.domain.endpoints import (
     GIVEN_UP_AFTER,
@@ -51,6 +51,15 @@ async def page(session: AsyncSession, after: str | None, limit: int) -> Sequence
     """Oldest first."""
     query = select(Endpoint).where(Endpoint.deleted_at.is_(None)).order_by(Endpoint.id).limit(limit)
     return list((await session.execute(query.where(Endpoint.id > after) if after else query)).scalars())
+
+
+async def given_up(session: AsyncSession, limit: int) -> Sequence[Endpoint]:
+    """Those that were disabled because nothing arrived there; not those that a person has disabled."""
+    owed = exists().where(
+        Debt.subject == Endpoint.id, Debt.kind == DebtKind.ENDPOINT_DISABLED, Debt.settled_at.is_(None)
+    )
+    query = select(Endpoint).where(Endpoint.status == EndpointStatus.DISABLED, Endpoint.deleted_at.is_(None), owed)
+    return list((await session.execute(query.order_by(Endpoint.id).limit(limit))).scalars())
 
 
 def edit(row: Endpoint, url: str | None, types: Sequence[str] | None, description: str | None) -> None:
