@@ -155,3 +155,16 @@ def test_an_endpoint_is_added_sends_is_renewed_switched_and_deleted(
 
 def _shown(page: str) -> str:
     return html.unescape(page.split("<pre>")[1].split("</pre>")[0])
+
+
+def test_a_call_is_tried_without_a_phone_and_leaves_nothing(shop: Shop, operator: Visitor) -> None:
+    made = shop.restaurant()
+    before = shop.api("/api/calls")["items"]
+    page = operator.get(f"/calls/try?called={made['phone_number'][2:]}&caller=%2B14155550142")
+    assert f"answered for {made['name']}" in text_of(page)
+    nobody = text_of(operator.get("/calls/try?called=%2B12025550100"))
+    assert all(said in nobody for said in ("nobody answers", "It serves no restaurant", "The caller hears"))
+    assert 'id="called-fault"' in operator.get("/calls/try?called=12", 422)
+    shop.app.client.delete(f"/api/restaurants/{made['id']}").raise_for_status()
+    assert "nobody answers" in operator.get(f"/calls/try?called={made['phone_number'].replace('+', '%2B')}")
+    assert shop.api("/api/calls")["items"] == before

@@ -125,6 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with running_services(settings, lambda: stopping.left) as services, running_router(services) as router:
             app.state.services = services
             app.state.watching = Watching(services)
+            app.state.router = router
             app.webhook = Webhook(settings, router)
             yield
 

@@ -87,6 +87,11 @@ class Router:
         CALLS_CONNECTED.count += self._asked
         return b"".join((self._before_values, values, b',"metadata":', values, b"}}"))
 
+    async def try_call(self, number: str, caller: str | None) -> Values | Former | None:
+        """Whom a call to this number would be given to now: asked as Vapi's would be, and counted and kept nowhere."""
+        found = await self._resolver.find((None, None), number, caller)
+        return read_values(found) if isinstance(found, bytes) else found
+
     async def later(self, body: bytes) -> bytes:
         """MalformedRequest for what is not a message, NotReady where a report must be sent again."""
         message = read_message(body)
