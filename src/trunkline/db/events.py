@@ -18,8 +18,9 @@ from trunkline.domain.ids import new_id
 
 LOCK = 7_481_205_833  # of who gives out positions
 PIECE = 1000
-INSERT = insert(cast(Table, Event.__table__))
 NEWEST: Select[tuple[int]] = select(func.coalesce(func.max(Event.position), 0))
+INSERT = insert(cast(Table, Event.__table__))
+INSERT_IN_PLACE = INSERT.values(position=NEWEST.scalar_subquery() + 1)  # of the only writer: what it commits comes next
 UNPLACED = select(Event.seq).where(Event.position.is_(None))
 Values = dict[str, Any]
 
@@ -128,11 +129,9 @@ async def write(session: AsyncSession) -> bool:
     found = [row for one in noted if (row := one.event() if isinstance(one, Noted) else one)]
     if not found:
         return False
-    who, now, place = acting(), utcnow(), None
-    if session.get_bind().dialect.name == "sqlite":  # the only writer: what it commits comes next
-        place = await newest(session)
+    who = acting()
     by = {
-        "at": now,
+        "at": utcnow(),
         "actor": who.kind.value,
         "actor_id": who.id,
         "actor_name": who.name,
@@ -140,11 +139,8 @@ async def write(session: AsyncSession) -> bool:
         "request_id": who.request_id,
         "trace_id": who.trace_id,
     }
-    rows = [
-        {"id": new_id("evt"), "position": None if place is None else place + n, **by, **row}
-        for n, row in enumerate(found, 1)
-    ]
-    await session.execute(INSERT, rows)
+    statement = INSERT_IN_PLACE if session.get_bind().dialect.name == "sqlite" else INSERT
+    await session.execute(statement, [{"id": new_id("evt"), **by, **row} for row in found])
     return True
 
 
