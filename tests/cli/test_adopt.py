@@ -48,6 +48,28 @@ def test_a_file_says_whose_a_number_is_and_a_wrong_line_stops_all(operator: Oper
     assert "1 ours, 1 same" in operator.run("reconcile", "adopt", str(file), "--keys", f"{keys}.2", "--yes")
 
 
+def test_a_name_makes_no_twin(operator: Operator, tmp_path: Path) -> None:
+    """A row with a name alone is for who is called so; where it could be one of two, for nobody."""
+    file, (first, second) = tmp_path / "by_name.csv", (f"+1303555003{n}" for n in (0, 1))
+    for number in (first, second):
+        put(operator, number)
+    there = operator.restaurant("Called So", assign_phone=False)
+    twins = [operator.restaurant("Twins", assign_phone=False) for _ in range(2)]
+    file.write_text(f"phone_number,name\n{first},Called So\n{second},Newcomer\n")
+    operator.run("reconcile", "adopt", str(file), "--yes")
+    assert operator.client.restaurant(there.id).phone_number == first
+    assert operator.client.restaurant("Newcomer").phone_number == second
+    assert "2 same" in operator.run("reconcile", "adopt", str(file), "--keys", f"{file}.2", "--yes")
+    for rows, said in (
+        (f"{first},Twins\n", "line 2, column external_id: 2 restaurants are called Twins"),
+        (f"{first},Newcomer\n", f"and has {second}"),
+        (f"{first},Same\n{second},Same\n", "line 3, column external_id: row 1 is called Same as well"),
+    ):
+        file.write_text(f"phone_number,name\n{rows}")
+        assert said in operator.refused_lines("reconcile", "adopt", str(file), "--dry-run", code=2)
+    assert {operator.client.restaurant(one.id).phone_number for one in twins} == {None}
+
+
 @pytest.mark.parametrize("arguments", [(), ("numbers.csv", "--all-unused")])
 def test_which_numbers_must_be_said(operator: Operator, arguments: tuple[str, ...]) -> None:
     assert "give one of them" in operator.refused("reconcile", "adopt", *arguments, code=2)

@@ -47,9 +47,10 @@ def adopt(
     """Take over numbers that the carriers' accounts hold: bought in a dashboard, by an older script, by another
     installation. All rows of a file, or none; nothing is bought.
 
-    Columns: phone_number, and name, external_id, metadata.NAME of the restaurant that it is for, which is created, or
-    found by its external_id; a number without one is idle, and the next that it suits gets it. What something else
-    answers is refused. May be repeated. The exit code is 2 if a row is refused, and 3 if only some are in service.
+    Columns: phone_number, and name, external_id, metadata.NAME of the restaurant that it is for, which is found by its
+    external_id, or where the row has none by its name, else created; a number without one is idle, and the next that it
+    suits gets it. What something else answers is refused. May be repeated. The exit code is 2 if a row is refused, and
+    3 if only some are in service.
 
     \b
     Examples:

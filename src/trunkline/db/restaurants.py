@@ -118,6 +118,18 @@ async def by_external_ids(session: AsyncSession, wanted: Iterable[str | None]) -
     return found
 
 
+async def by_names(session: AsyncSession, wanted: Iterable[str]) -> dict[str, list[Restaurant]]:
+    """The living ones that are called so, each name with all of them."""
+    names, found = sorted(set(wanted)), dict[str, list[Restaurant]]()
+    for start in range(0, len(names), CHUNK):
+        query = select(Restaurant).where(
+            Restaurant.name.in_(names[start : start + CHUNK]), Restaurant.deleted_at.is_(None)
+        )
+        for row in (await session.execute(query)).scalars():
+            found.setdefault(row.name, []).append(row)
+    return found
+
+
 async def id_of(session: AsyncSession, text: str) -> str:
     """The id of the living restaurant that is meant by its id, its external_id or its exact name, in this order; what
     looks like an id is one. Conflict where several have the name."""

@@ -36,6 +36,11 @@ class Row:
     notes: RestaurantNotes
     wish: Wish
 
+    @property
+    def known_by_name(self) -> bool:
+        """It says whose a number is by the name alone: the restaurant that is called so, where there is one."""
+        return self.wish.number is not None and self.notes.external_id is None
+
 
 @dataclass(frozen=True)
 class JudgedRow:
@@ -69,17 +74,19 @@ def check_row(place: int, given: Mapping[str, Any], default_country: str) -> Row
 
 
 def check_rows(given: Sequence[Mapping[str, Any]], default_country: str) -> tuple[list[Row], list[JudgedRow]]:
-    """The rows that are in form, and those that are refused: also the second of two with one external_id, or with one
-    number."""
+    """The rows that are in form, and those that are refused: also the second of two with one external_id, with one
+    number, or with one name where nothing else says which restaurant a number is for."""
     rows: list[Row] = []
     wrong: list[JudgedRow] = []
     ids: dict[str, int] = {}
     picked: dict[E164, int] = {}
+    named: dict[str, Row] = {}
     for place, one in enumerate(given, 1):
         try:
             row = check_row(place, one, default_country)
             _refuse_second(ids, row.notes.external_id, place, "external_id")
             _refuse_second(picked, row.wish.number, place, PICKED)
+            _refuse_namesake(named.setdefault(row.name, row), row)
         except InvalidInput as error:
             wrong.append(refused(place, error))
         else:
@@ -92,3 +99,9 @@ def _refuse_second(seen: dict[Any, int], value: Any, place: int, field: str) -> 
         return
     if (first := seen.setdefault(value, place)) != place:
         raise InvalidInput(f"row {first} has {value} as well", field=field, hint="give each row its own")
+
+
+def _refuse_namesake(first: Row, row: Row) -> None:
+    if first is not row and (first.known_by_name or row.known_by_name):
+        detail = f"row {first.place} is called {row.name} as well"
+        raise InvalidInput(detail, field="external_id", hint="say by an external_id in both which is which")

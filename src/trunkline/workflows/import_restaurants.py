@@ -67,13 +67,14 @@ async def judge_rows(
         held = await _held(services) if any(row.wish.number for row in rows) else set()
     async with services.database.read() as session:
         there = await restaurants.by_external_ids(session, [row.notes.external_id for row in rows])
+        called = await restaurants.by_names(session, [row.name for row in rows if row.known_by_name])
         known = await numbers.known(session, [row.wish.number for row in rows if row.wish.number])
         judged = []
         for place, row in enumerate(rows):
             if place % PIECE == 0:
                 await asyncio.sleep(0)  # calls go on meanwhile
-            before = there.get(row.notes.external_id or "")
             try:
+                before = _only(called.get(row.name)) if row.known_by_name else there.get(row.notes.external_id or "")
                 gets = await _gets_number(session, row, before, known, held)
             except InvalidInput as error:
                 judged.append(refused(row.place, error))
@@ -142,6 +143,16 @@ async def _imported_before(services: Services, once: Once | None, secret: Secret
         api_key = key_as_created(secret, salt, plain["id"], hashes.get(plain["id"]))
         created.append(ImportedRow(**plain | {"api_key": api_key}))
     return Imported(**kept | {"created": created})
+
+
+def _only(namesakes: Sequence[Restaurant] | None) -> Restaurant | None:
+    """Of those that a row's name alone tells of. InvalidInput where it could be several."""
+    if not namesakes:
+        return None
+    if len(namesakes) > 1:
+        detail = f"{len(namesakes)} restaurants are called {namesakes[0].name}"
+        raise InvalidInput(detail, field="external_id", hint="say by its external_id which of them")
+    return namesakes[0]
 
 
 async def _held(services: Services) -> set[str]:
