@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, bindparam, func, select, update
+from sqlalchemy import Row, String, Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.event_rows import plain
@@ -23,6 +23,7 @@ CLOSE = (
     .where(INTENTS.c.id == bindparam("this_intent"), INTENTS.c.status == "open")
     .values(
         status=bindparam("status"),
+        number=func.coalesce(bindparam("brought", type_=String), INTENTS.c.number),
         reason=bindparam("reason"),
         closed_at=bindparam("closed_at"),
         look_at=bindparam("look_at"),
@@ -56,9 +57,11 @@ async def of_run(session: AsyncSession, mark: str) -> PurchaseIntent | None:
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def bought_under(session: AsyncSession, mark: str) -> bool:
-    """Whether a purchase under this mark has brought its number."""
-    query = select(PurchaseIntent.id).where(PurchaseIntent.mark == mark, PurchaseIntent.status == IntentStatus.BOUGHT)
+async def bought_under(session: AsyncSession, mark: str, number: str) -> bool:
+    """Whether a purchase under this mark has brought this number."""
+    query = select(PurchaseIntent.id).where(
+        PurchaseIntent.mark == mark, PurchaseIntent.number == number, PurchaseIntent.status == IntentStatus.BOUGHT
+    )
     return (await session.execute(query.limit(1))).first() is not None
 
 
@@ -69,13 +72,11 @@ async def open_marks(session: AsyncSession) -> set[str]:
 
 
 async def tried(session: AsyncSession, mark: str, carrier: str) -> list[str | None]:
-    """The numbers that were tried under this mark at this carrier and could not be bought."""
-    query = select(PurchaseIntent.number).where(
-        PurchaseIntent.mark == mark,
-        PurchaseIntent.carrier == carrier,
-        PurchaseIntent.status.in_([IntentStatus.GONE, IntentStatus.REFUSED]),
+    """The numbers that were asked for under this mark at this carrier: what came of it is known."""
+    query = select(PurchaseIntent.offer).where(
+        PurchaseIntent.mark == mark, PurchaseIntent.carrier == carrier, PurchaseIntent.status != IntentStatus.OPEN
     )
-    return list((await session.execute(query)).scalars())
+    return [offer["number"] for offer in (await session.execute(query)).scalars()]
 
 
 async def spent_in_batch(session: AsyncSession, batch_id: str) -> Sequence[PurchaseIntent]:
@@ -108,10 +109,13 @@ def count_from_now(intent: PurchaseIntent) -> None:
     intent.tried_at = utcnow()
 
 
-async def close(session: AsyncSession, intent_id: str, status: IntentStatus, reason: str | None = None) -> bool:
-    """False if it was closed before. One that came to nothing is looked for again later, by itself."""
+async def close(
+    session: AsyncSession, intent_id: str, status: IntentStatus, reason: str | None = None, brought: str | None = None
+) -> bool:
+    """False if it was closed before. `brought` is the number that came of it, where one did: the carrier may have
+    chosen it. One that came to nothing is looked for again later, by itself."""
     look_at = None if status is IntentStatus.BOUGHT else utcnow() + LOOKS[0]
-    outcome = {"status": status.value, "reason": reason, "closed_at": utcnow(), "look_at": look_at}
+    outcome = {"status": status.value, "reason": reason, "closed_at": utcnow(), "look_at": look_at, "brought": brought}
     changed = (await session.execute(CLOSE, {"this_intent": intent_id} | outcome)).first()
     if changed is not None:
         _announce(session, changed, status, reason)
@@ -125,11 +129,11 @@ def _announce(session: AsyncSession, row: Row[Any], status: IntentStatus, reason
     announce(session, kind, subjects, after=plain({"status": status.value, "reason": reason, **agreed}))
 
 
-async def landed(session: AsyncSession, intent_id: str) -> None:
+async def landed(session: AsyncSession, intent_id: str, number: str) -> None:
     """What came to nothing, as it seemed, was carried out after all."""
     late = "carried out late"
     landed = update(INTENTS).where(INTENTS.c.id == intent_id).returning(*TOLD)
-    values = {"status": IntentStatus.BOUGHT.value, "look_at": None, "reason": late}
+    values = {"status": IntentStatus.BOUGHT.value, "number": number, "look_at": None, "reason": late}
     row = (await session.execute(landed.values(**values))).one()
     _announce(session, row, IntentStatus.BOUGHT, late)
 

@@ -30,11 +30,11 @@ async def conclude(
 ) -> Number | None:
     """The one place that closes an intent: with the number that it brought, which is ours and idle (claimed by
     `claimed_by`, an assignment), or with nothing. None where nothing came, or another run has it already."""
-    await intents.close(session, intent.id, status, reason)
+    await intents.close(session, intent.id, status, reason, owned.number if owned else None)
     await debts.settle(session, intent.id, DebtKind.INTENT_UNKNOWN)
+    if intent.number is not None and (owned is None or owned.number != intent.number):
+        await numbers.forget_unless_known(session, await numbers.get(session, intent.number))
     if owned is None:
-        if intent.number is not None:
-            await numbers.forget_unless_known(session, await numbers.get(session, intent.number))
         return None
     await numbers.ensure(session, owned.number, NumberState.PURCHASING, carrier=intent.carrier)
     row = (await numbers.lock(session, owned.number))[owned.number]
@@ -55,20 +55,16 @@ async def keep_late(services: Services, intent: PurchaseIntent, owned: OwnedNumb
         now = await intents.get(session, intent.id)
         if now is None or now.status in (IntentStatus.OPEN, IntentStatus.BOUGHT):
             return False
-        await intents.landed(session, intent.id)
+        await intents.landed(session, intent.id, owned.number)
         return await conclude(session, intent, owned, IntentStatus.BOUGHT) is not None
 
 
 async def record_other(services: Services, intent: PurchaseIntent, error: WrongNumber) -> None:
-    """The carrier has sold another number: it is ours, and somebody has to decide about it."""
+    """The carrier has sold another number: it is ours and paid for, and somebody has to decide about it."""
+    sold = error.sold.number
     async with services.database.write() as session:
-        await conclude(session, intent, None, IntentStatus.GONE, error.detail)
-        await numbers.ensure(session, error.sold.number, NumberState.IDLE, carrier=intent.carrier)
-        row = await numbers.get(session, error.sold.number)
-        if row.state in numbers.NOT_OURS:
-            numbers.move(row, NumberState.IDLE)
-        numbers.bought(row, intent, error.sold)
-        await debts.owe(session, DebtKind.SOLD_OTHER, row.number, provider=intent.carrier, reason=error.detail)
+        await conclude(session, intent, error.sold, IntentStatus.BOUGHT, error.detail)
+        await debts.owe(session, DebtKind.SOLD_OTHER, sold, provider=intent.carrier, reason=error.detail)
 
 
 def refuse_other(carrier: Carrier, intent: PurchaseIntent, seen: OwnedNumber, bought: bool = False) -> None:

@@ -128,7 +128,7 @@ async def was_bought(services: Services, ended: StockPurchase) -> bool:
     if ended.reason != OutcomeUnknown.code:
         return False
     async with services.database.read() as session:
-        return await intents.bought_under(session, str(OwnerMark(services.installation, ended.id)))
+        return await intents.bought_under(session, str(OwnerMark(services.installation, ended.id)), ended.number)
 
 
 async def is_held(services: Services, number: E164) -> bool:
@@ -218,7 +218,7 @@ class BuyNumber:
 async def refuse_bought(run: Buyer[StockPurchase]) -> None:
     """An earlier execution may have bought the number and died before it said so."""
     async with run.services.database.read() as session:
-        bought = await intents.bought_under(session, str(run.mark))
+        bought = await intents.bought_under(session, str(run.mark), run.row.number)
     if bought:
         async with run.write() as session:
             await run.end(session, status=RunStatus.DONE.value, message=f"{run.row.number} is ours")

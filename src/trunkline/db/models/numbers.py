@@ -103,8 +103,9 @@ class PurchaseIntent(Base):
     restaurant (None: for stock), by which API key (None: by the operator's secret).
 
     `status` open (the request may be under way, or its outcome is not known), bought, gone or refused. At most one
-    open per number and one per restaurant. `number` is None where the carrier chooses it. `look_at` is when the carrier
-    is asked once more for one that came to nothing.
+    open per number and one per restaurant. `number` is None until it is bought where the carrier chooses it, and in the
+    end the one that was sold, if that was another one than was asked for. `look_at` is when the carrier is asked once
+    more for one that came to nothing.
     """
 
     __tablename__ = "purchase_intents"
