@@ -74,14 +74,23 @@ define install_ours
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 endef
 
+# Judges from npm are installed where there is npm: a test whose judge is not there is skipped, and says so.
+define install_from_npm
+	@mkdir -p $(VENV)/npm && cp tests/judges/package*.json $(VENV)/npm
+	@npm ci --prefix $(VENV)/npm --silent --ignore-scripts --no-audit --no-fund --fetch-timeout=20000 --fetch-retries=1 \
+		|| echo "npm's judges are not to be had here: the tests that ask them are skipped" >&2
+endef
+
 $(VENV)/.ready: requirements.lock pyproject.toml $(VENV)/.tools
 	$(call install,requirements.lock)
 	$(install_ours)
 	@touch $@
 
 # What is run is a part of what is tested, with the same versions.
-$(VENV)/.ready-dev: requirements-dev.lock requirements-judges.lock requirements.lock pyproject.toml $(VENV)/.tools
+$(VENV)/.ready-dev: requirements-dev.lock requirements-judges.lock requirements.lock pyproject.toml \
+		tests/judges/package-lock.json $(VENV)/.tools
 	$(call install,requirements-dev.lock)
 	$(call install,requirements-judges.lock)
+	$(call install_from_npm)
 	$(install_ours)
 	@touch $(VENV)/.ready $@

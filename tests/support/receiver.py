@@ -15,9 +15,12 @@ Json = dict[str, Any]
 
 
 class Received(NamedTuple):
+    """`status` is what was answered."""
+
     id: str
     headers: dict[str, str]
     body: bytes
+    status: int = 0
 
     @property
     def event(self) -> Json:
@@ -42,7 +45,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 got = Received(self.headers["webhook-id"], dict(self.headers), body)
                 status, headers, said = receiver.answer(got)
-                receiver.received.append(got)
+                receiver.received.append(got._replace(status=status))
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(said))} | headers).items():
                     self.send_header(name, value)
@@ -59,6 +62,10 @@ class Receiver:
     def about(self, subject: str) -> list[Received]:
         """What came about a restaurant."""
         return [got for got in self.received if got.event["restaurant_id"] == subject]
+
+    def taken(self, subject: str) -> list[str]:
+        """The ids of the events about a restaurant that were taken, as they came."""
+        return [got.id for got in self.about(subject) if got.status == 200]
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
