@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, StorageState, sync_playwright
 
 from tests.console.conftest import Shop
 from tests.support.app_server import SECRET, AppServer, app_settings
@@ -46,10 +47,35 @@ def browser(shop: Shop) -> Iterator[Browser]:
         yield stack.enter_context(playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS))
 
 
+@pytest.fixture(scope="package")
+def operator(browser: Browser, shop: Shop) -> StorageState:
+    """What a browser keeps once the operator has logged in."""
+    context = browser.new_context(base_url=shop.app.url)
+    context.set_default_timeout(PATIENT)
+    log_in(context.new_page())
+    kept = context.storage_state()
+    context.close()
+    return kept
+
+
 @pytest.fixture
 def visit(browser: Browser, shop: Shop) -> Iterator[Page]:
     """A new window, in Rome. At its end: it has asked no other server, and has complained of nothing."""
-    context = browser.new_context(base_url=shop.app.url, timezone_id="Europe/Rome", locale="en-GB")
+    with opened(browser, shop.app.url) as page:
+        yield page
+
+
+@pytest.fixture
+def page(browser: Browser, shop: Shop, operator: StorageState) -> Iterator[Page]:
+    """The same, of the operator."""
+    with opened(browser, shop.app.url, storage_state=operator) as page:
+        page.goto("/console/debts")
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, url: str, **more: Any) -> Iterator[Page]:
+    context = browser.new_context(base_url=url, timezone_id="Europe/Rome", locale="en-GB", **more)
     context.set_default_timeout(PATIENT)
     page, asked, complaints = context.new_page(), set[str](), list[str]()
 
@@ -65,15 +91,12 @@ def visit(browser: Browser, shop: Shop) -> Iterator[Page]:
     page.on("request", note)
     yield page
     context.close()
-    assert asked == {urlsplit(shop.app.url).netloc}
+    assert asked == {urlsplit(url).netloc}
     assert complaints == []
 
 
-@pytest.fixture
-def page(visit: Page) -> Page:
-    """The same, logged in as the operator."""
-    visit.goto("/console")
-    visit.get_by_label("Key, or X-Vapi-Secret").fill(SECRET)
-    visit.get_by_role("button", name="Log in").click()
-    visit.get_by_role("heading", name="Today").wait_for()
-    return visit
+def log_in(page: Page, credential: str = SECRET) -> None:
+    page.goto("/console/login")
+    page.get_by_label("Key, or X-Vapi-Secret").fill(credential)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log out").wait_for()

@@ -33,5 +33,12 @@ async def list_all(page: PageDep) -> Response:
         names = await restaurants.names(session, ids)
     given = dict(page.request.query_params)
     return page.show(
-        "events.html", rows=shown, cursor=cursor, names=names, given=given, types=list(EventType), words=WORDS
+        "events.html",
+        subject=named,
+        rows=shown,
+        cursor=cursor,
+        names=names,
+        given=given,
+        types=list(EventType),
+        words=WORDS,
     )

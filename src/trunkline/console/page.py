@@ -101,6 +101,11 @@ class Page:
         return self.request.headers.get("hx-request") is not None
 
     @property
+    def is_stream(self) -> bool:
+        """Whether a page's script asks to be told of what happens."""
+        return self.path == "/live"
+
+    @property
     def path(self) -> str:
         """Below the console."""
         return str(self.request.scope["path"]).removeprefix(self.at)

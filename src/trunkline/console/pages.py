@@ -18,6 +18,7 @@ from trunkline.console import (
     events,
     finding,
     keys,
+    live,
     log_in,
     number_forms,
     numbers,
@@ -52,6 +53,7 @@ ROUTERS = (
     static.router,
     log_in.open_router,
     log_in.router,
+    live.router,
     today.router,
     finding.router,
     restaurant_forms.router,
@@ -78,5 +80,6 @@ ROUTERS = (
 def install(app: FastAPI) -> None:
     """Add them to the application, and the door to them."""
     app.state.entrance = Entrance()
+    app.state.live = live.Live()
     for router in ROUTERS:
         app.include_router(router)

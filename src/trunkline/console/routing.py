@@ -120,6 +120,8 @@ def protect(page: Page, response: Response) -> Response:
 def refuse(page: Page, error: Exception) -> Response:
     """The error as a page that says what to do; who is not logged in is asked to, and comes back to where he was."""
     if isinstance(error, Unauthorized) and page.identity is None:
+        if page.is_stream:
+            return Response(status_code=error.status)
         if page.is_piece:
             return Response(headers={"HX-Redirect": f"{page.at}/login"})
         return RedirectResponse(f"{HOME}/login{page.way_back}", status_code=303)

@@ -117,6 +117,13 @@ async def steps(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, list
     return by_run
 
 
+async def step_marks(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """What is another one as soon as a step of the run is; of runs that have any."""
+    counts = (func.count(), func.count(Step.ended_at), func.sum(Step.attempt))
+    query = select(Step.run_id, *counts).where(Step.run_id.in_(run_ids)).group_by(Step.run_id)
+    return {run_id: tuple(map(int, marks)) for run_id, *marks in await session.execute(query)}
+
+
 async def releases_of(session: AsyncSession, number: str) -> Sequence[Release]:
     """All of one number, oldest first."""
     return (await session.execute(select(Release).where(Release.number == number).order_by(Release.id))).scalars().all()

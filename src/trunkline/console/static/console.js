@@ -25,6 +25,16 @@
   window.addEventListener("pageshow", () => {
     for (const button of document.querySelectorAll("button[aria-busy]")) button.removeAttribute("aria-busy");
   });
+  // A list stays as it is under the mouse; what has come meanwhile is counted, and shown when it is asked for.
+  let missed = 0;
+  document.addEventListener("told", (event) => {
+    const link = document.querySelector("[data-news]");
+    missed += Number(event.detail.data);
+    if (link && missed) {
+      link.textContent = `${missed} ${link.dataset.news}`;
+      link.hidden = false;
+    }
+  });
   document.addEventListener("htmx:after:process", (event) => tellTimes(event.target.parentElement ?? document));
   document.addEventListener("htmx:after:swap", () => tellTimes(document));
   tellTimes(document);

@@ -1,0 +1,99 @@
+"""An open page is told of what happens: at once, with nothing missed after a lost connection, and of nobody else's."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+from tests.console.conftest import Shop, Visitor
+from tests.console.test_forms import until
+
+Told = tuple[str, int]
+
+
+@contextmanager
+def following(visitor: Visitor, query: str, last: str | None = None) -> Iterator[Iterator[Told]]:
+    """The messages of a stream, each its id and how many events it stands for."""
+    headers = {"Last-Event-ID": last} if last else {}
+    timeout = httpx2.Timeout(60)
+    with visitor.client.stream("GET", f"/live{query}", headers=headers, timeout=timeout) as answer:
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+        yield messages(answer.iter_lines())
+
+
+def messages(lines: Iterator[str]) -> Iterator[Told]:
+    said: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if line:
+            said[name] = value
+        elif said.get("event") == "told":
+            yield said.get("id", ""), int(said["data"])
+            said = {}
+
+
+def happened(stream: Iterator[Told]) -> Told:
+    """The next message that stands for anything: one that does not only says to look again."""
+    return next(told for told in stream if told[1])
+
+
+def test_a_page_is_told_at_once_then_of_each_change_and_of_what_was_missed(shop: Shop, operator: Visitor) -> None:
+    made = shop.restaurant(assign_phone=False)
+    here, rename = f"?about={made['id']}", f"/api/restaurants/{made['id']}"
+
+    def change() -> None:
+        body = {"name": f"Da {uuid.uuid4().hex[:6]}"}
+        shop.app.client.patch(rename, json=body).raise_for_status()
+
+    with following(operator, here) as stream:
+        assert next(stream)[1] == 0
+        change()
+        last, count = happened(stream)
+        assert count == 1
+    change()
+    shop.restaurant(assign_phone=False)  # somebody else
+    change()
+    with following(operator, here, last) as stream:
+        newest, count = next(stream)
+        assert count == 2
+    assert newest != last
+    with following(operator, f"?type=restaurant.changed&type=nonsense&after={last}") as stream:
+        assert next(stream) == (newest, 2)
+
+
+def test_each_step_of_a_run_is_told(shop: Shop, operator: Visitor) -> None:
+    made = shop.restaurant(assign_phone=False)
+    hold = shop.sandbox.fault(provider="twilio", operation="search", kind="hold")
+    with following(operator, f"?about={made['id']}") as stream:
+        next(stream)
+        assert shop.app.client.post(f"/api/restaurants/{made['id']}/phone?wait=false").status_code in (201, 202)
+        next(stream)
+        page = f"/restaurants/{made['id']}/story"
+        until(lambda: next(stream) and "search" in operator.get(page).split('class="steps"')[-1])
+        shop.sandbox.control.delete(f"/faults/{hold}")
+        until(
+            lambda: (
+                next(stream) and ">in service<" in operator.get(page) and "It is under way" not in operator.get(page)
+            )
+        )
+
+
+def test_nobody_is_told_who_is_not_logged_in_and_a_restaurant_of_itself_alone(shop: Shop, stranger: Visitor) -> None:
+    assert stranger.client.get("/live").status_code == 401
+    made = shop.restaurant(assign_phone=False)
+    assert stranger.log_in(made["api_key"]).status_code == 303
+    with following(stranger, "") as stream:
+        next(stream)
+        shop.restaurant(assign_phone=False)
+        shop.app.client.patch(f"/api/restaurants/{made['id']}", json={"name": "Da Pino"}).raise_for_status()
+        assert happened(stream)[1] == 1
+
+
+@pytest.fixture(autouse=True)
+def no_faults(shop: Shop) -> Iterator[None]:
+    yield
+    shop.sandbox.control.delete("/faults")
