@@ -48,8 +48,8 @@ format: $(VENV)/.ready-dev ## format the code and mend what lint can mend
 # What is run is pinned by itself and tested as it is. The SDKs that judge the sandbox say of which versions they know;
 # they get those that are run all the same.
 lock: $(VENV)/.tools ## pin the dependencies again; UPGRADE=--upgrade takes the newest
-	$(COMPILE) pyproject.toml -o requirements.lock
-	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --all-extras -o requirements.lock
+	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group pyproject.toml:judges --override requirements-dev.lock -o requirements-judges.lock
 	$(COMPILE) --group pyproject.toml:build -o requirements-build.lock
 

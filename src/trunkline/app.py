@@ -1,16 +1,24 @@
-"""The whole server: the API and the console as one application."""
+"""The whole server: the API, the console and the MCP server as one application."""
 
 from __future__ import annotations
+
+from importlib.util import find_spec
 
 from fastapi import FastAPI
 
 from trunkline.api import app as api
+from trunkline.api.middleware import MCP
 from trunkline.console import pages as console
 from trunkline.settings import Settings
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Its services start and end with it."""
+    """Its services start and end with it. The MCP server is there where the extra `mcp` is installed."""
     app = api.create_app(settings)
     console.install(app)
+    if find_spec("mcp") is not None:
+        from trunkline.mcp import door
+
+        secret = settings.vapi_secret_key.get_secret_value() if settings.vapi_secret_key else ""
+        door.install(app, MCP, secret, app.state.stopping.asked)
     return app

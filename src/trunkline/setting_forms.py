@@ -33,7 +33,7 @@ OTHER_OPTIONS = {
 }
 OF_OTHERS = {"pgbouncer", "schema"}  # and taken here too; see db/addresses.py
 STANDARD_PREFIX = "whsec_"  # Standard Webhooks, and Svix, write it before a secret in base64
-OUR_PATHS = re.compile(r"/(api|console|docs|metrics|healthz|readyz|openapi\.json)(/|$)")
+OUR_PATHS = re.compile(r"/(api|console|docs|mcp|metrics|healthz|readyz|openapi\.json)(/|$)")
 A_FILE = "an SQLite database is a file: write sqlite:///trunkline.sqlite"
 
 

@@ -12,7 +12,8 @@ from tests.support.app_server import SECRET
 
 OPEN = {"health", "readiness"}
 OF_VAPI = {"vapiWebhook"}  # Vapi proves itself in other ways as well
-OF_A_RESTAURANT = {"getRestaurant", "listAssignments", "getAssignment"}
+OF_WHOEVER_IS_KNOWN = {"getIdentity"}
+OF_A_RESTAURANT = OF_WHOEVER_IS_KNOWN | {"getRestaurant", "listAssignments", "getAssignment"}
 
 
 def filled(path: str) -> str:

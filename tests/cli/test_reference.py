@@ -14,7 +14,7 @@ def test_the_page_of_commands_says_what_the_commands_are() -> None:
 
 
 def test_every_command_that_asks_the_server_prints_json_and_shows_an_example() -> None:
-    alone = ("serve", "sandbox", "demo", "db", "backup", "restore", "doctor", "setup-vapi", "call-test")
+    alone = ("serve", "sandbox", "demo", "db", "backup", "restore", "doctor", "setup-vapi", "call-test", "mcp")
     for section in render().split("\n## ")[1:]:
         name = section.splitlines()[0].removeprefix("trunkline ")
         if not name.startswith(alone):

@@ -29,6 +29,7 @@ from trunkline.api import (
     events,
     health,
     holds,
+    identity,
     keys,
     moves,
     numbers,
@@ -81,6 +82,7 @@ ROUTERS = (
     costs.router,
     doctor.router,
     keys.router,
+    identity.router,
     health.router,
 )
 DESCRIPTION = """Gives every restaurant on a multi-tenant voice assistant its own phone number.

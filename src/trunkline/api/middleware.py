@@ -27,6 +27,8 @@ MAX_BODY = 64 * KB
 TRACEPARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-")  # W3C's
 LARGE_BODIES = {"/api/restaurants/bulk": 8 * KB * KB}
 METRICS = "/metrics"
+MCP = "/mcp"
+TOKEN_ONLY = {METRICS, MCP}  # whose callers often can send nothing but a bearer token
 OF_A_SANDBOX = b'{"sandbox":true,'  # begins an answer that tells what was done
 QUIET = {"/healthz", "/readyz", METRICS}
 
@@ -91,10 +93,10 @@ class Exchange:
         path = self._scope["path"].removeprefix(self._scope.get("root_path", ""))
         if not path.isprintable():  # no path of ours has such characters, and PostgreSQL takes no NUL
             return respond(NotFound("there is no such path"))
-        if path == METRICS or path.startswith("/api/"):
+        if path in TOKEN_ONLY or path.startswith("/api/"):
             headers = Headers(scope=self._scope)
             try:
-                identity = await identify(headers, self._services, secret_as_token=path == METRICS)
+                identity = await identify(headers, self._services, secret_as_token=path in TOKEN_ONLY)
             except Unauthorized as error:
                 return respond(error)
             if identity.key_id is not None:
@@ -154,6 +156,7 @@ class Exchange:
     def _mark(self, headers: MutableHeaders) -> None:
         """Nobody takes what is played for what is real."""
         headers["X-Trunkline-Sandbox"] = "true"
-        self._marks = headers.get("content-type") == "application/json" and self._scope["method"] == "POST"
+        told = self._scope["method"] == "POST" and not self._scope["path"].endswith(MCP)  # that has a form of its own
+        self._marks = told and headers.get("content-type") == "application/json"
         if self._marks:
             headers["content-length"] = str(int(headers["content-length"]) + len(OF_A_SANDBOX) - 1)

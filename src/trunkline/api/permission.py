@@ -55,6 +55,11 @@ async def of_one(
     _refuse(identity, wanted)
 
 
+def known_to_us() -> list[Any]:
+    """The `dependencies` of an endpoint that is for whoever shows a key or the secret, whatever it may do."""
+    return [Security(of_one)]
+
+
 def _refuse(identity: Identity, wanted: SecurityScopes) -> None:
     for scope in wanted.scopes:
         identity.needs(Scope(scope))

@@ -36,6 +36,10 @@ class Stopping:
         """Seconds until everything is to be over; all of them before the beginning of the end."""
         return self._seconds if self._until is None else max(0.0, self._until - time.monotonic())
 
+    async def asked(self) -> None:
+        """Until the server is asked to stop."""
+        await self._asked.wait()
+
     async def sleep(self, seconds: float) -> None:
         """Until then, or until the server is asked to stop."""
         await asyncio.wait([waiting := asyncio.ensure_future(self._asked.wait())], timeout=seconds)

@@ -28,6 +28,7 @@ from trunkline.cli import (
     events,
     holding,
     keys,
+    mcp,
     moving,
     numbers,
     reconcile,
@@ -77,6 +78,7 @@ app.command("debts")(debts.debts)
 app.command("costs")(costs.costs)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.command("mcp")(mcp.mcp)
 app.add_typer(events.app, name="events")
 app.add_typer(endpoints.app, name="endpoints")
 app.command("history")(events.history)

@@ -50,9 +50,17 @@ def _paged(build: Callable[P, Pages[T]]) -> Callable[Concatenate[AsyncTrunkline,
 class AsyncTrunkline:
     """The same for asyncio."""
 
-    def __init__(self, url: str = wire.DEFAULT_URL, secret: str | None = None, *, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        url: str = wire.DEFAULT_URL,
+        secret: str | None = None,
+        *,
+        timeout: float = 60.0,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`transport` is another way to the server than a connection: an application in this process."""
         self.url = url.rstrip("/")
-        self._http = httpx2.AsyncClient(**wire.options(self.url, secret, timeout))
+        self._http = httpx2.AsyncClient(**wire.options(self.url, secret, timeout), transport=transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -201,3 +209,4 @@ class AsyncTrunkline:
     key = _awaited(on_keys.key)
     rotate_api_key = _awaited(on_keys.rotate_api_key)
     revoke_key = _awaited(on_keys.revoke_key)
+    identity = _awaited(on_keys.identity)

@@ -202,3 +202,4 @@ class Trunkline:
     key = _sent(on_keys.key)
     rotate_api_key = _sent(on_keys.rotate_api_key)
     revoke_key = _sent(on_keys.revoke_key)
+    identity = _sent(on_keys.identity)

@@ -22,5 +22,14 @@ class Key(Answer, frozen=True):
     last_used_from: str | None
 
 
+class Identity(Answer, frozen=True):
+    key_id: str | None
+    name: str | None
+    restaurant_id: str | None
+    scopes: list[str]
+    expires_at: datetime | None
+    has_budget: bool
+
+
 class MadeKey(Key, frozen=True):
     key: str | None

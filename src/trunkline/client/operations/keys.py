@@ -39,3 +39,8 @@ def rotate_api_key(key_id: str, *, force: bool = False) -> Call[models.MadeKey]:
 def revoke_key(key_id: str, *, reason: str | None = None) -> Call[models.Key]:
     """It opens nothing any more."""
     return Call("POST", f"/api/keys/{part(key_id)}/revoke", models.Key, {"reason": reason})
+
+
+def identity() -> Call[models.Identity]:
+    """Who asks, what he may do, and whether a budget limits him."""
+    return Call("GET", "/api/identity", models.Identity)
