@@ -18,6 +18,9 @@ BUDGETS_USED = Gauge(
     "trunkline_budget_used_ratio", "How much of the fullest budget is taken: 1 is all of it", ["budget", "limit"]
 )
 DRIFT = Gauge("trunkline_drift", "What carriers, Vapi and our tables say differently, when last compared", ["kind"])
+INVARIANTS_BROKEN = Gauge(
+    "trunkline_invariant_broken", "How often our own books are not as they must be: a defect of ours", ["invariant"]
+)
 OVERDUE_DEBTS = Gauge("trunkline_debts_overdue", "Debts older than an hour: someone should look")
 
 

@@ -18,6 +18,7 @@ from trunkline.errors import ActionRequired, Intercepted, TrunklineError
 from trunkline.settings import Routing
 from trunkline.voice.base import Assistant
 from trunkline.workflows.budgets import diagnose_budgets, read_all
+from trunkline.workflows.check_books import check_books
 from trunkline.workflows.diagnose_numbers import diagnose_numbers
 from trunkline.workflows.findings import Finding, ok, problem, refused, warning
 from trunkline.workflows.reach_server import asked, unhealthy
@@ -48,14 +49,13 @@ async def diagnose(services: Services) -> AsyncIterator[Finding]:
     async for finding in check_voice(services, readable):
         yield finding
     if readable:
-        for finding in diagnose_budgets(await read_all(services.database), services.settings.budget_rates):
-            yield finding
         try:
             async for finding in diagnose_numbers(services):
                 yield finding
         except TrunklineError as error:
             yield refused("numbers", error)
-        yield await check_drift(services)
+        for finding in await check_tables(services):
+            yield finding
     yield clock(services.voice.clock_skew)
 
 
@@ -84,6 +84,12 @@ async def check_keys(services: Services, secret: SecretStr) -> Finding:
         text = f"keys of restaurants that follow from VAPI_SECRET_KEY alone: {weak} of {len(hashes)}"
         return warning("keys", text, "trunkline restaurants rotate-key --all")
     return ok("keys", "no restaurant's key follows from VAPI_SECRET_KEY alone")
+
+
+async def check_tables(services: Services) -> list[Finding]:
+    """What our own tables tell: of budgets, of the newest comparison, of themselves."""
+    budgets = diagnose_budgets(await read_all(services.database), services.settings.budget_rates)
+    return [*budgets, await check_drift(services), *await check_books(services)]
 
 
 async def check_drift(services: Services) -> Finding:

@@ -1,4 +1,4 @@
-"""Once a day: what is not known is asked for, and what is not kept for ever goes."""
+"""Once an hour our own books are looked at; once a day what is not known is asked for, and what is not kept goes."""
 
 from __future__ import annotations
 
@@ -13,25 +13,30 @@ from trunkline.db import endpoints, retention
 from trunkline.db.models import utcnow
 from trunkline.db.retention import PIECE, Prune
 from trunkline.workflows.ask_prices import ask_missing_prices
+from trunkline.workflows.check_books import check_books
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
-FIRST, DAY = 60.0, 86_400.0  # seconds; a start has other things to do
+FIRST, HOUR, DAY = 60.0, 3600.0, 86_400.0  # seconds; a start has other things to do
 Delete = Callable[[datetime], Awaitable[int]]
 BETWEEN = 0.05  # so that others get the database's one write lock
 
 
 async def keep_house(services: Services) -> None:
-    """For ever. What fails today is done tomorrow."""
+    """For ever. What fails is done the next time."""
+    await asyncio.gather(_every(HOUR, services, check_books), _every(DAY, services, ask_missing_prices, prune))
+
+
+async def _every(seconds: float, services: Services, *jobs: Callable[[Services], Awaitable[object]]) -> None:
     pause = FIRST
     while True:
         await asyncio.sleep(pause)
-        pause = DAY
-        for job in (ask_missing_prices, prune):
+        pause = seconds
+        for job in jobs:
             try:
                 await job(services)
             except Exception as error:
-                log.warning("not done today", job=job.__name__, error=type(error).__name__)
+                log.warning("not done now", job=job.__name__, error=type(error).__name__)
 
 
 async def prune(services: Services) -> None:
