@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import httpx2
 import pytest
 
 from tests.support.desk import Desk
 from tests.workflows.test_assign_number import import_number, own, vapi_client
 from tests.workflows.test_fences import SPARE, Limiter
+from trunkline.sandbox import twilio
 from trunkline.workflows import put_in_service
 
 pytestmark = pytest.mark.anyio
@@ -42,3 +45,37 @@ async def test_a_number_that_carries_our_mark_is_waited_for(
             client.delete(f"/phone-number/{theirs}").raise_for_status()
     assignment = await desk.end_of(wanted)
     assert (assignment.number == SPARE, assignment.source) == (given, "owned" if given else "purchased")
+
+
+@pytest.mark.parametrize("taken_off", [True, False])
+async def test_a_mark_that_a_second_purchase_overwrote_is_written_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, taken_off: bool
+) -> None:
+    monkeypatch.setattr(put_in_service, "TAKING_OFF_SECONDS", 60 if taken_off else 0)
+    limiter = Limiter("import")
+    limiter.hold(monkeypatch)
+    wanted = await desk.create("Roma")
+    async with asyncio.timeout(60):
+        await limiter.reached.wait()
+    (bought,) = desk.sandbox.held("twilio")
+    seen = desk.seen()
+    name_at_twilio(desk, bought, "trunkline-0ther000-asg_1")
+    limiter.opened.set()
+    if taken_off:
+        async with asyncio.timeout(60):
+            while desk.operations(seen).count("twilio incoming_numbers.list") < 2:
+                await asyncio.sleep(0.02)
+        name_at_twilio(desk, bought, "as it was")
+    assignment = await desk.end_of(wanted)
+    assert (assignment.number == bought["number"]) is taken_off
+    (held,) = [h for h in desk.sandbox.held("twilio") if h["number"] == assignment.number]
+    assert held["wire"]["friendly_name"] == f"trunkline-{desk.services.installation}-{assignment.id}"
+    with vapi_client(desk.sandbox) as client:
+        assert [record["number"] for record in client.get("/phone-number").json()] == [assignment.number]
+
+
+def name_at_twilio(desk: Desk, held: dict[str, Any], name: str) -> None:
+    account = f"{desk.sandbox.url}/2010-04-01/Accounts/{twilio.DEFAULT_ACCOUNT}"
+    path = f"{account}/IncomingPhoneNumbers/{held['wire']['sid']}.json"
+    login = (twilio.DEFAULT_ACCOUNT, twilio.DEFAULT_SECRET)
+    httpx2.post(path, data={"FriendlyName": name}, auth=login).raise_for_status()

@@ -40,7 +40,10 @@ from trunkline.workflows.services import plain_target
 
 MARKING_SECONDS = 1.0  # in which everybody who saw no mark has written theirs
 FRESH_SECONDS = 2.0  # what was seen longer ago is looked at again before it is changed
-GIVING_WAY_SECONDS = 5.0  # in which whoever imported a number that carries our mark has looked once more, and gives way
+TAKING_OFF_SECONDS = 2.0  # in which whoever wrote a mark over another one by buying what is held has taken it off again
+GIVING_WAY_SECONDS = (
+    10.0  # in which whoever imported a number that carries our mark has looked once more, and gives way
+)
 
 
 @dataclass
@@ -212,10 +215,12 @@ async def confirm(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrie
     the other takes its own import away again."""
     if not (carrier.capabilities.sells and carrier.capabilities.imported) or held.voice is None:
         return
-    owned = await step.ask(lambda: carrier.lookup(held.number))
+    owned = await see_mark(run, step, held, carrier)
     if owned is None:
         return  # a listing may lag behind a purchase; that it is gone is found by whoever looks next
     try:
+        if parse_mark(owned.mark_text) is None and carrier.capabilities.owner_mark:
+            owned = await step.ask(partial(carrier.mark, owned, run.mark))  # ours was overwritten, and theirs taken off
         refuse_marked(run.services, carrier, owned)
     except Foreign:
         voice, held.voice = held.voice, None
@@ -223,6 +228,18 @@ async def confirm(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrie
             await step.ask(lambda: run.services.voice.remove(voice.id))
         raise
     held.owned, held.seen_at = owned, time.monotonic()
+
+
+async def see_mark(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrier) -> OwnedNumber | None:
+    """The number at its carrier. Another installation's mark is looked at until it is old enough to stay: where what is
+    held is sold once more, a purchase overwrites the mark of whoever was first, finds that, and takes its own off."""
+    end = time.monotonic() + TAKING_OFF_SECONDS
+    while True:
+        owned = await step.ask(lambda: carrier.lookup(held.number))
+        mark = parse_mark(owned.mark_text) if owned else None
+        if mark is None or mark.installation == run.services.installation or time.monotonic() > end:
+            return owned
+        await step.pause(0.2)
 
 
 async def doubt_imports(run: AssignmentRun, held: Held, carrier: Carrier, error: ProviderError) -> None:
