@@ -109,7 +109,7 @@ def test_an_endpoint_is_added_and_its_events_can_be_sent_again(page: Page, shop:
     (got,) = receiver.about(restaurant)
     assert got.verified_by(secret)
     page.reload()
-    page.get_by_role("button", name=f"Send {got.id} again").click()
+    page.get_by_role("button", name=f"Send again: {got.id}").click()
     until(lambda: [len(one["attempts"]) for one in shop.api(sent)["items"]] == [2])
     page.reload()
     expect(page.locator("tr", has_text="delivered").locator("strong")).to_have_text(["200", "200"])
