@@ -33,7 +33,7 @@ def test_a_batch_is_watched_cancelled_and_resumed(page: Page, shop: Shop) -> Non
     page.get_by_role("button", name="Plan it").click()
     page.get_by_role("button", name=f"Start: {BATCH} restaurants").click()
     progress = page.locator("#progress")
-    expect(progress).to_contain_text(f"5 of {BATCH} are done")  # grows without a reload
+    expect(progress).to_contain_text(re.compile(rf"\b[1-9] of {BATCH} are done"))  # grows without a reload
     page.get_by_role("link", name="Cancel it").click()
     page.get_by_label("Reason").fill("too many")
     page.get_by_role("button", name="Cancel it").click()
