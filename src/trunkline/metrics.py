@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from trunkline import __version__
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, of which nobody asks
+UNTIL_AN_ASSIGNMENT = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+BUILD = Gauge("trunkline_build_info", "Always 1, with the version that runs", ["version"])
+BUILD.labels(__version__).set(1)
+HTTP_SECONDS = Histogram(
+    "trunkline_http_request_seconds",
+    "Time until our answer began, but that to Vapi's webhook",
+    ["method", "route", "status"],
+    buckets=UNTIL_AN_ASSIGNMENT,
+)
 PROVIDER_REQUESTS = Counter(
     "trunkline_provider_requests_total", "Requests sent to providers", ["provider", "operation", "outcome"]
 )
-PROVIDER_SECONDS = Histogram("trunkline_provider_request_seconds", "Time of a provider's answer", ["provider"])
+PROVIDER_SECONDS = Histogram(
+    "trunkline_provider_request_seconds", "Time of a provider's answer", ["provider", "operation"]
+)
 ASSIGNMENTS = Counter("trunkline_assignments_total", "Assignments that ended", ["status", "source", "reason"])
 DEBTS = Gauge("trunkline_debts", "What is still owed", ["kind"])
 BUDGETS_USED = Gauge(
@@ -22,6 +37,20 @@ INVARIANTS_BROKEN = Gauge(
     "trunkline_invariant_broken", "How often our own books are not as they must be: a defect of ours", ["invariant"]
 )
 OVERDUE_DEBTS = Gauge("trunkline_debts_overdue", "Debts older than an hour: someone should look")
+
+
+NUMBERS = Gauge("trunkline_numbers", "Numbers that we hold or know, by state", ["state"])
+MONTHLY_COST = Gauge(
+    "trunkline_monthly_cost", "What the numbers that are paid for cost a month", ["carrier", "currency"]
+)
+UNPRICED = Gauge("trunkline_numbers_unpriced", "Numbers that are paid for at a price that nobody knows")
+RUNS_RUNNING = Gauge("trunkline_runs_running", "Durable runs that have not ended", ["kind"])
+BATCHES_PAUSED = Gauge("trunkline_batches_paused", "Batches that wait for a person: an account refuses everything")
+BATCH_ITEMS = Gauge("trunkline_batch_items", "Restaurants in batches that have not ended", ["status"])
+DELIVERIES_WAITING = Gauge("trunkline_deliveries_waiting", "Events that have not arrived at their endpoint yet")
+DELIVERY_AGE = Gauge("trunkline_deliveries_oldest_seconds", "How long the oldest of them has been waiting")
+ENDPOINTS_DISABLED = Gauge("trunkline_endpoints_disabled", "Endpoints to which nothing is sent any more")
+DELIVERIES = Counter("trunkline_delivery_attempts_total", "Events that were sent to endpoints", ["outcome"])
 
 
 class Tally(Collector):

@@ -60,5 +60,13 @@ def test_metrics_count_what_was_done(api: Api) -> None:
     api.create()
     text = api.client.get("/metrics").text
     assert 'trunkline_assignments_total{reason="",source=' in text
+    assert 'trunkline_http_request_seconds_count{method="POST",route="/api/restaurants",status="201"}' in text
+    api.anonymous.get("/no/such/path")
+    api.anonymous.request("TRACE", "/api/numbers/+14155550100")
+    text = api.client.get("/metrics").text
+    assert 'trunkline_http_request_seconds_count{method="GET",route="none",status="404"}' in text
+    assert 'trunkline_http_request_seconds_count{method="other",route="none",status="401"}' in text
+    assert 'trunkline_provider_request_seconds_count{operation="numbers",provider="vapi"}' in text
+    assert "_created" not in text
     assert 'trunkline_provider_requests_total{operation="numbers",outcome="200",provider="vapi"}' in text
     until(lambda: 'trunkline_debts{kind="release_owed"} 0.0' in api.client.get("/metrics").text)

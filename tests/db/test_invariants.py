@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from prometheus_client import generate_latest
 
 from tests.support.desk import Desk
+from trunkline import __version__
 from trunkline.db.invariants import EXAMPLES, find_broken
 from trunkline.db.models import (
     Assignment,
+    Batch,
+    BatchItem,
     Debt,
+    Delivery,
+    Endpoint,
     Mapping,
     Number,
     PurchaseIntent,
@@ -24,9 +32,10 @@ from trunkline.db.models import (
 )
 from trunkline.db.session import Database
 from trunkline.domain.invariants import WORDS, Invariant
-from trunkline.metrics import INVARIANTS_BROKEN
+from trunkline.metrics import DELIVERY_AGE, INVARIANTS_BROKEN
 from trunkline.workflows import keep_house
 from trunkline.workflows.check_books import check_books
+from trunkline.workflows.measure_books import measure_books
 
 pytestmark = pytest.mark.anyio
 LONG_AGO = utcnow() - timedelta(hours=2)
@@ -157,10 +166,50 @@ async def test_what_fails_in_the_house_keeps_nothing_else_from_being_done(
         looked.set()
 
     monkeypatch.setattr(keep_house, "FIRST", 0)
-    for name, job in (("ask_missing_prices", fails), ("prune", prune), ("check_books", check)):
+    for name, job in (
+        ("measure_books", fails),
+        ("ask_missing_prices", fails),
+        ("prune", prune),
+        ("check_books", check),
+    ):
         monkeypatch.setattr(keep_house, name, job)
     house = asyncio.create_task(keep_house.keep_house(desk.services))
     await asyncio.wait_for(asyncio.gather(looked.wait(), pruned.wait()), 60)
     house.cancel()
     with suppress(asyncio.CancelledError):
         await house
+
+
+async def test_our_tables_are_counted_for_whoever_watches(database: Database) -> None:
+    await written(database, [number("in_service", carrier="twilio", monthly_price=Decimal("1.15"), currency="USD")])
+    async with database.write() as session:
+        endpoint = {"url": "http://127.0.0.1:9/", "format": "raw", "secret": "sealed", "position": 0}
+        session.add(Endpoint(id="ep_1", **endpoint))
+        session.add(Endpoint(id="ep_2", **endpoint, status="disabled"))
+        session.add(Batch(id="bat_1", status="paused"))
+        await session.flush()
+        session.add(BatchItem(batch_id="bat_1", restaurant_id=RESTAURANT, seq=1))
+        waits = {"event_id": "evt_1", "position": 1, "subjects": [], "created_at": LONG_AGO}
+        session.add(Delivery(endpoint_id="ep_1", next_try_at=utcnow() + timedelta(days=1), **waits))
+        session.add(Delivery(endpoint_id="ep_2", **waits))
+        session.add(Number(number="+14155550102", state="idle", carrier="telnyx"))
+    services: Any = SimpleNamespace(database=database)
+    await measure_books(services)
+    told = {
+        'trunkline_numbers{state="in_service"}': 1,
+        'trunkline_numbers{state="idle"}': 1,
+        'trunkline_numbers{state="foreign"}': 0,
+        'trunkline_monthly_cost{carrier="twilio",currency="USD"}': 1.15,
+        "trunkline_numbers_unpriced": 1,
+        'trunkline_runs_running{kind="assignments"}': 0,
+        "trunkline_batches_paused": 1,
+        'trunkline_batch_items{status="queued"}': 1,
+        "trunkline_deliveries_waiting": 1,
+        "trunkline_endpoints_disabled": 1,
+        f'trunkline_build_info{{version="{__version__}"}}': 1,
+    }
+    text = generate_latest().decode()
+    for series, value in told.items():
+        assert f"\n{series} {float(value)}\n" in text, series
+    assert DELIVERY_AGE._value.get() >= 7200
+    assert "_created" not in text

@@ -17,6 +17,7 @@ from trunkline.api.problems import respond, unexpected
 from trunkline.domain.acting import Acting, acting, acting_as
 from trunkline.domain.ids import new_id
 from trunkline.errors import NotFound, PayloadTooLarge, Unauthorized
+from trunkline.metrics import HTTP_SECONDS
 from trunkline.workflows.identify import Identity, identify
 from trunkline.workflows.services import Services
 
@@ -30,6 +31,7 @@ METRICS = "/metrics"
 MCP = "/mcp"
 TOKEN_ONLY = {METRICS, MCP}  # whose callers often can send nothing but a bearer token
 OF_A_SANDBOX = b'{"sandbox":true,'  # begins an answer that tells what was done
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 QUIET = {"/healthz", "/readyz", METRICS}
 
 
@@ -61,20 +63,21 @@ class Exchange:
         self._received = 0
         self._most = MAX_BODY
         self._status = 0
+        self._started = self._began = time.monotonic()
         self._marks = False
 
     async def run(self) -> None:
-        started = time.monotonic()
         try:
             await self._answer()
         finally:
+            HTTP_SECONDS.labels(self._method, self._route, str(self._status)).observe(self._began - self._started)
             note = log.debug if self._scope["path"] in QUIET else log.info
             note(
                 "request",
                 method=self._scope["method"],
                 path=self._scope["path"],
                 status=self._status,
-                ms=round((time.monotonic() - started) * 1000),
+                ms=round((time.monotonic() - self._started) * 1000),
             )
 
     async def _answer(self) -> None:
@@ -128,6 +131,16 @@ class Exchange:
         services: Services = self._scope["app"].state.services
         return services
 
+    @property
+    def _method(self) -> str:
+        """One of those that there are: it is the caller's word, and each would make a new series."""
+        return self._scope["method"] if self._scope["method"] in METHODS else "other"
+
+    @property
+    def _route(self) -> str:
+        """As it is written in the document, whatever stands in its places; `none` where there is no such path."""
+        return getattr(self._scope.get("route"), "path", "none")
+
     def _announced(self) -> int:
         length = Headers(scope=self._scope).get("content-length", "0")
         return int(length) if length.isdecimal() else 0
@@ -141,7 +154,7 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self._status, self._began = message["status"], time.monotonic()
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self._request_id
             if self._services.settings.sandbox:

@@ -165,7 +165,7 @@ class ProviderClient:
     ) -> None:
         seconds = time.monotonic() - started
         PROVIDER_REQUESTS.labels(self.provider, operation, outcome).inc()
-        PROVIDER_SECONDS.labels(self.provider).observe(seconds)
+        PROVIDER_SECONDS.labels(self.provider, operation).observe(seconds)
         log.info(
             "provider request",
             provider=self.provider,

@@ -1,4 +1,4 @@
-"""Once an hour our own books are looked at; once a day what is not known is asked for, and what is not kept goes."""
+"""What is done every minute, hour and day: our tables are counted and looked at, and what is not kept goes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from trunkline.db.models import utcnow
 from trunkline.db.retention import PIECE, Prune
 from trunkline.workflows.ask_prices import ask_missing_prices
 from trunkline.workflows.check_books import check_books
+from trunkline.workflows.measure_books import measure_books
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
-FIRST, HOUR, DAY = 60.0, 3600.0, 86_400.0  # seconds; a start has other things to do
+FIRST, MINUTE, HOUR, DAY = 60.0, 60.0, 3600.0, 86_400.0  # seconds; a start has other things to do
 Delete = Callable[[datetime], Awaitable[int]]
 BETWEEN = 0.05  # so that others get the database's one write lock
 
 
 async def keep_house(services: Services) -> None:
     """For ever. What fails is done the next time."""
-    await asyncio.gather(_every(HOUR, services, check_books), _every(DAY, services, ask_missing_prices, prune))
+    await asyncio.gather(
+        _every(MINUTE, services, measure_books),
+        _every(HOUR, services, check_books),
+        _every(DAY, services, ask_missing_prices, prune),
+    )
 
 
 async def _every(seconds: float, services: Services, *jobs: Callable[[Services], Awaitable[object]]) -> None:

@@ -15,6 +15,7 @@ from trunkline.db import endpoints
 from trunkline.db.installation import key_salt
 from trunkline.db.models import Delivery, Endpoint, Event, utcnow
 from trunkline.domain.endpoints import EndpointFormat, Sent, ready, sealing_key, unseal
+from trunkline.metrics import DELIVERIES
 from trunkline.workflows.read_events import give_places
 from trunkline.workflows.services import Services
 from trunkline.workflows.tell_events import plain_event
@@ -87,6 +88,7 @@ async def _deliver(
         sent = Sent(error="the event is not kept any more")
     else:
         sent = await send(services, endpoint, secrets, event.id, plain_event(event))
+    DELIVERIES.labels("arrived" if sent.arrived else "failed").inc()
     return delivery, sent, at, round((time.monotonic() - began) * 1000)
 
 
