@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import jsonschema
+import pytest
 
 from tests.api.conftest import Api, Json
 from tests.api.test_openapi import DOCUMENT
+from trunkline.api.described.events import example_of
 from trunkline.domain.events import EventType
 
 
@@ -93,6 +96,11 @@ def test_the_document_has_every_event_as_a_webhook_with_an_example_that_fits() -
         schema = content["schema"] | {"components": DOCUMENT["components"]}
         for example in content["examples"].values():
             jsonschema.validate(example["value"], schema, jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize("kind", EventType)
+def test_an_event_is_told_without_words_of_the_programs(kind: EventType) -> None:
+    assert re.findall(r"\b[a-z]+_[a-z]+\b", example_of(kind)["text"].replace("max_numbers", "")) == []
 
 
 def test_a_reason_goes_to_what_was_done_for_it(api: Api, roma: Json) -> None:

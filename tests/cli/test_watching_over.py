@@ -89,8 +89,13 @@ def test_what_happened_is_listed_and_told(operator: Operator) -> None:
     assert "name changed" in operator.run("events", "list", "--subject", roma.id, "--type", "restaurant.changed")
     newest = operator.json("events", "list", "--limit", "2")
     assert len(newest) == 2
-    assert "is in service" in operator.run("history", roma.phone_number)
     assert operator.json("history", roma.id)[0]["text"]
+    operator.run("restaurants", "delete", roma.id, "--reason", "closed", "--yes")
+    story = operator.run("history", roma.id)
+    assert f"{roma.phone_number} was given to Renamed (" in story
+    assert f"{roma.phone_number} was taken off Renamed: the restaurant was deleted" in story
+    by = "By whoever has the operator's secret (X-Vapi-Secret)"
+    assert [line for line in story.splitlines() if line.startswith("By")] == [by, f"{by}, because: closed"]
     assert "nothing happened" in operator.run("events", "list", "--since", "2100-01-01")
 
 

@@ -65,9 +65,9 @@ async def history(
 ) -> History:
     named = await subject_named(services, subject, all_restaurants=identity.is_operator)
     seen = StreamQuery().wanted(identity)
-    found = await story_of(services, named, seen, max(0, after_place(query.cursor)), query.limit + 1)
-    shown, cursor = cut(found, query.limit, _place)
-    return History(items=[show_line(show_event(row, identity)) for row in shown], next_cursor=cursor)
+    story = await story_of(services, named, seen, max(0, after_place(query.cursor)), query.limit + 1)
+    shown, cursor = cut(story.events, query.limit, _place)
+    return History(items=[show_line(show_event(row, identity), story.names) for row in shown], next_cursor=cursor)
 
 
 def _place(row: Event) -> str:

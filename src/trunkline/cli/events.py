@@ -95,8 +95,7 @@ def history(
     if json:
         show.as_json(told)
         return
-    rows = [(one.at, one.text, one.by, one.reason) for one in told]
-    show.table(["at", "what", "by", "reason"], rows, "nothing is told of it")
+    show.story(told)
 
 
 def line(event: Event) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from trunkline.client.models import Assignment, AssignmentSummary, Number, Step
+    from trunkline.client.models import Assignment, AssignmentSummary, HistoryLine, Number, Step
 
 GAP = 2  # between two columns
 WHOLE = ("id", "number", "restaurant", "batch")  # columns whose texts are copied, and stay in one piece
@@ -128,6 +129,19 @@ def _one_below_the_other(columns: Sequence[str], row: Sequence[str]) -> Table:
         if text != NOTHING:
             drawn.add_row(column.upper(), _coloured(text))
     return drawn
+
+
+def story(told: Iterable[HistoryLine]) -> None:
+    """What happened, a line each, under who did it and why, which is said where it changes."""
+    width, before = console().width, None
+    for one in told:
+        who = f"By {one.by}" + (f", because: {one.reason}" if one.reason else "")
+        if who != before:
+            typer.echo(("\n" if before else "") + fill(cell(who), width, break_on_hyphens=False))
+            before = who
+        at = f"  {cell(one.at)}  "
+        deep = " " * len(at)
+        typer.echo(fill(cell(one.text), width, initial_indent=at, subsequent_indent=deep, break_on_hyphens=False))
 
 
 def _coloured(text: str) -> Text:

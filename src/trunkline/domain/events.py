@@ -171,7 +171,7 @@ TOLD: dict[EventType, Told] = {
     ),
     Type.NUMBER_UNASSIGNED: Told(
         "a restaurant has it no more",
-        "{number} was taken off {restaurant_id} ({end_reason})",
+        "{number} was taken off {restaurant_id}: {end_reason}",
         SERVED,
         {"end_reason": "moved"},
         {"source": "purchased"},
@@ -293,7 +293,7 @@ TOLD: dict[EventType, Told] = {
         {"status": "done", "message": f"{NUMBER} is ours"},
         {"status": "running"},
     ),
-    Type.DEBT_OPENED: Told("something is owed to the outside world", "owed: {kind} ({provider})", OWED, KIND),
+    Type.DEBT_OPENED: Told("something is owed to the outside world", "owed: {kind}", OWED, KIND),
     Type.DEBT_SETTLED: Told("it is owed no more", "settled: {kind}", OWED, KIND),
     Type.ACCOUNT_CHANGED: Told(
         "another account of a provider is worked with",
@@ -366,17 +366,3 @@ FOR_RESTAURANTS = frozenset(
     if kind.split(".")[0] in ("restaurant", "assignment")
     or kind in (EventType.NUMBER_ASSIGNED, EventType.NUMBER_UNASSIGNED, EventType.NUMBER_ACTIVATED)
 )
-
-
-class _Known(dict[str, Any]):
-    def __missing__(self, name: str) -> str:
-        return ""
-
-
-def tell(kind: EventType, subjects: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """The event as one sentence for people."""
-    named = {name: value for name, value in subjects.items() if value is not None}
-    known = _Known(named | {name: value for name, value in after.items() if value is not None})
-    known |= {f"before_{name}": value for name, value in before.items() if value is not None}
-    known["fields"] = ", ".join(sorted({*before, *after}))
-    return " ".join(TOLD[kind].sentence.format_map(known).split()).rstrip(": ")

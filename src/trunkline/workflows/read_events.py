@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from trunkline.db import events, restaurants
 from trunkline.db.events import Wanted
@@ -75,12 +76,21 @@ async def subject_named(services: Services, named: str, *, all_restaurants: bool
             return named
 
 
-async def story_of(services: Services, subject: str, seen: Wanted, position: int, limit: int) -> Sequence[Event]:
-    """All that is told of it behind a position, oldest first. NotFound where nothing is."""
+class Story(NamedTuple):
+    """Events, oldest first, and the names of the restaurants in them, by their ids."""
+
+    events: Sequence[Event]
+    names: Mapping[str, str]
+
+
+async def story_of(services: Services, subject: str, seen: Wanted, position: int, limit: int) -> Story:
+    """All that is told of it behind a position. NotFound where nothing is."""
     wanted = replace(seen, subject=subject)
     found = await page_of_events(services, wanted, position, limit, oldest_first=True)
     if not found and not position:
         raise NotFound(
             f"nothing is told of {subject}", hint="give a number, or the id of a restaurant, an assignment ..."
         )
-    return found
+    ids = {event.restaurant_id for event in found if event.restaurant_id is not None}
+    async with services.database.read() as session:
+        return Story(found, await restaurants.names(session, sorted(ids)))

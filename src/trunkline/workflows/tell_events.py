@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from trunkline.db.models import Event
-from trunkline.domain.events import EventType, tell
+from trunkline.domain.events import EventType
+from trunkline.domain.telling import tell
 
 SUBJECTS = ("restaurant_id", "number", "run_id", "other_id")
 # Of what has changed, what a restaurant's key is told: nothing of other restaurants, or of the operator's accounts.

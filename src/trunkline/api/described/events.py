@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from trunkline.api.described import BAD_CURSOR, ENDED, REFUSED, SAME_NAME, answered, documented, operation
-from trunkline.domain.events import NUMBER, TOLD, EventType, tell
+from trunkline.domain.events import NUMBER, TOLD, EventType
+from trunkline.domain.telling import tell
 from trunkline.errors import InvalidInput, NotFound
 
 EVENT_ID = "evt_0dm2p8v2a7c4h9sw"

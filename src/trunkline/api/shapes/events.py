@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -104,7 +105,10 @@ def show_event(row: rows.Event, identity: Identity) -> Event:
     return Event.model_validate(plain_event(row, for_restaurant=not identity.is_operator))
 
 
-def show_line(event: Event) -> HistoryLine:
+def show_line(event: Event, names: Mapping[str, str]) -> HistoryLine:
+    """With the restaurant's name, as far as it is known still, for its id."""
     who = event.actor.name or event.actor.id
     by = WORDS[event.actor.kind] + (f" ({who})" if who else "")
-    return HistoryLine(at=event.at, text=event.text, by=by, reason=event.reason, type=event.type, event_id=event.id)
+    named = event.restaurant_id and names.get(event.restaurant_id)
+    text = event.text.replace(event.restaurant_id or "", named) if named else event.text
+    return HistoryLine(at=event.at, text=text, by=by, reason=event.reason, type=event.type, event_id=event.id)
