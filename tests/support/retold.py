@@ -41,14 +41,15 @@ def untold(database_url: str) -> list[str]:
         engine.dispose()
 
 
-def committed(database_url: str, since: str) -> set[str]:
-    """The ids of all events behind the first of this type."""
+def committed(database_url: str, since: str) -> dict[str, str | None]:
+    """All events behind the first of this type, in their order: whose restaurant's each is, by its id."""
     engine = sa.create_engine(driver_url(database_url, asynchronous=False))
     with engine.connect() as connection:
-        events = list(connection.execute(sa.select(Event.id, Event.type).order_by(Event.seq)))
+        placed = sa.select(Event.id, Event.type, Event.restaurant_id)
+        events = list(connection.execute(placed.order_by(Event.position.nulls_last(), Event.seq)))
     engine.dispose()
-    types = [event.type for event in events]
-    return {event.id for event in events[types.index(since) + 1 :]}
+    first = [event.type for event in events].index(since)
+    return {event.id: event.restaurant_id for event in events[first:]}
 
 
 def _untold(connection: sa.Connection) -> Iterator[str]:
