@@ -13,7 +13,13 @@ from tests.support.app_server import SECRET
 OPEN = {"health", "readiness"}
 OF_VAPI = {"vapiWebhook"}  # Vapi proves itself in other ways as well
 OF_WHOEVER_IS_KNOWN = {"getIdentity"}
-OF_A_RESTAURANT = OF_WHOEVER_IS_KNOWN | {"getRestaurant", "listAssignments", "getAssignment"}
+OF_A_RESTAURANT = OF_WHOEVER_IS_KNOWN | {
+    "getRestaurant",
+    "listRestaurants",
+    "listAssignments",
+    "getAssignment",
+    "listCalls",
+}
 
 
 def filled(path: str) -> str:
@@ -89,6 +95,8 @@ def test_a_restaurants_key_opens_its_own_data_and_nothing_else(api: Api) -> None
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), path
 
     assert api.anonymous.get(f"/api/restaurants/{mine['id']}", headers=key).json()["phone_number"]
+    every = api.anonymous.get("/api/restaurants", headers=key).json()["items"]
+    assert [row["id"] for row in every] == [mine["id"]]
     listed = api.anonymous.get("/api/assignments", headers=key).json()["items"]
     assert [row["id"] for row in listed] == [mine["assignment"]["id"]]
     read = api.anonymous.get(f"/api/assignments/{mine['assignment']['id']}", headers=key).json()

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pydantic import SecretStr
 
-from tests.api.conftest import Api, Json, until
+from tests.api.conftest import Api, Json, until, without_key
 
 
 def new_key() -> str:
@@ -21,19 +20,17 @@ def test_the_same_key_and_body_get_the_same_answer(api: Api) -> None:
     first = api.post("/api/restaurants", body, Idempotency_Key=key)
     again = api.post("/api/restaurants", body, Idempotency_Key=key)
     assert (first.status_code, again.status_code) == (201, 201)
-    assert again.content == first.content
+    assert without_key(again.json()) == without_key(first.json())
     assert "Idempotent-Replayed" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.headers["Location"] == first.headers["Location"]
-    mine = {"Authorization": f"Bearer {again.json()['api_key']}"}
-    assert api.anonymous.get(f"/api/restaurants/{again.json()['id']}", headers=mine).status_code == 200
 
 
 def test_what_the_body_leaves_out_is_what_it_says(api: Api) -> None:
     key = new_key()
     first = api.post("/api/restaurants", {"name": " Same "}, Idempotency_Key=key).json()
     said = {"name": "Same", "assign_phone": True, "force_twilio": False, "country": None}
-    assert api.post("/api/restaurants", said, Idempotency_Key=key).json() == first
+    assert without_key(api.post("/api/restaurants", said, Idempotency_Key=key).json()) == without_key(first)
 
 
 def test_the_same_key_with_another_body_is_refused(api: Api) -> None:
@@ -55,7 +52,9 @@ def test_twenty_at_once_create_one_restaurant_and_get_one_answer(api: Api) -> No
             )
         )
     assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.content for answer in answers}) == 1
+    answered = [answer.json() for answer in answers]
+    assert all(without_key(one) == without_key(answered[0]) for one in answered)
+    assert len([one for one in answered if one["api_key"]]) == 1
     assert len(api.get("/api/restaurants", search=name)["items"]) == 1
     assert len(api.sandbox.held("twilio")) <= before + 1
 
@@ -67,7 +66,7 @@ def test_who_comes_back_before_the_end_gets_the_end(api: Api) -> None:
     assert (first.status_code, first.json()["assignment"]["status"]) == (202, "running")
     again = api.post("/api/restaurants", body, Idempotency_Key=key)
     assert (again.status_code, again.json()["assignment"]["status"]) == (201, "assigned")
-    assert again.json()["api_key"] == first.json()["api_key"]
+    assert (bool(first.json()["api_key"]), again.json()["api_key"]) == (True, None)
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
@@ -75,7 +74,8 @@ def test_the_answer_is_kept_after_the_restaurant_is_gone(api: Api) -> None:
     key, body = new_key(), {"name": "Gone", "assign_phone": False}
     first = api.post("/api/restaurants", body, Idempotency_Key=key)
     api.client.delete(f"/api/restaurants/{first.json()['id']}")
-    assert api.post("/api/restaurants", body, Idempotency_Key=key).content == first.content
+    again = api.post("/api/restaurants", body, Idempotency_Key=key)
+    assert without_key(again.json()) == without_key(first.json())
 
 
 def test_asking_for_a_number_twice_with_one_key_is_asking_once(api: Api) -> None:
@@ -181,11 +181,3 @@ def test_an_unusable_key_is_refused(api: Api, key: str) -> None:
     headers = {b"Idempotency-Key": key.encode("latin-1")}
     answer = api.client.post("/api/restaurants", json={"name": "Never"}, headers=headers)
     assert (answer.status_code, answer.json()["field"]) == (422, "Idempotency-Key")
-
-
-def test_after_a_change_of_the_secret_no_wrong_key_is_shown(api: Api, setting: Callable[..., None]) -> None:
-    key, body = new_key(), {"name": "Rotated", "assign_phone": False}
-    api.post("/api/restaurants", body, Idempotency_Key=key)
-    setting(vapi_secret_key=SecretStr("another-secret"))
-    answer = api.post("/api/restaurants", body, Idempotency_Key=key, X_Vapi_Secret="another-secret")
-    assert (answer.status_code, answer.json()["api_key"]) == (201, None)

@@ -19,7 +19,7 @@ def test_a_restaurant_is_created_shown_listed_and_deleted(operator: Operator) ->
     said = operator.run("restaurants", "create", "Chez Panisse", "--area-code", "415")
     assert "in_service" not in said
     assert "came by" in said
-    assert "tlr_" in said
+    assert "trk_" in said
     (listed,) = operator.json("restaurants", "list", "--search", "panisse")
     shown = operator.json("restaurants", "show", listed["id"])
     assert shown["phone_number"] == listed["phone_number"]
@@ -34,7 +34,7 @@ def test_a_restaurant_is_created_shown_listed_and_deleted(operator: Operator) ->
 def test_created_without_getting_its_number_is_done_partly(operator: Operator) -> None:
     created = operator.json("restaurants", "create", "Nowhere", "--contains", "0000000", code=3)
     assert (created["phone_number"], created["assignment"]["reason"]) == (None, "no_numbers_found")
-    assert created["api_key"].startswith("tlr_")
+    assert created["api_key"].startswith("trk_")
     assert operator.json("restaurants", "create", "None wanted", "--no-phone")["assignment"] is None
 
 
@@ -57,8 +57,12 @@ def test_keys_are_renewed_one_by_one_or_all_at_once(operator: Operator) -> None:
     roma, napoli = (operator.restaurant(name, assign_phone=False) for name in ("Keys of Roma", "Keys of Napoli"))
     renewed = operator.json("restaurants", "rotate-key", roma.id, "--yes")
     assert (renewed["id"], renewed["api_key"] != roma.api_key) == (roma.id, True)
+    assert "within a day" in operator.refused("restaurants", "rotate-key", roma.id, "--yes", code=1)
     said = operator.run("restaurants", "rotate-key", "--all", "--yes")
+    assert roma.id not in said
     assert renewed["api_key"] not in said
+    assert operator.run("restaurants", "rotate-key", "--all", "--yes") == ""
+    said = operator.run("restaurants", "rotate-key", "--all", "--force", "--yes")
     for restaurant in (roma, napoli):
         (key,) = [line.split()[0] for line in said.splitlines() if restaurant.id in line]
         path = f"{operator.client.url}/api/restaurants/{restaurant.id}"

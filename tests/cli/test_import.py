@@ -26,7 +26,7 @@ def test_a_file_is_told_imported_and_its_keys_are_kept_for_its_owner(operator: O
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
     told = {row["external_id"]: row for row in csv.DictReader(keys.open())}
     assert {row.id for row in operator.client.restaurants(search=mark)} == {row["id"] for row in told.values()}
-    assert all(row["api_key"].startswith("tlr_") for row in told.values())
+    assert all(row["api_key"].startswith("trk_") for row in told.values())
     assert "there already" in operator.refused("restaurants", "import", str(file), "--yes", code=2)
     keys.unlink()
     assert "2 as they are" in operator.run("restaurants", "import", str(file), "--yes", "--no-numbers")

@@ -144,6 +144,7 @@ def test_a_restaurant_is_changed_and_deleted_and_gets_a_new_key(shop: Shop, oper
     key = answer.text.split("<pre>")[1].split("</pre>")[0]
     mine = shop.app.anonymous.get(f"/api{here}", headers={"Authorization": f"Bearer {key}"})
     assert mine.status_code == 200
+    assert "within a day" in operator.refused(f"{here}/rotate-key", 409)
     assert operator.send(f"{here}/delete") == f"/numbers/{made['phone_number']}"
     assert "It was deleted" in operator.get(here)
     assert "Da Pino" in operator.get("/restaurants?deleted=yes")

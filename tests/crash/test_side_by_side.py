@@ -53,7 +53,7 @@ async def test_one_key_twenty_times_at_once_is_one_restaurant(site: Site) -> Non
         answers = await asyncio.gather(*(client.post("/api/restaurants", json={"name": "Roma"}) for _ in range(20)))
     assert {a.status_code for a in answers} == {201}
     assert len({a.json()["id"] for a in answers}) == 1
-    assert len({a.json()["api_key"] for a in answers}) == 1
+    assert len([a for a in answers if a.json()["api_key"]]) == 1
     books = site.books()
     assert books.wrongs() == []
     assert len(books.held["twilio"]) == 1

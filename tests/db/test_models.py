@@ -14,6 +14,7 @@ from trunkline.db.models import (
     Assignment,
     Base,
     Debt,
+    Key,
     Mapping,
     Move,
     Number,
@@ -53,6 +54,11 @@ def intent(number: str | None, restaurant: str, **changes: Any) -> dict[str, Any
 
 def move(number: str, **changes: Any) -> dict[str, Any]:
     return {"number": number, "to_id": "rst_a", "own_number": "refuse", **changes}
+
+
+def own_key(key_hash: str, restaurant_id: str, **columns: Any) -> dict[str, Any]:
+    shown = {"prefix": "trk_", "hash": key_hash, "scopes": ["calls:read"]}
+    return shown | {"restaurant_id": restaurant_id, "own": True} | columns
 
 
 INVARIANTS = {
@@ -129,6 +135,17 @@ INVARIANTS = {
             {"name": "b", "api_key_hash": "h3", "external_id": "7", "deleted_at": utcnow()},
             {"name": "c", "api_key_hash": "h4", "external_id": "8"},
             {"name": "d", "api_key_hash": "h5"},
+        ],
+    ),
+    "uq_keys_own_restaurant_id": Invariant(
+        Key,
+        first=own_key("a", "rst_a"),
+        clash=own_key("b", "rst_a"),
+        end={"revoked_at": utcnow()},
+        beside=[
+            own_key("c", "rst_a", own=False),
+            own_key("d", "rst_a", revoked_at=utcnow()),
+            own_key("e", "rst_b"),
         ],
     ),
     "uq_repoints_running": Invariant(

@@ -52,7 +52,7 @@ class Desk:
     async def create(self, name: str = "Roma", *, force_twilio: bool = False, **criteria: Any) -> str:
         """Create a restaurant that wants a number; its assignment's id."""
         wish = Wish.asked(Criteria.checked(**criteria), force_twilio)
-        created = await create_restaurant(self.services, name, wish, SECRET)
+        created = await create_restaurant(self.services, name, wish)
         assert created.assignment_id is not None
         return created.assignment_id
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tests.support.desk import SECRET, Desk, Opener
+from tests.support.desk import Desk, Opener
 from trunkline.db import costs
 from trunkline.db.models import Debt, Mapping, Number, PurchaseIntent, Restaurant
 from trunkline.domain.adopting import AdoptionFate
@@ -44,7 +44,7 @@ async def settled(desk: Desk) -> None:
 
 
 async def take(desk: Desk, rows: list[dict[str, str]] | None = None, **more: Any) -> Any:
-    return await adopt_numbers(desk.services, rows, SECRET, **more)
+    return await adopt_numbers(desk.services, rows, **more)
 
 
 async def test_500_numbers_of_a_dashboard_are_ours_by_one_command_and_cost_what_is_billed(open_desk: Opener) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.desk import SECRET, Desk, Opener
+from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import import_number, own, vapi_client
 from trunkline.db import numbers, restaurants
 from trunkline.db.models import Assignment, Batch, Number, Release, Repoint, StockPurchase
@@ -149,7 +149,7 @@ async def buy_for_stock(desk: Desk) -> None:
 
 
 async def batch(desk: Desk) -> None:
-    await create_restaurant(desk.services, "Roma", Wish(), SECRET, assign=False)
+    await create_restaurant(desk.services, "Roma", Wish(), assign=False)
     await start_batch(desk.services, BatchRequest(Wish()))
 
 

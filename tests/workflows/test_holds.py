@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tests.support.desk import SECRET, Desk, Opener
+from tests.support.desk import Desk, Opener
 from trunkline.db.models import Hold, Number, PurchaseIntent, utcnow
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import E164
@@ -44,7 +44,7 @@ def times(held: Hold) -> tuple[datetime, datetime]:
 
 
 async def assigned(desk: Desk, wish: Wish) -> str | None:
-    created = await create_restaurant(desk.services, "Roma", wish, SECRET)
+    created = await create_restaurant(desk.services, "Roma", wish)
     ended = await desk.end_of(created.assignment_id or "")
     return ended.number
 

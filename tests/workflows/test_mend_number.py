@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.crash.books import settled_books
-from tests.support.desk import SECRET, Desk, Opener
+from tests.support.desk import Desk, Opener
 from trunkline.db import applies, assignments, numbers
 from trunkline.db.models import Apply, ApplyItem, Call, Mapping, PlannedDrift, ReconcilePlan
 from trunkline.db.runs import APPLIES, RELEASES
@@ -165,7 +165,7 @@ async def test_an_assignment_that_is_faster_keeps_the_number(shop: Desk) -> None
     hold = shop.sandbox.fault(provider="twilio", operation="list", kind="hold", when="after", contains=number[1:])
     apply_id = await begin(shop, planned([found], ChangeKind.RELEASE))
     await until_held(shop, hold)
-    waiting = await create_restaurant(shop.services, "waits", Wish(), SECRET, assign=False)
+    waiting = await create_restaurant(shop.services, "waits", Wish(), assign=False)
     async with shop.services.database.write() as session:
         assignment = await assignments.add(session, waiting.restaurant_id)
         assert await numbers.claim(session, number, assignment.id, "owned")

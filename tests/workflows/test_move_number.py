@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.crash.books import read_books, settled_books
-from tests.support.desk import SECRET, Desk, Opener
+from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import set_trial
 from trunkline.db.models import Assignment, Mapping, Number
 from trunkline.db.runs import MOVES
@@ -34,7 +34,7 @@ async def with_number(desk: Desk, name: str) -> tuple[str, E164]:
 
 
 async def without(desk: Desk, name: str) -> str:
-    return (await create_restaurant(desk.services, name, Wish(), SECRET, assign=False)).restaurant_id
+    return (await create_restaurant(desk.services, name, Wish(), assign=False)).restaurant_id
 
 
 async def moved(desk: Desk, move_id: str) -> Any:

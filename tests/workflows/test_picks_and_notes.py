@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.desk import SECRET, Desk, Opener
+from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import set_trial
 from trunkline.db import numbers
 from trunkline.db.models import Release, Restaurant, utcnow
@@ -38,7 +38,7 @@ def sell(desk: Desk, number: str) -> E164:
 
 
 async def create(desk: Desk, name: str, wish: Wish | None = None, **more: Any) -> Created:
-    return await create_restaurant(desk.services, name, wish or Wish(), SECRET, assign=wish is not None, **more)
+    return await create_restaurant(desk.services, name, wish or Wish(), assign=wish is not None, **more)
 
 
 async def describe(desk: Desk, number: str, **said: Any) -> None:

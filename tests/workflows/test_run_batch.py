@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.desk import SECRET, Desk, Opener
+from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import import_number, own
 from trunkline.db import batches
 from trunkline.db.runs import BATCHES
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def restaurants(desk: Desk, count: int) -> None:
     for n in range(count):
-        await create_restaurant(desk.services, f"Restaurant {n}", Wish(), SECRET, assign=False)
+        await create_restaurant(desk.services, f"Restaurant {n}", Wish(), assign=False)
 
 
 async def counts(desk: Desk, batch_id: str) -> dict[str, int]:

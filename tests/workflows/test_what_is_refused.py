@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.crash.scenarios import import_number, vapi_client
-from tests.support.desk import SECRET, Desk, Opener
+from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import own
 from trunkline.db import debts
 from trunkline.db.models import Batch, Debt, utcnow
@@ -36,7 +36,7 @@ def imports_are_refused(desk: Desk, status: int, body: object, **rule: object) -
 
 async def restaurants(desk: Desk, count: int) -> None:
     for n in range(count):
-        await create_restaurant(desk.services, f"Restaurant {n}", Wish(), SECRET, assign=False)
+        await create_restaurant(desk.services, f"Restaurant {n}", Wish(), assign=False)
 
 
 async def test_a_number_whose_import_is_refused_is_put_aside_and_the_next_one_is_taken(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from trunkline.api.dependencies import KeyDep, ServicesDep
 from trunkline.api.described import adopting as described
 from trunkline.api.permission import Identified, needs
 from trunkline.api.shapes.adopting import AdoptBody, Adoption, show_adoption, show_taken
-from trunkline.domain.scopes import Scope
+from trunkline.domain.scopes import OF_A_RESTAURANT, Scope
 from trunkline.workflows.adopt_numbers import adopt_numbers, judge_adoption
 from trunkline.workflows.once import Once
 
@@ -31,10 +31,8 @@ async def adopt(
         return show_adoption((await judge_adoption(services, rows, carrier=carrier, former=former))[0])
     if any(row.name or row.external_id for row in body.rows or []):
         identity.needs(Scope.RESTAURANTS_WRITE)
-    secret = services.settings.vapi_secret_key
-    assert secret is not None  # the server does not start without
     once = Once.asked(key, "adoptNumbers", **body.model_dump())
-    taken = await adopt_numbers(services, rows, secret, carrier=carrier, former=former, once=once)
+    taken = await adopt_numbers(services, rows, carrier=carrier, former=former, once=once)
     if once is not None and once.replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    return show_taken(taken)
+    return show_taken(taken, keys=identity.may_give(OF_A_RESTAURANT))

@@ -19,7 +19,7 @@ from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.outcomes import Status
 from trunkline.domain.scopes import Scope
 from trunkline.errors import NotFound
-from trunkline.workflows.identify import Identity, not_allowed
+from trunkline.workflows.identify import not_allowed
 from trunkline.workflows.manage_restaurant import retry_assignment
 from trunkline.workflows.once import Once
 
@@ -61,12 +61,21 @@ async def read(services: ServicesDep, identity: Identified, assignment_id: Assig
 
 
 @router.post(
-    "/{assignment_id}/retry", status_code=201, dependencies=needs(Scope.NUMBERS_BUY), **described.RETRY_ASSIGNMENT
+    "/{assignment_id}/retry",
+    status_code=201,
+    dependencies=needs(Scope.NUMBERS_BUY, own=True),
+    **described.RETRY_ASSIGNMENT,
 )
 async def retry(
-    services: ServicesDep, assignment_id: AssignmentId, key: KeyDep, patience: PatienceDep, response: Response
+    services: ServicesDep,
+    identity: Identified,
+    assignment_id: AssignmentId,
+    key: KeyDep,
+    patience: PatienceDep,
+    response: Response,
 ) -> Assignment:
-    once = Once.asked(key, "retryAssignment", assignment_id=assignment_id)
+    await read(services, identity, assignment_id)
+    once = Once.asked(key, "retryAssignment", assignment_id=assignment_id, **identity.seen())
     again = await retry_assignment(services, assignment_id, patience.left, once)
     row = await patience.end_of(again)
     running = row.status == Status.RUNNING
@@ -76,6 +85,6 @@ async def retry(
         response.status_code = 202
 
     async def show(session: AsyncSession) -> Assignment:
-        return await show_assignment(session, row, Identity())
+        return await show_assignment(session, row, identity)
 
     return await answer_once(services, once, response, Assignment, show, final=not running)

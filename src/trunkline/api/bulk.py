@@ -10,7 +10,7 @@ from trunkline.api.dependencies import KeyDep, ServicesDep
 from trunkline.api.described import bulk as described
 from trunkline.api.permission import Identified, needs
 from trunkline.api.shapes.bulk import BulkBody, BulkPlan, BulkResult, show_import, show_judged
-from trunkline.domain.scopes import Scope
+from trunkline.domain.scopes import OF_A_RESTAURANT, Scope
 from trunkline.workflows.import_restaurants import import_restaurants, judge_rows, plan_numbers
 from trunkline.workflows.once import Once
 
@@ -32,12 +32,10 @@ async def run(
         return show_judged(judged, await plan_numbers(services, judged, body.bounds()) if body.assign_phone else None)
     if body.assign_phone:
         identity.needs(Scope.NUMBERS_BUY)
-    secret = services.settings.vapi_secret_key
-    assert secret is not None  # the server does not start without
     once = Once.asked(key, "importRestaurants", **body.model_dump())
-    done = await import_restaurants(services, rows, secret, assign=body.assign_phone, bounds=body.bounds(), once=once)
+    done = await import_restaurants(services, rows, assign=body.assign_phone, bounds=body.bounds(), once=once)
     if once is not None and once.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     if done.batch_id:
         response.headers["Location"] = f"/api/batches/{done.batch_id}"
-    return show_import(done)
+    return show_import(done, keys=identity.may_give(OF_A_RESTAURANT))

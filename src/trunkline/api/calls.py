@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -23,9 +24,13 @@ from trunkline.workflows.services import Services
 router = APIRouter(tags=["calls"])
 
 
-@router.get("/api/calls", dependencies=needs(Scope.CALLS_READ), **described.LIST_CALLS)
-async def list_all(services: ServicesDep, query: Annotated[CallQuery, Query()]) -> CallPage:
-    return await _page(services, query, query.wanted())
+@router.get("/api/calls", dependencies=needs(Scope.CALLS_READ, own=True), **described.LIST_CALLS)
+async def list_all(services: ServicesDep, identity: Identified, query: Annotated[CallQuery, Query()]) -> CallPage:
+    wanted = query.wanted()
+    if not identity.is_operator:
+        identity.may_read(wanted.restaurant_id or identity.restaurant_id)
+        wanted = replace(wanted, restaurant_id=identity.restaurant_id)
+    return await _page(services, query, wanted)
 
 
 @router.get("/api/calls/{call_id}/explanation", dependencies=needs(Scope.CALLS_READ), **described.EXPLAIN_CALL)

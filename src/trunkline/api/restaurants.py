@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.dependencies import BECAUSE, KeyDep, Patience, PatienceDep, RestaurantId, ServicesDep
 from trunkline.api.described import restaurants as described
+from trunkline.api.described.keys import ROTATIONS
 from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, after_name, cut
 from trunkline.api.permission import Identified, needs
 from trunkline.api.shapes.assignments import PickBody
+from trunkline.api.shapes.keys import KeyRotation
 from trunkline.api.shapes.restaurants import (
     CreatedRestaurant,
     DeletedRestaurant,
@@ -29,22 +31,23 @@ from trunkline.api.shapes.restaurants import (
 )
 from trunkline.db import restaurants
 from trunkline.domain.outcomes import Status
-from trunkline.domain.scopes import Scope
-from trunkline.workflows.identify import Identity
+from trunkline.domain.scopes import OF_A_RESTAURANT, Scope, in_order
+from trunkline.errors import Forbidden
+from trunkline.workflows.identify import OPERATOR, Identity
+from trunkline.workflows.manage_keys import renew_restaurants_key
 from trunkline.workflows.manage_restaurant import (
     Created,
     activate_phone,
     create_restaurant,
     delete_restaurant,
     edit_restaurant,
-    key_as_created,
     request_number,
-    rotate_key,
 )
 from trunkline.workflows.once import Once
 from trunkline.workflows.services import Services
 
 router = APIRouter(prefix="/api/restaurants", tags=["restaurants"])
+NOT_TOLD = f"it is told to who has its scopes himself: {', '.join(in_order(OF_A_RESTAURANT))}"
 
 
 @router.post("", status_code=201, dependencies=needs(Scope.RESTAURANTS_WRITE), **described.CREATE_RESTAURANT)
@@ -58,14 +61,11 @@ async def create(
 ) -> CreatedRestaurant:
     if body.assign_phone:
         identity.needs(Scope.NUMBERS_BUY)
-    secret = services.settings.vapi_secret_key
-    assert secret is not None  # the server does not start without
     once = Once.asked(key, "createRestaurant", **body.model_dump())
     created = await create_restaurant(
         services,
         body.name,
         body.wish(),
-        secret,
         once,
         notes=body.notes(),
         assign=body.assign_phone,
@@ -74,15 +74,17 @@ async def create(
     if created.found:
         there = await _answer(services, created, None, patience, response)
         response.status_code = 200
-        return CreatedRestaurant(**vars(there), api_key=None)
+        return CreatedRestaurant(**vars(there), api_key=None, api_key_hint=described.TOLD)
     answer = await _answer(services, created, once, patience, response)
-    async with services.database.read() as session:
-        api_key = await key_as_created(session, secret, await restaurants.kept(session, created.restaurant_id))
-    return CreatedRestaurant(**vars(answer), api_key=api_key)
+    shown = created.api_key if identity.may_give(OF_A_RESTAURANT) else None
+    hint = None if shown else described.TOLD if created.api_key is None else NOT_TOLD
+    return CreatedRestaurant(**vars(answer), api_key=shown, api_key_hint=hint)
 
 
-@router.get("", dependencies=needs(Scope.RESTAURANTS_READ), **described.LIST_RESTAURANTS)
-async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Query()]) -> RestaurantPage:
+@router.get("", dependencies=needs(Scope.RESTAURANTS_READ, own=True), **described.LIST_RESTAURANTS)
+async def list_all(
+    services: ServicesDep, identity: Identified, query: Annotated[RestaurantQuery, Query()]
+) -> RestaurantPage:
     by_name = query.sort is RestaurantSort.NAME
     name, last = after_name(query.cursor) if by_name else (None, after_id(query.cursor))
     async with services.database.read() as session:
@@ -98,9 +100,10 @@ async def list_all(services: ServicesDep, query: Annotated[RestaurantQuery, Quer
             created_before=query.created_before,
             external_id=query.external_id,
             deleted=query.deleted,
+            only=identity.restaurant_id,
         )
         shown, cursor = cut(found, query.limit, lambda row: restaurants.place_by_name(row) if by_name else row.id)
-        return RestaurantPage(items=await show_summaries(session, shown, Identity()), next_cursor=cursor)
+        return RestaurantPage(items=await show_summaries(session, shown, identity), next_cursor=cursor)
 
 
 @router.get("/counts", dependencies=needs(Scope.RESTAURANTS_READ), **described.COUNT_RESTAURANTS)
@@ -127,7 +130,7 @@ async def change(
     if "budget" in body.model_fields_set:
         identity.needs(Scope.KEYS_WRITE)
     await edit_restaurant(services, restaurant_id, body.change())
-    return await read(services, Identity(), restaurant_id)
+    return await read(services, OPERATOR, restaurant_id)
 
 
 @router.delete(
@@ -137,19 +140,25 @@ async def delete(services: ServicesDep, restaurant_id: RestaurantId) -> DeletedR
     return DeletedRestaurant(id=restaurant_id, freed_number=await delete_restaurant(services, restaurant_id))
 
 
-@router.post("/{restaurant_id}/phone", status_code=201, dependencies=needs(Scope.NUMBERS_BUY), **described.ASSIGN_PHONE)
+@router.post(
+    "/{restaurant_id}/phone", status_code=201, dependencies=needs(Scope.NUMBERS_BUY, own=True), **described.ASSIGN_PHONE
+)
 async def assign_phone(
     services: ServicesDep,
+    identity: Identified,
     restaurant_id: RestaurantId,
     key: KeyDep,
     patience: PatienceDep,
     response: Response,
     body: Annotated[PickBody | None, Body(openapi_examples=described.WISHES)] = None,
 ) -> Restaurant:
+    identity.may_read(restaurant_id)
     asked = body or PickBody()
-    once = Once.asked(key, "assignPhone", restaurant_id=restaurant_id, **asked.model_dump())
+    if asked.phone_number and not identity.is_operator:  # whether others have it is not its business
+        raise Forbidden("a restaurant's key does not pick a number", hint="leave it out", field="phone_number")
+    once = Once.asked(key, "assignPhone", restaurant_id=restaurant_id, **asked.model_dump(), **identity.seen())
     run_id = await request_number(services, restaurant_id, asked.wish(), patience.left, once)
-    return await _answer(services, Created(restaurant_id, run_id), once, patience, response)
+    return await _answer(services, Created(restaurant_id, run_id), once, patience, response, identity)
 
 
 @router.post(
@@ -160,16 +169,28 @@ async def assign_phone(
 async def activate(services: ServicesDep, restaurant_id: RestaurantId) -> Restaurant:
     await activate_phone(services, restaurant_id)
     async with services.database.read() as session:
-        return await show_restaurant(session, await restaurants.get(session, restaurant_id), Identity())
+        return await show_restaurant(session, await restaurants.get(session, restaurant_id), OPERATOR)
 
 
 @router.post("/{restaurant_id}/rotate-key", dependencies=[*needs(Scope.KEYS_WRITE), BECAUSE], **described.ROTATE_KEY)
-async def renew_key(services: ServicesDep, restaurant_id: RestaurantId) -> RotatedKey:
-    return RotatedKey(id=restaurant_id, api_key=await rotate_key(services, restaurant_id))
+async def renew_key(
+    services: ServicesDep,
+    identity: Identified,
+    restaurant_id: RestaurantId,
+    body: Annotated[KeyRotation | None, Body(openapi_examples=ROTATIONS)] = None,
+) -> RotatedKey:
+    force = bool(body and body.force)
+    api_key = await renew_restaurants_key(services, identity, restaurant_id, force=force)
+    return RotatedKey(id=restaurant_id, api_key=api_key)
 
 
 async def _answer(
-    services: Services, created: Created, once: Once | None, patience: Patience, response: Response
+    services: Services,
+    created: Created,
+    once: Once | None,
+    patience: Patience,
+    response: Response,
+    identity: Identity = OPERATOR,
 ) -> Restaurant:
     """What a creation or an assignment is answered with, and its headers."""
     assignment = None
@@ -184,6 +205,6 @@ async def _answer(
 
     async def show(session: AsyncSession) -> Restaurant:
         row = await restaurants.kept(session, created.restaurant_id)
-        return await show_restaurant(session, row, Identity(), assignment)
+        return await show_restaurant(session, row, identity, assignment)
 
     return await answer_once(services, once, response, Restaurant, show, final=not running)

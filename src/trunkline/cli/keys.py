@@ -9,7 +9,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import agreed, asking
-from trunkline.cli.options import TIMES, Csv, Json, Reason, Yes, in_utc
+from trunkline.cli.options import TIMES, Csv, Force, Json, Reason, Yes, in_utc
 from trunkline.cli.output import say
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ def list_all(
 @app.command()
 def rotate(
     key: KeyId,
-    force: Annotated[
-        bool, typer.Option("--force", help="End the secrets until now at once, also within 24 h of the last time.")
-    ] = False,
+    force: Force = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:

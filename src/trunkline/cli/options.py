@@ -34,6 +34,9 @@ Type = Annotated[TypeName | None, typer.Option("--type", help="Kind of number.")
 Carrier = Annotated[CarrierName | None, typer.Option(help="Only this carrier; else all, in the server's order.")]
 ForceTwilio = Annotated[bool, typer.Option("--force-twilio", help="Skip existing numbers and use Twilio.")]
 
+Force = Annotated[
+    bool, typer.Option("--force", help="End the keys until now at once, also within 24 h of the last time.")
+]
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 

@@ -14,6 +14,7 @@ from trunkline.cli.options import (
     Contains,
     Country,
     Csv,
+    Force,
     ForceTwilio,
     Json,
     Metadata,
@@ -29,7 +30,7 @@ from trunkline.cli.output import complain, say
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
-    from trunkline.client.models import Restaurant
+    from trunkline.client.models import Restaurant, RotatedKey
     from trunkline.client.operations.restaurants import RestaurantChange
 
 app = typer.Typer(help="The tenants, each with its number.", no_args_is_help=True)
@@ -216,12 +217,13 @@ def rotate_key(
         str | None, typer.Argument(metavar="[RESTAURANT]", help="The restaurant's id, external_id or exact name.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every restaurant.")] = False,
+    force: Force = False,
     reason: Reason = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Renew a restaurant's API key, or all of them. The keys until now open nothing from then on; the new ones are
-    shown this once.
+    """Renew a restaurant's API key, or all of them. The keys until now work for 24 h more; the new ones are shown this
+    once. With --all those that were renewed within 24 h are left as they are.
 
     \b
     Examples:
@@ -233,15 +235,35 @@ def rotate_key(
         raise typer.Exit(USAGE)
     with asking() as client:
         named = [client.restaurant(restaurant)] if restaurant is not None else list(client.restaurants())
-        if not agreed(f"Renew {show.times(len(named), 'key')}? Those until now stop working at once.", yes):
+        until = "at once" if force else "in 24 h"
+        if not agreed(f"Renew {show.times(len(named), 'key')}? Those until now stop working {until}.", yes):
             return
+        left = 0
         # Each is shown as soon as it is made: what a broken connection leaves undone is done by the next run.
         for one in named:
-            renewed = client.rotate_key(one.id, reason=reason)
-            if json:
+            renewed = _renewed(client, one.id, force, reason, skip=every)
+            if renewed is None:
+                left += 1
+            elif json:
                 show.as_json_line(renewed)
             else:
                 say(f"{renewed.api_key}  {one.id}  {one.name}")
+    if left:
+        say(f"{show.times(left, 'key')} left as renewed within 24 h", err=True)
+
+
+def _renewed(
+    client: Trunkline, restaurant_id: str, force: bool, reason: str | None, *, skip: bool
+) -> RotatedKey | None:
+    """None for one that was renewed just before, where such are to be left."""
+    from trunkline.client import ApiError
+
+    try:
+        return client.rotate_key(restaurant_id, force=force, reason=reason)
+    except ApiError as error:
+        if skip and error.code == "conflict":
+            return None
+        raise
 
 
 def assign(

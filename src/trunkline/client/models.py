@@ -78,6 +78,7 @@ class Restaurant(RestaurantSummary, frozen=True):
 
 class CreatedRestaurant(Restaurant, frozen=True):
     api_key: str | None
+    api_key_hint: str | None
 
 
 class RotatedKey(Answer, frozen=True):

@@ -17,13 +17,13 @@ from trunkline.domain.notes import RestaurantChange, RestaurantNotes
 from trunkline.domain.scopes import Scope
 from trunkline.domain.wishes import Wish
 from trunkline.errors import NotFound, TrunklineError
+from trunkline.workflows.manage_keys import renew_restaurants_key
 from trunkline.workflows.manage_restaurant import (
     activate_phone,
     create_restaurant,
     delete_restaurant,
     edit_restaurant,
     request_number,
-    rotate_key,
 )
 from trunkline.workflows.move_number import request_swap
 from trunkline.workflows.plan_batch import Plan, plan_for
@@ -44,8 +44,6 @@ async def ask_new(page: PageDep) -> Response:
 @router.post("/new", dependencies=needs(Scope.RESTAURANTS_WRITE))
 async def create(page: PageDep) -> Response:
     form = await page.form()
-    secret = page.services.settings.vapi_secret_key
-    assert secret is not None  # the server does not start without
     try:
         if "later" not in form:
             page.visitor.needs(Scope.NUMBERS_BUY)
@@ -54,7 +52,7 @@ async def create(page: PageDep) -> Response:
         asked = {"name": form.get("name"), "wish": wish.plain(), "notes": notes.plain(), "later": form.get("later")}
         once = once_of(form, "console.createRestaurant", **asked)
         created = await create_restaurant(
-            page.services, form.get("name", ""), wish, secret, once, notes=notes, assign="later" not in form
+            page.services, form.get("name", ""), wish, once, notes=notes, assign="later" not in form
         )
     except TrunklineError as error:
         return page.show_form("restaurants/new.html", error)
@@ -176,8 +174,9 @@ async def swap(page: PageDep, restaurant_id: str) -> Response:
 
 async def _new_key(page: Page, restaurant_id: str) -> Question:
     restaurant = await living(page, restaurant_id)
-    means = "It reads this restaurant's data and nothing else. The key that it has now opens nothing any more."
-    return _of(f"A new key for {restaurant.name}", restaurant, "Make a new key", means, ends=True)
+    means = "It reads this restaurant's data and nothing else. The key that it has now works for 24 h more."
+    checks = (("force", "The keys until now end at once, also within 24 h of the last time."),)
+    return _of(f"A new key for {restaurant.name}", restaurant, "Make a new key", means, checks=checks, ends=True)
 
 
 @router.get("/{restaurant_id}/rotate-key", dependencies=needs(Scope.KEYS_WRITE))
@@ -188,7 +187,11 @@ async def ask_new_key(page: PageDep, restaurant_id: str) -> Response:
 @router.post("/{restaurant_id}/rotate-key", dependencies=needs(Scope.KEYS_WRITE))
 async def new_key(page: PageDep, restaurant_id: str) -> Response:
     restaurant = await living(page, restaurant_id)
-    api_key = await rotate_key(page.services, restaurant_id)
+    force = "force" in await page.form()
+    try:
+        api_key = await renew_restaurants_key(page.services, page.visitor, restaurant_id, force=force)
+    except TrunklineError as error:
+        return (await _new_key(page, restaurant_id)).show(page, error)
     return page.show("restaurants/key.html", restaurant=restaurant, api_key=api_key)
 
 

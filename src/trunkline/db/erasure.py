@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 
 from sqlalchemy import delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import endpoints, restaurants
+from trunkline.db import endpoints, keys, restaurants
 from trunkline.db.event_rows import unnoted
 from trunkline.db.events import announce
 from trunkline.db.models import Call, Caller, Event, IdempotencyKey
 from trunkline.domain.callers import forms
 from trunkline.domain.events import EventType, Subjects
-from trunkline.domain.keys import hash_key
 from trunkline.errors import Conflict
 
 ERASED = "erased"
@@ -31,8 +29,9 @@ async def erase_restaurant(session: AsyncSession, restaurant_id: str) -> int:
     with unnoted(session):
         restaurant.name = ERASED
         restaurant.external_id = restaurant.notes = restaurant.wish = None
-        restaurant.api_key_hash = hash_key(secrets.token_hex(24))
+        restaurants.forget_former_key(restaurant)
         await session.flush()
+    await keys.erase(session, restaurant_id)
     await _erase_from_events(session, restaurant_id)
     announce(session, EventType.RESTAURANT_ERASED, Subjects(restaurant_id))
     await session.execute(delete(Caller).where(Caller.restaurant_id == restaurant_id))

@@ -4,37 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline.db.event_rows import unnoted
 from trunkline.db.models import Key, Restaurant, utcnow
 from trunkline.domain.keys import GRACE, hash_key, new_key, shown_of
-from trunkline.domain.scopes import Scope, in_order
+from trunkline.domain.scopes import OF_A_RESTAURANT, Scope, in_order
 from trunkline.errors import NotFound
 
 
-async def add(
-    session: AsyncSession,
-    scopes: frozenset[Scope],
-    *,
-    restaurant_id: str | None = None,
-    expires_at: datetime | None = None,
-    comment: str | None = None,
-) -> tuple[Key, str]:
+async def add(session: AsyncSession, scopes: frozenset[Scope], **columns: Any) -> tuple[Key, str]:
     """A new one, and the key itself, which nobody is told again."""
-    api_key = new_key()
-    row = Key(
-        prefix=shown_of(api_key),
-        hash=hash_key(api_key),
-        scopes=in_order(scopes),
-        restaurant_id=restaurant_id,
-        expires_at=expires_at,
-        comment=comment,
-    )
+    row, api_key = _new(scopes, **columns)
     session.add(row)
     await session.flush()
     return row, api_key
+
+
+async def add_own(session: AsyncSession, restaurant_ids: Sequence[str]) -> list[str]:
+    """One for each of these new restaurants, in their order, which have been flushed: the key is part of that event."""
+    made = [_new(OF_A_RESTAURANT, restaurant_id=restaurant_id, own=True) for restaurant_id in restaurant_ids]
+    with unnoted(session):
+        session.add_all(row for row, _ in made)
+        await session.flush()
+    return [api_key for _, api_key in made]
+
+
+def _new(scopes: frozenset[Scope], **columns: Any) -> tuple[Key, str]:
+    api_key = new_key()
+    row = Key(prefix=shown_of(api_key), hash=hash_key(api_key), scopes=in_order(scopes), **columns)
+    return row, api_key
+
+
+async def own_of(session: AsyncSession, restaurant_id: str) -> Key | None:
+    """The restaurant's own, unless it was revoked."""
+    query = select(Key).where(Key.restaurant_id == restaurant_id, Key.own, Key.revoked_at.is_(None))
+    return (await session.execute(query.with_for_update())).scalar_one_or_none()
 
 
 async def get(session: AsyncSession, key_id: str, *, lock: bool = False) -> Key:
@@ -68,6 +76,11 @@ async def page(
     return (await session.execute(query)).scalars().all()
 
 
+def follow_former(row: Key, former_hash: str) -> None:
+    """The restaurant's former key counts for a while, as the one before this."""
+    row.previous_hash, row.previous_until, row.rotated_at = former_hash, utcnow() + GRACE, utcnow()
+
+
 def rotate(row: Key, *, grace: bool) -> str:
     """Its new secret. With `grace` the one until now counts for a while, and one before that not any more."""
     api_key, now = new_key(), utcnow()
@@ -79,6 +92,13 @@ def rotate(row: Key, *, grace: bool) -> str:
 def revoke(row: Key) -> None:
     """It opens nothing from now on."""
     row.revoked_at = row.revoked_at or utcnow()
+
+
+async def erase(session: AsyncSession, restaurant_id: str) -> None:
+    """What people have written to a restaurant's keys, and from where they used them."""
+    await session.execute(
+        update(Key).where(Key.restaurant_id == restaurant_id).values(comment=None, last_used_from=None)
+    )
 
 
 async def note_use(session: AsyncSession, key_id: str, at: datetime, by: str | None) -> None:

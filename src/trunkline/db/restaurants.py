@@ -32,9 +32,10 @@ async def add_many(session: AsyncSession, wanted: Sequence[Restaurant]) -> None:
     await session.flush()
 
 
-def keep_key(restaurant: Restaurant, key_hash: str) -> None:
-    """Its key is another one from now on."""
-    restaurant.api_key_hash = key_hash
+def forget_former_key(restaurant: Restaurant) -> str | None:
+    """Its former key is none of its own any more; its hash, where it had one."""
+    key_hash, restaurant.api_key_hash = restaurant.api_key_hash, None
+    return key_hash
 
 
 def keep_wish(restaurant: Restaurant, wish: Wish) -> None:
@@ -155,22 +156,18 @@ async def find(session: AsyncSession, restaurant_id: str | None) -> Restaurant |
     return restaurant if restaurant is not None and restaurant.deleted_at is None else None
 
 
-async def by_key_hash(session: AsyncSession, key_hash: str) -> Restaurant | None:
+async def by_former_key(session: AsyncSession, key_hash: str) -> Restaurant | None:
     found = await session.execute(
         select(Restaurant).where(Restaurant.api_key_hash == key_hash, Restaurant.deleted_at.is_(None))
     )
     return found.scalar_one_or_none()
 
 
-async def key_hashes(session: AsyncSession, of: Sequence[str] | None = None) -> dict[str, str]:
-    """The hashes of keys by id, of every restaurant or of these."""
-    query = select(Restaurant.id, Restaurant.api_key_hash).where(Restaurant.deleted_at.is_(None))
-    pieces = (
-        [query]
-        if of is None
-        else [query.where(Restaurant.id.in_(of[start : start + CHUNK])) for start in range(0, len(of), CHUNK)]
-    )
-    return {row.id: row.api_key_hash for piece in pieces for row in await session.execute(piece)}
+async def with_former_keys(session: AsyncSession) -> int:
+    """How many have a key that was derived from the operator's secret."""
+    query = select(func.count()).select_from(Restaurant)
+    query = query.where(Restaurant.api_key_hash.is_not(None), Restaurant.deleted_at.is_(None))
+    return (await session.execute(query)).scalar_one()
 
 
 async def page(
@@ -186,12 +183,16 @@ async def page(
     deleted: bool = False,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
+    only: str | None = None,
 ) -> Sequence[Restaurant]:
     """Oldest first, by id, which sorts by time, or `by_name`, in any case: then after the id `after` of those called
-    `after_name`, folded. `search` is part of the name in any case. Those that are `deleted`, or those that are not."""
+    `after_name`, folded. `search` is part of the name in any case. Those that are `deleted`, or those that are not; of
+    them `only` this one, where one is named."""
     lives = Restaurant.deleted_at.is_not(None) if deleted else Restaurant.deleted_at.is_(None)
     order = (Restaurant.folded_name, Restaurant.id) if by_name else (Restaurant.id,)
     query = select(Restaurant).where(lives).order_by(*order).limit(limit)
+    if only:
+        query = query.where(Restaurant.id == only)
     if external_id:
         query = query.where(Restaurant.external_id == external_id)
     if after:

@@ -40,7 +40,7 @@ WORDS = {
     Scope.WEBHOOK: "send what Vapi sends; of X-Vapi-Secret alone, as no key is looked up while a call waits",
 }
 EVERYTHING = frozenset(Scope)
-OF_A_RESTAURANT = frozenset({Scope.RESTAURANTS_READ, Scope.NUMBERS_READ, Scope.CALLS_READ})  # the key made with it
+OF_A_RESTAURANT = frozenset({Scope.RESTAURANTS_READ, Scope.CALLS_READ})  # of the key that is made with it
 
 
 def parse_scopes(names: Iterable[str], field: str = "scopes") -> frozenset[Scope]:

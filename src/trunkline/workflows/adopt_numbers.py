@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import SecretStr
-
 from trunkline.db import debts, numbers
 from trunkline.domain.adopting import Adopted, AdoptionFate
 from trunkline.domain.budgets import SpendingLimits
@@ -176,7 +174,6 @@ class Taken:
 async def adopt_numbers(
     services: Services,
     given: Sequence[Mapping[str, Any]] | None,
-    secret: SecretStr,
     *,
     carrier: str | None = None,
     former: str | None = None,
@@ -189,7 +186,7 @@ async def adopt_numbers(
 
     async def restaurants(held: Collection[str] | None) -> Imported:
         bounds, rows = NOTHING_BOUGHT, list(named.values())
-        done = await import_restaurants(services, rows, secret, assign=False, bounds=bounds, once=once, held=held)
+        done = await import_restaurants(services, rows, assign=False, bounds=bounds, once=once, held=held)
         places = list(named)
         return replace(done, created=[replace(made, row=places[made.row - 1]) for made in done.created])
 

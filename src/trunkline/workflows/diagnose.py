@@ -7,12 +7,9 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from trunkline.carriers.base import AccountState, Carrier
 from trunkline.db import migrate, plans, restaurants
 from trunkline.db.lock import database_file
-from trunkline.domain.keys import follows_from
 from trunkline.domain.scopes import Scope, scopes_of_secret
 from trunkline.errors import ActionRequired, Intercepted, TrunklineError
 from trunkline.settings import Routing
@@ -36,8 +33,8 @@ async def diagnose(services: Services) -> AsyncIterator[Finding]:
     """One finding after the other, as they come. `services` need not be started, and a server may run meanwhile."""
     database, readable = await check_database(services)
     yield database
-    if readable and (secret := services.settings.vapi_secret_key):
-        yield await check_keys(services, secret)
+    if readable:
+        yield await check_keys(services)
     yield await check_server(services)
     async for finding in check_address(services):
         yield finding
@@ -75,15 +72,14 @@ async def check_database(services: Services) -> tuple[Finding, bool]:
     return ok("database", f"{where} answers, at schema {found}"), True
 
 
-async def check_keys(services: Services, secret: SecretStr) -> Finding:
-    """Keys of restaurants that were created before keys had a salt, while VAPI_SECRET_KEY was what it is now."""
+async def check_keys(services: Services) -> Finding:
+    """Keys of restaurants that were derived from the VAPI_SECRET_KEY of that time."""
     async with services.database.read() as session:
-        hashes = await restaurants.key_hashes(session)
-    weak = sum(follows_from(secret, restaurant_id, key_hash) for restaurant_id, key_hash in hashes.items())
-    if weak:
-        text = f"keys of restaurants that follow from VAPI_SECRET_KEY alone: {weak} of {len(hashes)}"
-        return warning("keys", text, "trunkline restaurants rotate-key --all")
-    return ok("keys", "no restaurant's key follows from VAPI_SECRET_KEY alone")
+        former = await restaurants.with_former_keys(session)
+    if former:
+        text = f"restaurants whose key follows from VAPI_SECRET_KEY and the database, as it did formerly: {former}"
+        return warning("keys", text, "trunkline restaurants rotate-key --all: those until now work for 24 h more")
+    return ok("keys", "no restaurant's key follows from VAPI_SECRET_KEY")
 
 
 async def check_tables(services: Services) -> list[Finding]:

@@ -60,10 +60,21 @@ class Identity:
             raise Forbidden(f"{SECRET_HEADER} has not the scope {scope}", hint=hint)
         raise Forbidden(f"this key has not the scope {scope}", hint=f"trunkline keys create --scope {scope} makes one")
 
+    def may_give(self, scopes: frozenset[Scope]) -> bool:
+        """Whether it has them all itself."""
+        return scopes <= self.scopes
+
+    def seen(self) -> dict[str, str]:
+        """What tells its requests from those of who sees more, so that it gets no answer that was theirs."""
+        return {} if self.restaurant_id is None else {"seen_by": self.restaurant_id}
+
     def may_read(self, restaurant_id: str | None) -> None:
         """Forbidden unless it sees all restaurants, or this very one."""
         if not self.is_operator and restaurant_id != self.restaurant_id:
             raise not_allowed()
+
+
+OPERATOR = Identity()
 
 
 async def identify(headers: Mapping[str, str], services: Services, *, secret_as_token: bool = False) -> Identity:
@@ -121,7 +132,7 @@ async def _of_key(api_key: str, services: Services) -> Identity:
 async def _of_hash(key_hash: str, services: Services) -> Identity:
     async with services.database.read() as session:
         row = await keys.by_hash(session, key_hash)
-        former = await restaurants.by_key_hash(session, key_hash) if row is None else None
+        former = await restaurants.by_former_key(session, key_hash) if row is None else None
     if former is not None:
         return Identity(OF_A_RESTAURANT, former.id)
     if row is None:

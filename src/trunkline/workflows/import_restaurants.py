@@ -7,16 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
-from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 
-from trunkline.db import batches, idempotency, mappings, numbers, restaurants
-from trunkline.db.installation import key_salt
+from trunkline.db import batches, idempotency, keys, mappings, numbers, restaurants
 from trunkline.db.models import Restaurant
 from trunkline.db.runs import BATCHES
 from trunkline.domain.budgets import SpendingLimits
 from trunkline.domain.bulk import JudgedRow, Row, RowFate, check_rows, refused
-from trunkline.domain.keys import key_as_created
 from trunkline.domain.notes import RestaurantChange, merged_metadata
 from trunkline.domain.wishes import PICKED, Wish
 from trunkline.errors import Conflict, InvalidInput
@@ -33,8 +30,7 @@ TOLD = 5  # refused rows in one sentence
 
 @dataclass(frozen=True)
 class ImportedRow:
-    """A restaurant that a row has created. `api_key` is the one that it was created with; None if it has another one
-    by now."""
+    """A restaurant that a row has created. `api_key` is its key; None where it was told before."""
 
     row: int
     id: str
@@ -93,7 +89,6 @@ async def plan_numbers(services: Services, judged: Sequence[JudgedRow], bounds: 
 async def import_restaurants(
     services: Services,
     given: Sequence[Mapping[str, Any]],
-    secret: SecretStr,
     *,
     assign: bool,
     bounds: SpendingLimits,
@@ -104,14 +99,14 @@ async def import_restaurants(
     gets the new restaurants their numbers; a number that a row names becomes its restaurant's in any case. Once per
     idempotency key."""
     if await find_begun(services, once):
-        return await _imported_before(services, once, secret)
+        return await _imported_before(services, once)
     judged = await judge_rows(services, given, held)
     refuse([one for one in judged if one.fate is RowFate.REFUSED])
     new = [one.row for one in judged if one.row is not None and one.fate is RowFate.NEW]
     changed = [one for one in judged if one.fate is RowFate.CHANGED]
     try:
         async with services.database.write() as session:
-            created = await _create(session, new, secret)
+            created = await _create(session, new)
             for one in changed:
                 await _edit(session, one)
             wanted = {made.id: row.wish for made, row in zip(created, new, strict=True)}
@@ -123,7 +118,7 @@ async def import_restaurants(
                 await idempotency.keep(session, once.key, done.plain())
     except IntegrityError:
         if await find_begun(services, once):  # the same came at the same time
-            return await _imported_before(services, once, secret)
+            return await _imported_before(services, once)
         hint = "import the file again"
         raise Conflict("a restaurant with one of these external_ids was created meanwhile", hint=hint) from None
     if batch_id is not None:
@@ -131,18 +126,12 @@ async def import_restaurants(
     return done
 
 
-async def _imported_before(services: Services, once: Once | None, secret: SecretStr) -> Imported:
-    """What the same request had done, with the keys that are still those which it had told."""
+async def _imported_before(services: Services, once: Once | None) -> Imported:
+    """What the same request had done; the keys were told then."""
     assert once is not None
     async with services.database.read() as session:
         kept = await idempotency.answer(session, once.key) or {}
-        salt = await key_salt(session)
-        hashes = await restaurants.key_hashes(session, [plain["id"] for plain in kept["created"]])
-    created = []
-    for plain in kept["created"]:
-        api_key = key_as_created(secret, salt, plain["id"], hashes.get(plain["id"]))
-        created.append(ImportedRow(**plain | {"api_key": api_key}))
-    return Imported(**kept | {"created": created})
+    return Imported(**kept | {"created": [ImportedRow(**plain) for plain in kept["created"]]})
 
 
 def _only(namesakes: Sequence[Restaurant] | None) -> Restaurant | None:
@@ -227,17 +216,15 @@ def refuse(wrong: Sequence[Wrong]) -> None:
     raise InvalidInput(f"{told}{more}; nothing was done", field=f"rows.{first.place - 1}.{first.field}", hint=hint)
 
 
-async def _create(session: Any, rows: Sequence[Row], secret: SecretStr) -> list[ImportedRow]:
-    salt = await key_salt(session)
+async def _create(session: Any, rows: Sequence[Row]) -> list[ImportedRow]:
     created: list[ImportedRow] = []
     for start in range(0, len(rows), PIECE):
-        piece = []
-        for row in rows[start : start + PIECE]:
-            restaurant, api_key = new_restaurant(secret, salt, row.name, row.notes, row.wish)
+        piece = rows[start : start + PIECE]
+        made = [new_restaurant(row.name, row.notes, row.wish) for row in piece]
+        await restaurants.add_many(session, made)
+        api_keys = await keys.add_own(session, [restaurant.id for restaurant in made])
+        for row, restaurant, api_key in zip(piece, made, api_keys, strict=True):
             created.append(ImportedRow(row.place, restaurant.id, row.name, row.notes.external_id, api_key))
-            piece.append(restaurant)
-        await restaurants.add_many(session, piece)
-        for row, restaurant in zip(rows[start:], piece, strict=False):
             await keep_named(session, row.wish, restaurant.id)
         await asyncio.sleep(0)
     return created

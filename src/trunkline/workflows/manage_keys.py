@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import keys, restaurants
 from trunkline.db.models import Key, utcnow
-from trunkline.domain.scopes import Scope, in_order
+from trunkline.domain.scopes import OF_A_RESTAURANT, Scope, in_order
 from trunkline.errors import Conflict, Forbidden, InvalidInput, NotFound
 from trunkline.workflows.identify import Identity, not_allowed
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
@@ -68,6 +68,20 @@ async def renew_key(services: Services, identity: Identity, key_id: str, *, forc
         row = await seen(session, identity, key_id, lock=True)
         _refuse_beyond(identity, frozenset(map(Scope, row.scopes)), row.restaurant_id, row.expires_at)
         return Made(key_id, renew(row, force=force))
+
+
+async def renew_restaurants_key(services: Services, identity: Identity, restaurant_id: str, *, force: bool) -> str:
+    """The restaurant's own key anew, as `renew_key` does it; in the place of a former one, where it has that."""
+    _refuse_beyond(identity, OF_A_RESTAURANT, restaurant_id, None)
+    async with services.database.write() as session:
+        restaurant = await restaurants.get(session, restaurant_id, lock=True)
+        if (own := await keys.own_of(session, restaurant_id)) is not None:
+            return renew(own, force=force)
+        row, api_key = await keys.add(session, OF_A_RESTAURANT, restaurant_id=restaurant_id, own=True)
+        former_hash = restaurants.forget_former_key(restaurant)
+        if former_hash is not None and not force:
+            keys.follow_former(row, former_hash)
+        return api_key
 
 
 def renew(row: Key, *, force: bool) -> str:

@@ -8,16 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import assignments, budgets, callers, mappings, restaurants
-from trunkline.db.installation import key_salt
+from trunkline.db import assignments, budgets, callers, keys, mappings, restaurants
 from trunkline.db.models import Assignment, Restaurant
 from trunkline.db.runs import ASSIGNMENTS
-from trunkline.domain import keys
 from trunkline.domain.callers import current_form
 from trunkline.domain.ids import new_id
 from trunkline.domain.notes import RestaurantChange, RestaurantNotes, checked_name
@@ -43,18 +40,19 @@ JUST_STARTED = "an assignment of this restaurant has just been started"
 
 @dataclass(frozen=True)
 class Created:
-    """`found` is true where the restaurant of this external_id was there, and nothing has been created or changed."""
+    """`found` is true where the restaurant of this external_id was there, and nothing has been created or changed.
+    `api_key` is the key of one that was created now: nobody is told it again."""
 
     restaurant_id: str
     assignment_id: str | None
     found: bool = False
+    api_key: str | None = None
 
 
 async def create_restaurant(
     services: Services,
     name: str,
     wish: Wish,
-    secret: SecretStr,
     once: Once | None = None,
     *,
     notes: RestaurantNotes = NO_NOTES,
@@ -72,9 +70,12 @@ async def create_restaurant(
         wish = await name_number(services, wish)
         await check_wish(services, wish, None, patience)
 
+    made: list[str] = []
+
     async def begin(session: AsyncSession) -> Begun:
-        restaurant, _ = new_restaurant(secret, await key_salt(session), name, notes, wish)
+        restaurant = new_restaurant(name, notes, wish)
         await restaurants.add(session, restaurant)
+        made.extend(await keys.add_own(session, [restaurant.id]))
         if assign:
             await keep_named(session, wish, restaurant.id)
         assignment = await _write_assignment(session, restaurant.id, wish) if assign else None
@@ -87,7 +88,8 @@ async def create_restaurant(
             return before  # the same came at the same time
         raise
     assert begun.restaurant_id is not None
-    return Created(begun.restaurant_id, begun.run_id)
+    replayed = once is not None and once.replayed
+    return Created(begun.restaurant_id, begun.run_id, api_key=None if replayed else made[-1])
 
 
 async def request_number(
@@ -159,19 +161,10 @@ async def delete_restaurant(services: Services, restaurant_id: str) -> str | Non
     return freed
 
 
-async def key_as_created(session: AsyncSession, secret: SecretStr, restaurant: Restaurant) -> str | None:
-    return keys.key_as_created(secret, await key_salt(session), restaurant.id, restaurant.api_key_hash)
-
-
-def new_restaurant(
-    secret: SecretStr, salt: str, name: str, notes: RestaurantNotes, wish: Wish
-) -> tuple[Restaurant, str]:
-    """The row of one that is to be created, and its key."""
-    restaurant_id = new_id("rst")
-    api_key = keys.api_key_of(secret, salt, restaurant_id)
+def new_restaurant(name: str, notes: RestaurantNotes, wish: Wish) -> Restaurant:
+    """The row of one that is to be created."""
     kept = {"external_id": notes.external_id, "notes": dict(notes.metadata)}
-    row = Restaurant(id=restaurant_id, name=name, wish=wish.lasting(), api_key_hash=keys.hash_key(api_key), **kept)
-    return row, api_key
+    return Restaurant(id=new_id("rst"), name=name, wish=wish.lasting(), **kept)
 
 
 async def edit_restaurant(services: Services, restaurant_id: str, change: RestaurantChange) -> None:
@@ -188,14 +181,6 @@ async def edit_restaurant(services: Services, restaurant_id: str, change: Restau
         named = f"restaurant {other.id}" if other is not None else "another restaurant"
         detail = f"{named} has the external_id {change.external_id}"
         raise Conflict(detail, hint="give each its own", field="external_id") from None
-
-
-async def rotate_key(services: Services, restaurant_id: str) -> str:
-    """Give the restaurant a new key; the one that it had opens nothing any more."""
-    api_key = keys.new_api_key()
-    async with services.database.write() as session:
-        restaurants.keep_key(await restaurants.get(session, restaurant_id, lock=True), keys.hash_key(api_key))
-    return api_key
 
 
 async def activate_phone(services: Services, restaurant_id: str) -> str:

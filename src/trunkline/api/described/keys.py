@@ -62,6 +62,7 @@ MADE = UNUSED | {"key": "trk_" + "0" * 32 + "_" + "0" * 6}
 ROTATED = MADE | {"rotated_at": ENDED, "previous_until": "2026-03-03T17:20:06.410000Z"}
 
 NO_KEY = NotFound(f"there is no key {KEY_ID}", hint="GET /api/keys lists them")
+BAD_FORCE = InvalidInput("force must be true or false", field="force")
 NO_SCOPE = InvalidInput("there is no scope 'numbers:sell'", field="scopes", hint="scopes are: restaurants:read, ...")
 ROTATED_JUST_NOW = Conflict(
     "this key was renewed within a day: the one before works until 2026-03-03 17:20 UTC",
@@ -112,14 +113,7 @@ ROTATE_API_KEY = operation(
     ),
     responses={
         200: answered("The key with its new secret.", rotated=("Both work for a day", ROTATED)),
-        **documented(
-            *REFUSED,
-            BAD_REASON,
-            *MALFORMED,
-            InvalidInput("force must be true or false", field="force"),
-            NO_KEY,
-            ROTATED_JUST_NOW,
-        ),
+        **documented(*REFUSED, BAD_REASON, *MALFORMED, BAD_FORCE, NO_KEY, ROTATED_JUST_NOW),
     },
 )
 

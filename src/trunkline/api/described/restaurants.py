@@ -33,6 +33,7 @@ from trunkline.api.described.assignments import (
     ASSIGNMENT_SUMMARY,
     ASSIGNMENT_UNASSIGNED,
 )
+from trunkline.api.described.keys import BAD_FORCE, ROTATED_JUST_NOW
 from trunkline.api.shapes.restaurants import CreatedRestaurant, Restaurant
 from trunkline.errors import Conflict, InvalidInput, NumberInService
 
@@ -103,17 +104,19 @@ RESTAURANT_SHARED = RESTAURANT | {
     "assignment": ASSIGNMENT | SHARING,
 }
 
-API_KEY = {"api_key": "tlr_" + "0" * 48}
-CREATED = RESTAURANT | API_KEY
-CREATED_SHARED = RESTAURANT_SHARED | API_KEY
-CREATED_RUNNING = RESTAURANT_RUNNING | API_KEY
-CREATED_UNASSIGNED = RESTAURANT_RUNNING | {"assignment": ASSIGNMENT_UNASSIGNED} | API_KEY
+API_KEY = {"api_key": "trk_" + "0" * 32 + "_" + "0" * 6}
+SHOWN_KEY = API_KEY | {"api_key_hint": None}
+CREATED = RESTAURANT | SHOWN_KEY
+CREATED_SHARED = RESTAURANT_SHARED | SHOWN_KEY
+CREATED_RUNNING = RESTAURANT_RUNNING | SHOWN_KEY
+CREATED_UNASSIGNED = RESTAURANT_RUNNING | {"assignment": ASSIGNMENT_UNASSIGNED} | SHOWN_KEY
 ROTATED = {"id": RESTAURANT_ID} | API_KEY
 DELETED = {"id": RESTAURANT_ID, "freed_number": NUMBER}
 RESTAURANT_PAGE = {"items": [RESTAURANT_SUMMARY], "next_cursor": CURSOR}
 NO_NUMBER = Conflict("the restaurant has no number", hint="POST /api/restaurants/{id}/phone first")
 
-THERE = RESTAURANT | {"api_key": None}
+TOLD = "it was told once, to who created the restaurant: POST /api/restaurants/{id}/rotate-key makes another"
+THERE = RESTAURANT | {"api_key": None, "api_key_hint": TOLD}
 PICK_TAKEN = NumberInService(
     f"{NUMBER} serves Chez Panisse", hint=f"POST /api/numbers/{NUMBER}/move", field="phone_number"
 )
@@ -250,9 +253,12 @@ ACTIVATE_PHONE = operation(
 ROTATE_KEY = operation(
     "rotateKey",
     summary="Renew a restaurant's key",
-    description="The key that it had opens nothing from now on; the new one is shown only here.",
+    description=(
+        "The key that it had works for 24 h more, so that it can be changed wherever it is kept; with `force` it ends "
+        "at once. The new one is shown only here."
+    ),
     responses={
         200: answered("Renewed.", one=("The new key", ROTATED)),
-        **documented(*REFUSED, BAD_REASON, *NO_RESTAURANT),
+        **documented(*REFUSED, BAD_REASON, *MALFORMED, BAD_FORCE, *NO_RESTAURANT, ROTATED_JUST_NOW),
     },
 )

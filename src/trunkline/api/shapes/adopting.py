@@ -95,8 +95,9 @@ def show_adoption(rows: Sequence[Adopted]) -> Adoption:
     )
 
 
-def show_taken(taken: Taken) -> Adoption:
-    created = [show_created(made) for made in taken.imported.created] if taken.imported else []
+def show_taken(taken: Taken, *, keys: bool) -> Adoption:
+    """With the `keys` of the restaurants that were created, or without."""
+    created = [show_created(made, keys=keys) for made in taken.imported.created] if taken.imported else []
     batch_id = taken.imported.batch_id if taken.imported else None
     more = {"dry_run": False, "created": created, "batch_id": batch_id}
     return show_adoption(taken.rows).model_copy(update=more)

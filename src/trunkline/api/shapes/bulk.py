@@ -70,7 +70,8 @@ class BulkCreated(Answer):
     name: str
     external_id: str | None
     api_key: str | None = Field(
-        description="reads this restaurant's data; shown only here. Null in a repeated answer if it was renewed since"
+        description="reads this restaurant's data; shown only here. Null in a repeated answer, and for who has not its "
+        "scopes himself"
     )
 
 
@@ -105,13 +106,15 @@ def show_judged(judged: Sequence[JudgedRow], numbers: plan_batch.Plan | None) ->
     )
 
 
-def show_created(one: ImportedRow) -> BulkCreated:
-    return BulkCreated(row=one.row, id=one.id, name=one.name, external_id=one.external_id, api_key=one.api_key)
+def show_created(one: ImportedRow, *, keys: bool) -> BulkCreated:
+    api_key = one.api_key if keys else None
+    return BulkCreated(row=one.row, id=one.id, name=one.name, external_id=one.external_id, api_key=api_key)
 
 
-def show_import(done: Imported) -> BulkResult:
+def show_import(done: Imported, *, keys: bool) -> BulkResult:
+    """With the `keys` of those that were created, or without."""
     return BulkResult(
-        created=[show_created(one) for one in done.created],
+        created=[show_created(one, keys=keys) for one in done.created],
         changed=done.changed,
         same=done.same,
         batch_id=done.batch_id,

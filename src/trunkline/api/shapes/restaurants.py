@@ -120,9 +120,9 @@ class Restaurant(RestaurantSummary):
 class CreatedRestaurant(Restaurant):
     api_key: str | None = Field(
         description="reads this restaurant's data, as `Authorization: Bearer`; shown only here. "
-        "Null for a restaurant that was there, and in a repeated answer if it was renewed, or VAPI_SECRET_KEY "
-        "changed, since"
+        "Null for a restaurant that was there, in a repeated answer, and for who has not its scopes himself"
     )
+    api_key_hint: str | None = Field(description="why there is none, and what to do; null where it is shown")
 
 
 class RotatedKey(Answer):

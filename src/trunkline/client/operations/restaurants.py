@@ -87,9 +87,10 @@ def activate_phone(restaurant_id: str, *, reason: str | None = None) -> Call[mod
     return Call("POST", f"/api/restaurants/{part(restaurant_id)}/activate-phone", models.Restaurant, {"reason": reason})
 
 
-def rotate_key(restaurant_id: str, *, reason: str | None = None) -> Call[models.RotatedKey]:
-    """Renew its key: the one that it had opens nothing any more."""
-    return Call("POST", f"/api/restaurants/{part(restaurant_id)}/rotate-key", models.RotatedKey, {"reason": reason})
+def rotate_key(restaurant_id: str, *, force: bool = False, reason: str | None = None) -> Call[models.RotatedKey]:
+    """Renew its key: the one that it had works for a day more, with `force` no longer."""
+    path, body = f"/api/restaurants/{part(restaurant_id)}/rotate-key", {"force": force}
+    return Call("POST", path, models.RotatedKey, {"reason": reason}, body=body)
 
 
 def plan_import(rows: Sequence[Mapping[str, Any]], *, assign_phone: bool = True) -> Call[models.BulkPlan]:

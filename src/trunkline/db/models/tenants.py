@@ -15,7 +15,7 @@ from trunkline.texts import folded
 
 
 class Installation(Base):
-    """One row: the name that our owner marks carry, and the salt of the keys that are derived from the secret."""
+    """One row: the name that our owner marks carry, and the salt of what seals endpoints' secrets."""
 
     __tablename__ = "installation"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -53,16 +53,16 @@ class Process(Base):
 
 
 class Restaurant(Base):
-    """The tenant. `api_key_hash` is the SHA-256 of the key that was shown once; `wish` is what it asked of its number,
-    which is what a batch asks for it. `external_id` is its id in somebody else's system, of one living restaurant at
-    most; `notes` is the API's `metadata`: what that system wants to be kept with it. `folded_name` follows the name,
-    and is what is searched in."""
+    """The tenant. `api_key_hash` is that of a key of the former kind, None without one (see `Key`); `wish` is what it
+    asked of its number, which is what a batch asks for it. `external_id` is its id in somebody else's system, of one
+    living restaurant at most; `notes` is the API's `metadata`: what that system wants to be kept with it. `folded_name`
+    follows the name, and is what is searched in."""
 
     __tablename__ = "restaurants"
     id: Mapped[str] = key("rst")
     name: Mapped[str] = mapped_column(String(200), index=True)
     folded_name: Mapped[str | None] = mapped_column(String(400))
-    api_key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    api_key_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     wish: Mapped[dict[str, Any] | None]
     external_id: Mapped[str | None] = mapped_column(String(200))
     notes: Mapped[dict[str, Any] | None] = mapped_column("metadata")
