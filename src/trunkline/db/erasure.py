@@ -46,7 +46,7 @@ async def _erase_from_events(session: AsyncSession, restaurant_id: str) -> None:
     """That each happened stays, and when, and by whom; not what people called it, nor what they gave as a reason."""
     await endpoints.forget_answers(session, restaurant_id)
     own = update(Event).where(Event.restaurant_id == restaurant_id)
-    named = or_(Event.type.startswith("restaurant."), Event.type.startswith("move."))
+    named = or_(*(Event.type.startswith(noun) for noun in ("restaurant.", "move.", "key.")))
     for change in (own.where(Event.reason.is_not(None)).values(reason=None), own.where(named).values(TOLD_OF_IT)):
         await session.execute(change.execution_options(synchronize_session=False))
 

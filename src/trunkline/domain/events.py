@@ -123,7 +123,11 @@ TOLD: dict[EventType, Told] = {
     ),
     Type.RESTAURANT_DELETED: Told("it was ended; its number cools down", "the restaurant was deleted", ONE),
     Type.RESTAURANT_ERASED: Told("what was known of it was erased", "the restaurant was erased from the books", ONE),
-    Type.RESTAURANT_KEY_ROTATED: Told("it has another key", "the restaurant got another key", ONE),
+    Type.RESTAURANT_KEY_ROTATED: Told(
+        "its key of the former kind gave way to one like others",
+        "the former key of the restaurant gave way to another",
+        ONE,
+    ),
     Type.RESTAURANT_CALLERS_CHANGED: Told(
         "other callers are registered", "{callers} callers are registered", ONE, {"callers": 2}, {"callers": 1}
     ),
