@@ -1,6 +1,6 @@
 # Every target sets up .venv by itself: Python 3.11 or later, make and git are all that a machine needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test smoke soak check format lock clean
+.PHONY: help demo run test smoke soak check format lock pictures clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -52,6 +52,9 @@ lock: $(VENV)/.tools ## pin the dependencies again; UPGRADE=--upgrade takes the 
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group pyproject.toml:judges --override requirements-dev.lock -o requirements-judges.lock
 	$(COMPILE) --group pyproject.toml:build -o requirements-build.lock
+
+pictures: $(VENV)/.ready-dev ## photograph the console for README, in the machine's Chromium
+	$(BIN)/python -m scripts.pictures
 
 clean: ## remove the environment and everything that was made by tools
 	rm -rf $(VENV) .venv-newest build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

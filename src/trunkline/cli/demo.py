@@ -214,6 +214,7 @@ def demo() -> None:
     console.print(calls_of(calls))
     answered = sum(call.right for call in calls)
     console.print(f"{answered} of {len(calls)} calls were answered by the restaurant that was called", highlight=False)
+    console.print("look around in a sandbox like it: make run, and open the link to its console", highlight=False)
     raise typer.Exit(1 if faults or right < len(rows) or answered < len(calls) else 0)
 
 
