@@ -95,8 +95,9 @@ async def test_a_purchase_that_is_carried_out_late_is_found_and_used(open_desk: 
         async with desk.services.database.write() as session:  # nobody asks for it any more
             await session.execute(update(PurchaseIntent).values(status="gone", look_at=utcnow()))
         desk.sandbox.control.delete("/faults").raise_for_status()
-        while not desk.sandbox.held(carrier):
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while not desk.sandbox.held(carrier):
+                await asyncio.sleep(0.1)
         (held,) = [row["number"] for row in desk.sandbox.held(carrier)]
         await look_now(desk)
         assert (await desk.number(held)).state == "idle"

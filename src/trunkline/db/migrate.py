@@ -20,6 +20,7 @@ from trunkline.db.postgresql import listen_to_postgresql
 from trunkline.db.sqlite import begin_sqlite, prepare_sqlite
 from trunkline.errors import SettingsError
 
+THINKING_SECONDS = 60  # between two statements of an upgrade, on a machine that has much else to do
 UPGRADE_LOCK = 0x7472756E6B  # "trunk": PostgreSQL's advisory lock of whoever changes the schema
 
 
@@ -83,6 +84,7 @@ def transaction(url: str) -> Iterator[Connection]:
                     "the schema that DATABASE_URL names is not there", hint="create it, or leave ?schema= out"
                 )
             _refuse_read_only(url)
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{THINKING_SECONDS}s'")
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
             yield connection
         connection.commit()
