@@ -1,6 +1,6 @@
 # Every target sets up .venv by itself: Python 3.11 or later, make and git are all that a machine needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test smoke soak check format lock pictures clean
+.PHONY: help demo run test smoke soak check format lock pictures dist try-dist release clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -11,7 +11,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-header --no-annotate $(UPGRADE)
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.ready ## every path of the chart, on a sandbox: restaurants, numbers, the steps taken
 	@$(BIN)/trunkline demo
@@ -56,8 +56,28 @@ lock: $(VENV)/.tools ## pin the dependencies again; UPGRADE=--upgrade takes the 
 pictures: $(VENV)/.ready-dev ## photograph the console for README, in the machine's Chromium
 	$(BIN)/python -m scripts.pictures
 
+dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+dist: $(VENV)/.tools ## the wheel and the sdist, the same bytes from the same commit
+	rm -rf dist
+	$(BIN)/python scripts/dist.py dist
+
+# What whoever installs it gets: the newest versions that pyproject.toml allows, and nothing of this folder.
+try-dist: dist ## install the wheel alone into a fresh environment, and let it show what it does; PYTHON=python3.13
+	rm -rf .venv-dist && $(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python -m pip install --quiet "$$(ls dist/*.whl)[mcp]"
+	cd .venv-dist && bin/trunkline demo && bin/trunkline mcp --help > /dev/null
+
+release: ## check it, date it and tag it; nothing is published: make release VERSION=0.2.0
+	@test -z "$$(git status --porcelain)" || { echo "Error: there are changes that are not committed" >&2; exit 1; }
+	@! git rev-parse -q --verify "refs/tags/v$(VERSION)" || { echo "Error: v$(VERSION) is there already" >&2; exit 1; }
+	$(PYTHON) scripts/release.py "$(VERSION)"
+	.ci/run
+	git commit --quiet --all --message "Version $(VERSION)"
+	git tag --annotate "v$(VERSION)" --message "$(VERSION)"
+	@echo "v$(VERSION) is tagged here; publish it by: git push --follow-tags, and make dist"
+
 clean: ## remove the environment and everything that was made by tools
-	rm -rf $(VENV) .venv-newest build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-newest .venv-dist build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
