@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import ServerProcess
 from trunkline.client import ApiError, AsyncTrunkline, ServerUnreachable, Trunkline, models
 from trunkline.client.models import Batch, BatchItem
+from trunkline.workflows.pace_callers import Callers
 
 MODELS = [
     kind
@@ -225,3 +227,35 @@ def test_watching_goes_on_over_a_restart_of_the_server(sandbox: SandboxServer, t
     last = told[-1]
     assert isinstance(last, Batch)
     assert last.counts.assigned == len(sandbox.held("twilio")) == 30
+
+
+@pytest.mark.anyio
+async def test_a_client_that_comes_too_early_waits_as_long_as_it_is_told(
+    server: AppServer, client: Trunkline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = server.app.state.services
+    pauses: list[float] = []
+
+    monkeypatch.setattr(services.settings, "api_rate_per_minute", 1)
+    key = client.create_key(["restaurants:read"]).key
+
+    def lift(seconds: float) -> None:
+        pauses.append(seconds)
+        services.callers = Callers()
+
+    async def lift_soon(seconds: float) -> None:
+        lift(seconds)
+
+    monkeypatch.setattr("trunkline.client.client.time", SimpleNamespace(sleep=lift))
+    monkeypatch.setattr("trunkline.client.async_client.asyncio", SimpleNamespace(sleep=lift_soon))
+    with Trunkline(server.url, key) as early:
+        for _ in range(2):
+            early.identity()
+    async with AsyncTrunkline(server.url, key) as early_too:
+        await early_too.identity()
+    assert len(pauses) == 2
+    assert all(1 <= pause <= 60 for pause in pauses)
+    monkeypatch.setattr("trunkline.client.wire.LONGEST_PAUSE", 0)
+    with Trunkline(server.url, key) as early, pytest.raises(ApiError) as refused:
+        early.identity()
+    assert refused.value.code == "too_many_requests"

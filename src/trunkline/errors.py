@@ -77,6 +77,17 @@ class Unauthorized(TrunklineError):
     status = 401
 
 
+class TooManyRequests(TrunklineError):
+    """Nothing was looked at or done; the same may be asked after `retry_after` seconds."""
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, detail: str, *, retry_after: float, hint: str) -> None:
+        super().__init__(detail, hint=hint)
+        self.retry_after = retry_after
+
+
 class Forbidden(TrunklineError):
     code = "forbidden"
     status = 403

@@ -145,6 +145,12 @@ class Settings(BaseSettings):
     budget_rates: Rates = Field(
         {}, description="what one of a currency is worth in USD, so that it counts in budgets: EUR=1.08,GBP=1.27"
     )
+    api_rate_per_minute: int = Field(
+        3000, ge=0, description="requests a minute that one key may send to this process; 0: without a limit"
+    )
+    wrong_keys_allowed: int = Field(
+        10, ge=0, description="wrong keys from one address before each further one costs it a wait, twice the last"
+    )
     assign_wait_seconds: Seconds = Field(20.0, ge=0, description="how long POST /api/restaurants waits for the flow")
     number_cooldown_hours: float = Field(168.0, ge=0, le=87_600, description="quarantine of a number that was given up")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.api.conftest import Api
 from tests.support.app_server import SECRET
+from trunkline.workflows.pace_callers import Callers
 
 OPEN = {"health", "readiness"}
 OF_VAPI = {"vapiWebhook"}  # Vapi proves itself in other ways as well
@@ -132,3 +133,29 @@ def test_the_key_is_shown_once(api: Api) -> None:
     read = api.client.get(f"/api/restaurants/{mine['id']}")
     assert mine["api_key"] not in read.text
     assert "api_key" not in read.text
+
+
+def test_who_asks_too_often_is_told_when_he_may_again(api: Api, setting: Callable[..., None]) -> None:
+    key = api.key("restaurants:read")
+    setting(api_rate_per_minute=2)
+    answers = [api.anonymous.get("/api/restaurants", headers=key) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert (answers[-1].json()["code"], 1 <= int(answers[-1].headers["Retry-After"]) <= 60) == (
+        "too_many_requests",
+        True,
+    )
+    assert api.get("/api/restaurants")["items"] is not None  # the secret is nobody's in particular
+    assert api.post("/api/vapi/server", {"message": {"type": "status-update"}}).status_code == 200
+
+
+def test_a_wrong_key_costs_time_and_one_that_was_right_goes_on(api: Api, setting: Callable[..., None]) -> None:
+    api.services.callers = Callers(lambda: 0.0)
+    setting(wrong_keys_allowed=1)
+    key, new = api.key("restaurants:read"), api.key("restaurants:read")
+    assert api.anonymous.get("/api/restaurants", headers=key).status_code == 200
+    answers = [api.anonymous.get("/api/restaurants", headers={"X-Vapi-Secret": f"wrong {n}"}) for n in range(3)]
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert (answers[-1].json()["code"], answers[-1].headers["Retry-After"]) == ("too_many_requests", "1")
+    assert [api.anonymous.get("/api/restaurants", headers=sent).status_code for sent in (key, new)] == [200, 429]
+    assert api.anonymous.get("/api/restaurants").status_code == 401
+    api.services.callers = Callers()

@@ -19,6 +19,7 @@ QUICK = {
     "listing_lag_seconds": 0.3,
     "number_cooldown_hours": 0,
     "provider_requests_per_second": 1000,
+    "wrong_keys_allowed": 1_000_000,
     "shutdown_seconds": 2,
     "log_level": "warning",
 }

@@ -16,9 +16,9 @@ from trunkline.api.permission import IDENTITY
 from trunkline.api.problems import respond, unexpected
 from trunkline.domain.acting import Acting, acting, acting_as
 from trunkline.domain.ids import new_id
-from trunkline.errors import NotFound, PayloadTooLarge, Unauthorized
+from trunkline.errors import NotFound, PayloadTooLarge, TooManyRequests, Unauthorized
 from trunkline.metrics import HTTP_SECONDS
-from trunkline.workflows.identify import Identity, identify
+from trunkline.workflows.identify import Identity, admit
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
@@ -99,8 +99,8 @@ class Exchange:
         if path in TOKEN_ONLY or path.startswith("/api/"):
             headers = Headers(scope=self._scope)
             try:
-                identity = await identify(headers, self._services, secret_as_token=path in TOKEN_ONLY)
-            except Unauthorized as error:
+                identity = await admit(headers, self._services, self._address, secret_as_token=path in TOKEN_ONLY)
+            except (TooManyRequests, Unauthorized) as error:
                 return respond(error)
             if identity.key_id is not None:
                 self._services.key_uses.note(identity.key_id, self._address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from trunkline.errors import (
     PayloadTooLarge,
     PlanChanged,
     RetryLater,
+    TooManyRequests,
     TrunklineError,
     Unauthorized,
 )
@@ -90,8 +92,8 @@ def respond(
     sent = dict(headers or {})
     if isinstance(error, Unauthorized):
         sent["WWW-Authenticate"] = 'Bearer realm="trunkline"'
-    if isinstance(error, RetryLater) and error.retry_after is not None:
-        sent["Retry-After"] = str(max(1, round(error.retry_after)))
+    if isinstance(error, RetryLater | TooManyRequests) and error.retry_after is not None:
+        sent["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     body = problem(error, errors=errors, status=status)
     return JSONResponse(body.model_dump(exclude_none=True), body.status, sent, MEDIA_TYPE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -74,10 +75,15 @@ class AsyncTrunkline:
         await self._http.aclose()
 
     async def send(self, call: Call[T]) -> T:
-        try:
-            response = await self._http.request(**wire.request_of(call))
-        except httpx2.HTTPError as error:
-            raise wire.unreachable(self.url, error) from None
+        for attempt in itertools.count(1):
+            try:
+                response = await self._http.request(**wire.request_of(call))
+            except httpx2.HTTPError as error:
+                raise wire.unreachable(self.url, error) from None
+            pause = wire.pause_before_again(response, attempt)
+            if pause is None:
+                break
+            await asyncio.sleep(pause)
         return wire.answer_of(call, response)
 
     async def all(self, pages: Pages[T]) -> AsyncIterator[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -69,10 +70,15 @@ class Trunkline:
         self._http.close()
 
     def send(self, call: Call[T]) -> T:
-        try:
-            response = self._http.request(**wire.request_of(call))
-        except httpx2.HTTPError as error:
-            raise wire.unreachable(self.url, error) from None
+        for attempt in itertools.count(1):
+            try:
+                response = self._http.request(**wire.request_of(call))
+            except httpx2.HTTPError as error:
+                raise wire.unreachable(self.url, error) from None
+            pause = wire.pause_before_again(response, attempt)
+            if pause is None:
+                break
+            time.sleep(pause)
         return wire.answer_of(call, response)
 
     def all(self, pages: Pages[T]) -> Iterator[T]:

@@ -18,6 +18,9 @@ DEFAULT_URL = "http://localhost:8000"
 PAGE = 200
 KEY_HEAD = "trk_"  # as domain/keys.py has it
 PATIENCE = 60.0  # seconds for which a server is waited for that was there a moment ago
+TOO_MANY = 429
+MOST_ATTEMPTS = 3  # of a request that came too early
+LONGEST_PAUSE = 60  # seconds that are waited without being asked to
 QUIET = 40.0  # the server says something every 15 seconds, if only that it is there
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
 
@@ -141,6 +144,15 @@ def check(response: httpx2.Response) -> None:
         )
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         raise strange(response) from None
+
+
+def pause_before_again(response: httpx2.Response, attempt: int) -> float | None:
+    """How many seconds to wait before the same is asked again: nothing of it was looked at. None for an answer that
+    counts, as the last of some attempts does, and for a longer wait."""
+    asked = response.headers.get("Retry-After", "")
+    if response.status_code != TOO_MANY or attempt >= MOST_ATTEMPTS or not asked.isdecimal():
+        return None
+    return float(asked) if int(asked) <= LONGEST_PAUSE else None
 
 
 def shaped(data: Any, kind: type[T]) -> T:

@@ -96,6 +96,20 @@ async def identify(headers: Mapping[str, str], services: Services, *, secret_as_
     raise Unauthorized(f"{SECRET_HEADER} is missing", hint=hint, field=SECRET_HEADER)
 
 
+async def admit(
+    headers: Mapping[str, str], services: Services, address: str | None, *, secret_as_token: bool = False
+) -> Identity:
+    """`identify`, at the pace of the address and of the key; TooManyRequests where it asks too often."""
+    settings, sent = services.settings, headers.get(SECRET_HEADER) or headers.get(KEY_HEADER)
+    if not sent:
+        return await identify(headers, services, secret_as_token=secret_as_token)
+    with services.callers.trying(address, sent, settings.wrong_keys_allowed):
+        identity = await identify(headers, services, secret_as_token=secret_as_token)
+    if (who := identity.key_id or identity.restaurant_id) is not None:
+        await services.callers.count(who, settings.api_rate_per_minute)
+    return identity
+
+
 def _of_secret(services: Services) -> Identity:
     return Identity(scopes_of_secret(services.settings.vapi_secret_scopes))
 

@@ -18,6 +18,7 @@ from trunkline.workflows.engine import Engine
 from trunkline.workflows.import_trust import ImportTrust
 from trunkline.workflows.inventory import Inventory
 from trunkline.workflows.key_uses import KeyUses
+from trunkline.workflows.pace_callers import Callers
 
 WEBHOOK_PATH = "/api/vapi/server"
 
@@ -50,6 +51,7 @@ class Services:
     balances: dict[str, Balance] = field(default_factory=dict)
     lists: dict[str, Inventory] = field(default_factory=dict)
     key_uses: KeyUses = field(default_factory=KeyUses)
+    callers: Callers = field(default_factory=Callers)
 
     @property
     def server_url(self) -> str | None:
