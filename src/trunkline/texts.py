@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import Any
+from urllib.parse import urlsplit
 
 BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 LINE_ENDS = re.compile(r"\r\n|[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
@@ -45,6 +46,14 @@ def folded(text: str) -> str:
 def shows_something(text: str) -> bool:
     """Whether a reader sees anything of it."""
     return BLANK.sub("", text) != ""
+
+
+def host_of(url: str) -> str:
+    """All that is told of a URL: the rest may hold a password."""
+    try:
+        return urlsplit(url).hostname or "an odd address"
+    except ValueError:
+        return "an odd address"
 
 
 def cleaned(value: Any) -> Any:

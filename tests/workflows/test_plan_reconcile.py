@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -13,13 +14,14 @@ from sqlalchemy import delete, insert, select
 
 from tests.support.desk import Desk, Opener
 from tests.support.fleet import ACCOUNTS, keep_books, seed
-from trunkline.db import accounts, plans
+from trunkline.db import accounts, applies, plans
 from trunkline.db.models import Base, ReconcilePlan
-from trunkline.db.runs import RELEASES
-from trunkline.domain.drifts import Drift, Policy
+from trunkline.db.runs import APPLIES, RELEASES
+from trunkline.domain.drifts import REPAIRS, Drift, Policy
 from trunkline.errors import Conflict
 from trunkline.workflows.plan_reconcile import make_plan_once
 from trunkline.workflows.release_number import request_release
+from trunkline.workflows.request_apply import Wanted, request_apply
 from trunkline.workflows.run import end_of
 
 pytestmark = pytest.mark.anyio
@@ -78,14 +80,38 @@ async def test_forty_of_forty_are_found_and_none_is_invented(shop: Desk) -> None
     }
     asked = Counter((r["provider"], r["operation"]) for r in shop.sandbox.requests(after=before))
     assert {operation for _, operation in asked} <= {name for names in LISTS.values() for name in names}
-    # At Vapi also for its own numbers; assistants and credentials are known by a list each, Twilio's by accounts.
-    assert (asked["twilio", "incoming_numbers.list"], asked["vapi", "phone_numbers.list_v2"]) == (2, 4)
+    # Vapi's own numbers are on Vapi's list; assistants and credentials are known by a list each, Twilio's by accounts.
+    assert (asked["twilio", "incoming_numbers.list"], asked["vapi", "phone_numbers.list_v2"]) == (2, 2)
     assert (asked["telnyx", "phone_numbers.list"], asked["vonage", "account.numbers"]) == (2, 3)
-    assert sum(asked.values()) <= 16
+    assert sum(asked.values()) <= 14
     assert own < 2
     again, repeated = await plan(shop)
     assert again.checksum == made.checksum != clean.checksum
     assert [one.since for one in repeated] == [one.since for one in found]
+    await carry_out(shop, again)
+    after, left = await plan(shop)
+    assert (after.changes, after.failed) == (0, False), [vars(one) for one in left if one.change]
+    assert [vars(one) for one in left if REPAIRS[one.kind] and not one.left_alone] == []
+
+
+async def carry_out(desk: Desk, made: ReconcilePlan) -> None:
+    run = await request_apply(desk.services, made.id, Wanted(made.checksum))
+    await desk.services.engine.wait(run, 120)
+    async with desk.services.database.read() as session:
+        row, items = await APPLIES.get(session, run), await applies.page(session, run)
+    assert row.status == "done", row.message
+    assert {item.status for item in items} == {"done"}, [(item.number, item.message) for item in items]
+
+
+async def test_twenty_clean_worlds_have_nothing_that_differs(shop: Desk) -> None:
+    for number in range(20):
+        chance = random.Random(number)
+        carriers = chance.sample(CARRIERS, chance.randint(1, 4))
+        shop.sandbox.reset()
+        await restore_books(shop, {})
+        await keep_books(shop, seed(shop.sandbox, shop.services.installation, chance.randint(1, 12), carriers))
+        made, found = await plan(shop)
+        assert (found, made.failed, made.changes) == ([], False, 0), (number, [vars(one) for one in found])
 
 
 async def test_a_fault_on_any_page_changes_nothing_of_that_provider(shop: Desk) -> None:
@@ -119,6 +145,9 @@ async def test_what_happens_to_a_whole_account_is_found(open_desk: Opener) -> No
         _, found = await plan(desk)
         dearer = {(str(one.kind), one.provider, str(one.change), f"{one.monthly:.2f} {one.currency}") for one in found}
         assert (dearer, len(found)) == ({("price_changed", "twilio", "record", "1.00 USD")}, 4)
+        made, _ = await plan(desk)
+        await carry_out(desk, made)
+        assert (await plan(desk))[1] == []
         drift(desk, kinds=["dead_target"], changes=1)
         (dead,) = [one for one in (await plan(desk))[1] if one.kind == "dead_target"]
         assert (dead.number, dead.change, "no assistant" in dead.voice_says) == (None, None, True)

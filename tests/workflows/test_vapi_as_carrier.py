@@ -22,7 +22,10 @@ async def test_a_pause_that_the_voice_platform_was_asked_for_holds_for_the_selle
     async with open_desk(carriers="vapi") as desk:
         voice, seller = desk.services.voice, desk.services.carriers["vapi"]
         desk.sandbox.fault(provider="vapi", kind="status", status=429, headers={"Retry-After": "60"})
-        for ask in (voice.numbers, lambda: anext(seller.owned()), voice.assistant):
+        with pytest.raises(RetryLater):
+            await voice.numbers()
+        asked = len(desk.sandbox.requests(provider="vapi"))  # what begins with the server may have asked with it
+        for ask in (lambda: anext(seller.owned()), voice.assistant):
             with pytest.raises(RetryLater):
                 await ask()
-        assert len(desk.sandbox.requests(provider="vapi")) == 1
+        assert len(desk.sandbox.requests(provider="vapi")) == asked

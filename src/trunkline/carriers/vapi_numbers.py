@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, repeat
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from trunkline.carriers.base import (
     AccountState,
@@ -37,6 +36,7 @@ from trunkline.providers.account import Account
 from trunkline.providers.http import Reply
 from trunkline.providers.vapi import NoStock, VapiClient, number_of, server_of, text_of
 from trunkline.settings import Settings
+from trunkline.texts import host_of
 
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 # Without an area code Vapi has made records that never got a number (observed), so one is always asked for. Vapi's
@@ -217,14 +217,6 @@ def age(row: dict[str, Any]) -> float:
     except ValueError:
         return 0.0
     return (datetime.now(UTC) - made.replace(tzinfo=made.tzinfo or UTC)).total_seconds()
-
-
-def host_of(url: str) -> str:
-    """All that is told of a URL: the rest may hold a password."""
-    try:
-        return urlsplit(url).hostname or "of an odd address"
-    except ValueError:
-        return "of an odd address"
 
 
 def read_owned(row: dict[str, Any]) -> OwnedNumber:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +14,8 @@ P = TypeVar("P")
 Row = dict[str, Any]
 # More than any account holds at a provider's full page, and few enough to be read within a minute.
 MOST_PAGES = 200
+# What is waited for before each page, by who reads lists that nobody is waiting for: others may need the account.
+GIVING_WAY: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("giving_way", default=None)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ async def every(
     seen: set[Any] = set()
     announced = pages = 0
     while place is not None:
+        if (others := GIVING_WAY.get()) is not None:
+            await others()
         try:
             page = await read(place)
         except (Rejected, RetryLater) as error:

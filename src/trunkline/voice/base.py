@@ -8,6 +8,7 @@ from typing import Protocol
 from trunkline.carriers.base import ImportSource
 from trunkline.domain.calls import CallReport
 from trunkline.domain.numbers import E164
+from trunkline.texts import host_of
 
 # The platform's words for a carrier, where they are not ours.
 CARRIERS = {"byo-phone-number": "byo"}
@@ -59,6 +60,15 @@ class VoiceNumber:
     def carrier(self) -> str:
         """Our word for who the platform says provides it."""
         return CARRIERS.get(self.provider, self.provider)
+
+    @property
+    def answerer(self) -> str:
+        """What answers it, in words."""
+        if self.other_target:
+            return "answered by a squad or a workflow"
+        if self.assistant_id is not None:
+            return f"answered by assistant {self.assistant_id}"
+        return f"answered by the server at {host_of(self.server_url)}" if self.server_url else "answered by nothing"
 
     @property
     def connected(self) -> bool:

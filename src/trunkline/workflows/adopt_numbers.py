@@ -20,7 +20,7 @@ from trunkline.domain.wishes import PICKED
 from trunkline.errors import InvalidInput
 from trunkline.voice.base import Target, VoiceNumber
 from trunkline.workflows.ask_prices import ask_missing_prices
-from trunkline.workflows.compare_worlds import answerer, is_free, other_installation
+from trunkline.workflows.compare_worlds import is_free, other_installation
 from trunkline.workflows.import_restaurants import Imported, import_restaurants, judge_rows, refuse
 from trunkline.workflows.once import Once, find_begun
 from trunkline.workflows.services import Services
@@ -157,7 +157,7 @@ class _Judge:
             raise InvalidInput(detail, field=PICKED, hint=hint)
         if not is_free(self.services, owned, record, self.accounts.shared):
             used_by = f"used by {owned.used_by or 'something that is not told'}"
-            why = f"{answerer(record)} in Vapi" if record else used_by
+            why = f"{record.answerer} in Vapi" if record else used_by
             hint = f"take that off it first, at {'Vapi' if record else adopted.carrier}"
             raise InvalidInput(f"{adopted.number} is {why}", field=PICKED, hint=hint)
         return adopted

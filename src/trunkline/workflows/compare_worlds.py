@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from urllib.parse import urlsplit
 
 from trunkline.carriers.base import Capabilities
 from trunkline.db.books import HELD
@@ -123,7 +122,7 @@ class Comparison:
             yield self._of(DriftKind.OTHER_INSTALLATION, row, voice_says=f"carries the mark of {whose}")
         elif self._is_misrouted(row, mine):
             ours = self._may_repoint(row, mine)
-            yield self._of(DriftKind.MISROUTED, row, voice_says=answerer(mine), ours=ours)
+            yield self._of(DriftKind.MISROUTED, row, voice_says=mine.answerer, ours=ours)
 
     def _is_misrouted(self, row: Number, record: VoiceNumber) -> bool:
         target = self._worlds.vapi.target
@@ -136,8 +135,11 @@ class Comparison:
         return not record.answered_by(target)
 
     def _has_old_keys(self, row: Number) -> bool:
+        """What another account holds has never had the keys of this one."""
         listing = self._worlds.carriers.get(row.carrier or "")
-        return listing is not None and listing.keys_in_voice is not None and listing.keys_in_voice != listing.keys
+        if listing is None or listing.keys_in_voice is None or row.number not in listing.held:
+            return False
+        return listing.keys_in_voice != listing.keys
 
     def _may_repoint(self, row: Number, record: VoiceNumber) -> bool:
         """It serves nobody else, or is ours by the mark, whatever somebody has set to answer it."""
@@ -201,7 +203,7 @@ class Comparison:
             listing.provider,
             owned.number,
             carrier_says=carrier_says,
-            voice_says=answerer(records[0]) if records else "not there",
+            voice_says=records[0].answerer if records else "not there",
             books_say=row.state.replace("_", " ") if row is not None and row.state != NumberState.FOREIGN else "",
         )
         price, currency = self._price_of(listing.provider, owned, row)
@@ -250,7 +252,7 @@ class Comparison:
             row.number,
             serves,
             carrier_says=carrier_says or self._held_words(row),
-            voice_says=voice_says or (answerer(at_vapi[0]) if at_vapi else ""),
+            voice_says=voice_says or (at_vapi[0].answerer if at_vapi else ""),
             books_say=row.state.replace("_", " ") + price,
         )
         return Found(drift, Facts(row.monthly_price, row.currency, row.protected, None, ours))
@@ -286,23 +288,6 @@ def other_installation(text: str | None, installation: str) -> str | None:
     """Whose mark stands there, if it is another's than ours."""
     mark = parse_mark(text)
     return mark.installation if mark is not None and mark.installation != installation else None
-
-
-def answerer(record: VoiceNumber) -> str:
-    """What answers a record, in words."""
-    if record.other_target:
-        return "answered by a squad or a workflow"
-    if record.assistant_id is not None:
-        return f"answered by assistant {record.assistant_id}"
-    return f"answered by the server at {host_of(record.server_url)}" if record.server_url else "answered by nothing"
-
-
-def host_of(url: str) -> str:
-    """All that is told of a URL: the rest may hold a password."""
-    try:
-        return urlsplit(url).hostname or "an odd address"
-    except ValueError:
-        return "an odd address"
 
 
 def is_listed_late(row: Number, began_at: datetime) -> bool:

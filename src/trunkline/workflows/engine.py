@@ -56,6 +56,7 @@ class Engine:
         self._ended: dict[str, asyncio.Event] = {}
         self._doubtful: set[str] = set()
         self._beating: asyncio.Task[None] | None = None
+        self._alive = {self.process_id}
         self.closing = False
 
     def register(self, kind: str, work: Work) -> None:
@@ -147,6 +148,12 @@ class Engine:
         return len(old)
 
     @property
+    def leads(self) -> bool:
+        """Whether this is the one of the living processes that does what one is to do. While they change it may be
+        nobody, or two."""
+        return self.process_id == min(self._alive, default=self.process_id)
+
+    @property
     def running(self) -> int:
         return len(self._tasks)
 
@@ -204,7 +211,8 @@ class Engine:
     async def _beat(self) -> set[str]:
         """Say that we live; the ids of all that do, by the database's clock."""
         async with self._database.write() as session:
-            return await processes.beat(session, self.process_id, self._ttl)
+            self._alive = await processes.beat(session, self.process_id, self._ttl)
+        return self._alive
 
     async def _forget_process(self) -> None:
         async with self._database.write() as session:

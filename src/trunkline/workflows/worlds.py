@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -63,6 +63,10 @@ class AtVapi(Listing):
     shared: str | None = None
     dead: str | None = None
 
+    def of(self, carrier: str) -> Iterator[tuple[str, list[VoiceNumber]]]:
+        """The numbers that this carrier provides."""
+        return ((number, found) for number, found in self.records.items() if found[0].carrier == carrier)
+
 
 @dataclass(frozen=True)
 class Worlds:
@@ -83,7 +87,7 @@ async def read_worlds(services: Services) -> Worlds:
     meanwhile is known for busy."""
     began_at = utcnow()
     vapi = await _read_vapi(services)
-    carriers = {name: await _read_carrier(services, carrier) for name, carrier in services.carriers.items()}
+    carriers = {name: await _read_carrier(services, carrier, vapi) for name, carrier in services.carriers.items()}
     seen = {number for listing in carriers.values() for number in listing.held} | set(vapi.records)
     async with services.database.read() as session:
         ours = await books.read(session, seen, began_at)
@@ -96,14 +100,18 @@ async def read_worlds(services: Services) -> Worlds:
     return Worlds(carriers, vapi, ours, began_at)
 
 
-async def _read_carrier(services: Services, carrier: Carrier) -> AtCarrier:
+async def _read_carrier(services: Services, carrier: Carrier, vapi: AtVapi) -> AtCarrier:
+    """Of a carrier whose numbers are in Vapi from the start, Vapi's list has told all."""
     imported = carrier.capabilities.imported
     listing = AtCarrier(carrier.name, keys=carrier.import_source().keys if imported else "")
     try:
         keys = await accounts.keys_of(services, carrier.name)
         listing.account = keys.now
-        async for owned in carrier.owned():
-            listing.held[owned.number] = owned
+        if imported:
+            listing.held = {owned.number: owned async for owned in carrier.owned()}
+        else:
+            listing.held = {number: held_there(records[0], vapi.account) for number, records in vapi.of(carrier.name)}
+            listing.doubt, listing.hint = vapi.doubt, vapi.hint
         if any(owned.application for owned in listing.held.values()):
             known = await services.voice.applications()
             listing.held = {number: with_answerer(owned, known) for number, owned in listing.held.items()}
@@ -114,6 +122,13 @@ async def _read_carrier(services: Services, carrier: Carrier) -> AtCarrier:
         listing.doubt, listing.hint = error.detail, error.hint
     listing.read = len(listing.held)
     return listing
+
+
+def held_there(record: VoiceNumber, account: str) -> OwnedNumber:
+    """A number that is nowhere but in Vapi, as its carrier would show it."""
+    assert record.number is not None
+    used_by = record.answerer.removeprefix("answered by ") if record.connected else None
+    return OwnedNumber(record.number, record.id, record.name or "", used_by, account=account)
 
 
 async def _read_vapi(services: Services) -> AtVapi:
