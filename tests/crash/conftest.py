@@ -18,12 +18,12 @@ from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import ServerProcess
 
 
-def wait_until(look: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_until(look: Callable[[], Any], seconds: float = 30, pause: float = 0.03) -> Any:
     """What `look` gives as soon as it is true; AssertionError when the time is over."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.03)
+        time.sleep(pause)
     return found
 
 
@@ -47,8 +47,10 @@ class Site:
     def logs(self) -> str:
         return "".join(log.read_text() for log in sorted(self._folder.glob("server-*.log")))
 
-    def hold(self, provider: str, operation: str, when: str) -> int:
-        return self.sandbox.fault(provider=provider, operation=operation, kind="hold", when=when, times=1)
+    def hold(self, provider: str, operation: str, when: str, nth: int = 0) -> int:
+        """Hold one such request, the next or one of those after it."""
+        held = {"provider": provider, "operation": operation, "when": when}
+        return self.sandbox.fault(kind="hold", times=1, skip=nth, **held)
 
     def held(self, fault: int) -> bool:
         """Whether a request has arrived and is being held."""
