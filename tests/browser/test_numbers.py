@@ -31,6 +31,7 @@ def get_a_number(page: Page, restaurant: str) -> None:
 
 
 def test_a_purchase_that_is_refused_is_mended(page: Page, shop: Shop) -> None:
+    shop.use_up()
     made = shop.restaurant(assign_phone=False)
     stock = [{"carrier": "twilio", "number": "+14155550177"}]
     shop.sandbox.control.post("/numbers", json=stock).raise_for_status()
@@ -127,6 +128,7 @@ def test_two_people_send_one_form_and_one_of_them_is_told(page: Page, shop: Shop
 def test_a_trial_number_is_shared_and_everybody_gets_one_after_the_upgrade(page: Page, shop: Shop) -> None:
     path = f"/accounts/twilio/{twilio.DEFAULT_ACCOUNT}"
     shop.restaurant()
+    shop.use_up()
     shop.sandbox.control.put(path, json={"trial": True}).raise_for_status()
     second = shop.restaurant(assign_phone=False)
     get_a_number(page, second["id"])

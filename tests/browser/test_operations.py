@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
+import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,10 +133,20 @@ def test_what_happens_meanwhile_is_counted_and_moves_nothing(page: Page, shop: S
     expect(page.get_by_role("link", name="2 new")).to_have_count(0)
 
 
+def free_port() -> int:
+    """One that no connection of another test gets while the server is away."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)):
+                return port
+
+
 def test_an_open_page_goes_on_when_the_server_is_back(browser: Browser, migrated_sqlite: Path, tmp_path: Path) -> None:
     file = shutil.copy(migrated_sqlite, tmp_path / "trunkline.sqlite")
+    port = free_port()
     with SandboxServer() as sandbox:
-        first = ServerProcess(sandbox, f"sqlite:///{file}", tmp_path / "first.log")
+        first = ServerProcess(sandbox, f"sqlite:///{file}", tmp_path / "first.log", port)
         with first:
             url = str(first.client.base_url).rstrip("/")
             made = first.client.post("/api/restaurants", json={"name": "Da Ugo", "assign_phone": False}).json()
@@ -144,7 +156,6 @@ def test_an_open_page_goes_on_when_the_server_is_back(browser: Browser, migrated
             log_in(page, SECRET)
             page.goto(f"/console/restaurants/{made['id']}")
             expect(page.get_by_text("It has no number.")).to_be_visible()
-        port = urlsplit(url).port or 0
         with ServerProcess(sandbox, f"sqlite:///{file}", tmp_path / "second.log", port) as second:
             second.client.post(f"/api/restaurants/{made['id']}/phone").raise_for_status()
             # Nobody has reloaded it, and nobody has logged in again.

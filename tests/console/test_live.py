@@ -67,10 +67,12 @@ def test_a_page_is_told_at_once_then_of_each_change_and_of_what_was_missed(shop:
 
 def test_each_step_of_a_run_is_told(shop: Shop, operator: Visitor) -> None:
     made = shop.restaurant(assign_phone=False)
+    shop.sandbox.control.post("/numbers", json=[{"carrier": "twilio", "number": "+16465550101"}]).raise_for_status()
     hold = shop.sandbox.fault(provider="twilio", operation="search", kind="hold")
+    path, later = f"/api/restaurants/{made['id']}/phone", {"Prefer": "respond-async"}
     with following(operator, f"?about={made['id']}") as stream:
         next(stream)
-        assert shop.app.client.post(f"/api/restaurants/{made['id']}/phone?wait=false").status_code in (201, 202)
+        assert shop.app.client.post(path, json={"area_code": "646"}, headers=later).status_code == 202
         next(stream)
         page = f"/restaurants/{made['id']}/story"
         until(lambda: next(stream) and "search" in operator.get(page).split('class="steps"')[-1])

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from trunkline.console.confirming import REASON, Question, once_of
+from trunkline.console.live import newest_event
 from trunkline.console.page import Page, PageDep
 from trunkline.console.permission import needs
 from trunkline.console.routing import PageRoute
@@ -32,11 +33,12 @@ LIMIT = 50
 
 @router.get("", dependencies=needs(Scope.NUMBERS_READ))
 async def list_all(page: PageDep) -> Response:
+    newest = await newest_event(page)
     async with page.services.database.read() as session:
         found = await batches.page(session, before=after_id(page.query("cursor")), limit=LIMIT + 1)
         shown, cursor = cut(found, LIMIT, lambda row: row.id)
         rows = await progress_of(session, shown)
-    return page.show("batches/list.html", rows=rows, cursor=cursor)
+    return page.show("batches/list.html", newest=newest, rows=rows, cursor=cursor)
 
 
 def request_of(form: dict[str, str]) -> BatchRequest:

@@ -13,15 +13,13 @@ import structlog
 from fastapi import APIRouter, FastAPI, Header, Response
 from starlette.responses import StreamingResponse
 
-from trunkline.console.page import PageDep
-from trunkline.console.permission import needs
+from trunkline.console.page import Page, PageDep
 from trunkline.console.routing import PageRoute
 from trunkline.db import runs
 from trunkline.db.events import Wanted
 from trunkline.db.models import Event
 from trunkline.domain.events import EventType
-from trunkline.domain.scopes import Scope
-from trunkline.workflows.read_events import Follower
+from trunkline.workflows.read_events import Follower, page_of_events
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
@@ -110,18 +108,25 @@ class Live:
                 listener.woken.set()
 
 
-@router.get("", dependencies=needs(Scope.NUMBERS_READ, own=True))
+@router.get("")
 async def follow(
     page: PageDep, last_event_id: Annotated[str | None, Header(description="of the message that came last")] = None
 ) -> Response:
     """`about` is a subject of events, `type` (several) narrows, `run` is one that is under way, `after` is the newest
-    event that the page shows. Each message says how many there were since the last one; the first one comes at once."""
+    event that the page shows. Each message says how many there were since the last one, the first one at once, and
+    nothing of what they were: for whoever is logged in, as what is read again then asks for its own scope."""
     kinds = [EventType(kind).value for kind in page.request.query_params.getlist("type") if kind in set(EventType)]
     wanted = Wanted(kinds, page.query("about"), restaurant_id=page.visitor.restaurant_id)
     run = page.query("run")
     listener = Listener(wanted, {run} if run else set())
     messages = told(page.request.app, page.services, listener, last_event_id or page.query("after"))
     return StreamingResponse(messages, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def newest_event(page: Page) -> str:
+    """Asked before a list is read, so that its page is told of all that the list has not; empty where there is none."""
+    found = await page_of_events(page.services, Wanted(), None, 1, oldest_first=False)
+    return found[0].id if found else ""
 
 
 async def told(app: FastAPI, services: Services, listener: Listener, last: str | None) -> AsyncIterator[str]:

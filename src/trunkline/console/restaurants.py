@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.console.chart import draw
+from trunkline.console.live import newest_event
 from trunkline.console.page import Page, PageDep
 from trunkline.console.permission import needs
 from trunkline.console.routing import PageRoute
@@ -26,6 +27,7 @@ HAS_NUMBER = {"yes": True, "no": False}
 @router.get("", dependencies=needs(Scope.RESTAURANTS_READ))
 async def list_all(page: PageDep) -> Response:
     name, last = after_name(page.query("cursor"))
+    newest = await newest_event(page)
     async with page.services.database.read() as session:
         found = await restaurants.page(
             session,
@@ -43,6 +45,7 @@ async def list_all(page: PageDep) -> Response:
         total, with_number = await restaurants.counts(session)
     return page.show(
         "restaurants/list.html",
+        newest=newest,
         given={name: page.query(name) for name in ("search", "has_number", "deleted")},
         rows=shown,
         held=held,
