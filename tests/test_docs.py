@@ -20,6 +20,7 @@ from tests.support.house import picture
 from trunkline import metrics
 from trunkline.api.app import create_app
 from trunkline.api.described.events import example_of
+from trunkline.api.document import render
 from trunkline.cli.app import app as cli
 from trunkline.domain.events import TOLD, EventType
 from trunkline.domain.numbers import NumberState
@@ -109,6 +110,11 @@ CODE = {
     "States of a number": list(NumberState),
     "Events": list(EventType),
 }
+
+
+def test_the_file_of_the_openapi_document_is_fresh() -> None:
+    written = (ROOT / "docs/openapi.json").read_text()
+    assert written == render(), "run: python -m trunkline.api.document > docs/openapi.json"
 
 
 @pytest.mark.parametrize("section", CODE)

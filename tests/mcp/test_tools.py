@@ -34,7 +34,7 @@ async def test_an_assistant_finds_and_buys_on_a_yes_with_the_price_before_it(hou
         served = await assistant.call("assign_number", restaurant=roma, number=number)
         assert (served["phone_number"], served["assignment"]["status"]) == (number, "assigned")
         assert assistant.asked == [
-            f"Buy {number} from twilio for {roma}? It costs nothing at once and 1.15 USD a month."
+            f"Buy {number} from twilio for {roma}? It costs 1.15 USD a month from now on, and nothing at once besides."
         ]
         found = await assistant.call("find_restaurants", search=roma)
         assert ([one["phone_number"] for one in found["items"]], found["more"]) == ([number], False)

@@ -49,9 +49,10 @@ class Price(BaseModel):
 
     def question(self, restaurant: str | None) -> str:
         """With the number, who sells it, and what is due at once and a month."""
-        at_once = "nothing" if self.at_once is None else f"{self.at_once} {self.currency}"
+        at_once = f"{self.at_once} {self.currency}" if self.at_once else "nothing"
         whom = f"for {restaurant}" if restaurant else "for stock"
-        return f"Buy {self.number} from {self.carrier} {whom}? It costs {at_once} at once and {self.monthly_words}."
+        price = f"It costs {self.monthly_words} from now on, and {at_once} at once besides."
+        return f"Buy {self.number} from {self.carrier} {whom}? {price}"
 
     @property
     def monthly_words(self) -> str:
