@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
 from tests.crash.conftest import Site, ended
+from tests.support.server_process import SECRET, ServerProcess
+from trunkline.domain.keys import hash_key
 from trunkline.sandbox.server import environment
 
 NAMES = ("TOKEN", "SECRET", "KEY")
 
 
 def secrets_of(site: Site) -> dict[str, str]:
-    keys = environment(site.sandbox.url) | {"VAPI_SECRET_KEY": "a-secret-of-the-tests"}
+    keys = environment(site.sandbox.url) | {"VAPI_SECRET_KEY": SECRET}
     public = {"VONAGE_API_KEY"}  # an account's name, like Twilio's account SID
     return {name: v for name, v in keys.items() if name.endswith(NAMES) and name not in public}
 
@@ -42,8 +45,37 @@ def cells(database_url: str) -> Iterator[tuple[str, str]]:
                 yield from ((f"{schema}.{table}", str(value)) for value in row)
 
 
+def told_once(server: ServerProcess, restaurant: dict[str, Any]) -> dict[str, str]:
+    """Whatever a person is shown a single time, each made with a key of idempotency where that keeps an answer."""
+
+    def post(path: str, **body: Any) -> Any:
+        answer = server.client.post(path, json=body, headers={"Idempotency-Key": path})
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    made = post("/api/keys", scopes=["calls:read"], comment="the till")
+    endpoint = post("/api/endpoints", url="http://127.0.0.1:9/nobody-is-there")
+    (row,) = post("/api/restaurants/bulk", rows=[{"name": "of a file"}], assign_phone=False)["created"]
+    door = server.client.post("/console/login", data={"credential": SECRET})
+    cookie = door.cookies["trunkline_visit"]
+    assert server.client.get("/console/restaurants").status_code == 200  # with the cookie that it keeps
+    return {
+        "the restaurant's key": restaurant["api_key"],
+        "its renewed key": post(f"/api/restaurants/{restaurant['id']}/rotate-key")["api_key"],
+        "a key": made["key"],
+        "a renewed key": post(f"/api/keys/{made['id']}/rotate")["key"],
+        "a key of a file": row["api_key"],
+        "an endpoint's secret": endpoint["secret"],
+        "its renewed secret": post(f"/api/endpoints/{endpoint['id']}/rotate")["secret"],
+        "a visit's token": cookie,
+        "what the secret could be guessed by": hash_key(SECRET),
+    }
+
+
 def test_no_secret_is_kept_or_shown(site: Site) -> None:
-    server = site.start(CARRIERS="twilio,telnyx,vonage", LOG_LEVEL="debug", RETRY_FOR_SECONDS="1")
+    server = site.start(
+        CARRIERS="twilio,telnyx,vonage", LOG_LEVEL="debug", RETRY_FOR_SECONDS="1", ENDPOINTS_ALLOW_PRIVATE="true"
+    )
     switch = {"vapi_returns_twilio_secrets": True}
     site.sandbox.control.put("/switches", json=switch).raise_for_status()
     answers = []
@@ -58,12 +90,13 @@ def test_no_secret_is_kept_or_shown(site: Site) -> None:
         answers.append(str(ended(server, made["assignment"]["id"])))
     refused = server.client.get("/api/restaurants", headers={"X-Vapi-Secret": "wrong-secret"})
     answers += [refused.text, server.client.get("/metrics").text, str(server.get("/api/debts"))]
-    api_key = made["api_key"]
+    once = told_once(server, made)
+    answers += [server.client.get(path).text for path in ("/api/events", "/api/keys", "/api/endpoints")]
     server.stop()
     texts = [("log", site.logs()), *(("answer", a) for a in answers), *cells(site.database_url)]
     assert len(texts) > 100
-    hidden = secrets_of(site) | {"the restaurant's key": api_key}
-    assert len(hidden) == 6
+    hidden = secrets_of(site) | once
+    assert (len(hidden), all(hidden.values())) == (14, True)
     shown = [f"{name} in {where}" for where, text in texts for name, secret in hidden.items() if secret in text]
     assert shown == []
 

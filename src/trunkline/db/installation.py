@@ -1,4 +1,4 @@
-"""The installation: its name, made once, that our owner marks carry, and the salt of what seals secrets."""
+"""The installation: its name, made once, that our owner marks carry, and its salt."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ async def rename(session: AsyncSession, name: str) -> None:
 
 
 async def key_salt(session: AsyncSession) -> str:
-    """What the secrets of endpoints are sealed with besides the operator's secret; only the database has it."""
+    """What goes into seals and hashes besides the operator's secret; only the database has it."""
     return (await session.get_one(Installation, 1)).key_salt

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import zlib
 from datetime import timedelta
+from functools import lru_cache
 
 HEAD = "trk_"
 FORMER_HEAD = "tlr_"  # of restaurants' keys, when those were derived from the operator's secret
@@ -40,6 +41,13 @@ def may_be_key(text: str) -> bool:
 
 def hash_key(api_key: str) -> str:
     return hashlib.sha256(api_key.encode()).hexdigest()
+
+
+@lru_cache(maxsize=8)
+def slow_hash(secret: str, salt: str) -> str:
+    """Of a secret that a person may have chosen: who reads it guesses slowly, and for one installation only. It takes
+    some 50 ms, once in a process."""
+    return hashlib.scrypt(secret.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=32).hex()
 
 
 def shown_of(api_key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from datetime import datetime
 from trunkline.db import keys, restaurants
 from trunkline.db.models import Key, utcnow
 from trunkline.domain.acting import Acting, ActorKind
-from trunkline.domain.keys import hash_key, may_be_key
+from trunkline.domain.keys import hash_key, may_be_key, slow_hash
 from trunkline.domain.scopes import EVERYTHING, OF_A_RESTAURANT, Scope, scopes_of_secret
 from trunkline.errors import Forbidden, Unauthorized
 from trunkline.workflows.services import Services
@@ -114,10 +115,12 @@ def _of_secret(services: Services) -> Identity:
     return Identity(scopes_of_secret(services.settings.vapi_secret_scopes))
 
 
-async def identify_again(services: Services, credential_hash: str) -> Identity | None:
-    """Who was known by what has this hash before (`hash_key`); None where it opens nothing any more."""
-    if any([hmac.compare_digest(hash_key(one), credential_hash) for one in _secrets(services)]):
-        return _of_secret(services)
+async def identify_again(services: Services, credential_hash: str, salt: str) -> Identity | None:
+    """Who was known by what has this hash before: a key's `hash_key`, or the secret's `slow_hash`. None where it opens
+    nothing any more."""
+    for one in _secrets(services):
+        if hmac.compare_digest(await asyncio.to_thread(slow_hash, one, salt), credential_hash):
+            return _of_secret(services)
     try:
         return await _of_hash(credential_hash, services)
     except Unauthorized:

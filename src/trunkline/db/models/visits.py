@@ -11,8 +11,9 @@ from trunkline.db.models.base import Base, utcnow
 
 
 class Visit(Base):
-    """One person who is logged in. Of the token in his cookie, and of what he logged in with, the SHA-256 is kept.
-    `former_hash` is that of the token before, which counts for a moment after the new one was given (`renewed_at`)."""
+    """One person who is logged in. Of the token in his cookie, and of a key that he logged in with, the SHA-256 is
+    kept, of the secret, which a person may have chosen, a slow and salted hash. `former_hash` is that of the token
+    before, which counts for a moment after the new one was given (`renewed_at`)."""
 
     __tablename__ = "visits"
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
