@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 from mcp.client.streamable_http import streamable_http_client
@@ -90,6 +91,13 @@ class House:
     def price(self, number: str, price: str) -> None:
         query = {"carrier": "telnyx", "number": number}
         self.sandbox.control.patch("/numbers", params=query, json={"price": price}).raise_for_status()
+
+    async def ended(self, path: str) -> Any:
+        """The run, once nothing of it is under way: other tests look at what is held."""
+        with anyio.fail_after(120):
+            while (run := self.client.get(path).raise_for_status().json())["status"] in ("running", "owed"):
+                await anyio.sleep(0.05)
+        return run
 
     def held(self) -> set[str]:
         """All that the carriers have sold."""

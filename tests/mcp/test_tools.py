@@ -118,8 +118,8 @@ async def test_a_batch_is_started_once_for_its_quote_and_within_it(house: House)
         assert (plan["restaurants"], plan["bought"] + plan["reused"]) == (1, 1)
         once = await assistant.call("start_batch", quote_id=plan["quote_id"])
         assert await assistant.call("start_batch", quote_id=plan["quote_id"]) == once
-    request = house.client.get(f"/api/batches/{once['id']}").json()["request"]
-    assert request["max_purchases"] == plan["bought"]
+    batch = await house.ended(f"/api/batches/{once['id']}")
+    assert (batch["status"], batch["request"]["max_purchases"]) == ("done", plan["bought"])
 
 
 async def test_what_serves_nobody_is_given_to_a_restaurant_unasked_moved_and_released_on_a_yes(house: House) -> None:
@@ -134,7 +134,9 @@ async def test_what_serves_nobody_is_given_to_a_restaurant_unasked_moved_and_rel
         assert f"from {roma} to {luna}" in assistant.asked[0]
         assert (await assistant.refused("release_number", number=number)).startswith("number_in_service")
         house.client.post(f"/api/numbers/{number}/unassign", json={}).raise_for_status()
-        assert (await assistant.call("release_number", number=number, give_back=True))["give_back"] is True
+        release = await assistant.call("release_number", number=number, give_back=True)
+        assert (await house.ended(f"/api/releases/{release['id']}"))["give_back"] is True
+    assert number not in house.held()
 
 
 async def test_what_only_looks_asks_nobody(house: House) -> None:
