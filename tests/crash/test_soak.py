@@ -129,11 +129,13 @@ def test_soak(postgres_site: Site, capsys: Any) -> None:
 
 
 def arrived(site: Site, receiver: Receiver, server: ServerProcess, endpoint: str) -> bool:
-    """Whether the endpoint has got every event, from its own creation on; what waits for its next try is tried now."""
-    if committed(site.database_url, since="endpoint.created").keys() <= {got.id for got in receiver.received}:
-        return True
+    """Whether the endpoint has got every event, from its own creation on; what waits for its next try is tried
+    before that."""
+    for _ in range(20):
+        if committed(site.database_url, since="endpoint.created").keys() <= {got.id for got in receiver.received}:
+            return True
+        time.sleep(1)
     server.client.post(f"/api/endpoints/{endpoint}/recover", json={"since": "2020-01-01T00:00:00Z"}).raise_for_status()
-    time.sleep(1)
     return False
 
 

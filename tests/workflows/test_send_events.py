@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tests.support.desk import SECRET
-from trunkline.db import endpoints, installation
+from trunkline.db import endpoints, events, installation
 from trunkline.db.events import announce
 from trunkline.db.models import Debt, Delivery, Endpoint, Event, utcnow
 from trunkline.db.session import Database
@@ -129,3 +130,16 @@ async def test_after_five_days_of_failures_an_endpoint_is_disabled_which_is_owed
     (told,) = await line.row(Event, Event.type == EventType.ENDPOINT_DISABLED)
     assert told.other_id == line.id
     assert await with_work(line.services) == []
+
+
+async def test_what_is_committed_between_two_looks_is_queued_once(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = events.newest
+
+    async def just_before(session: AsyncSession) -> int:
+        return await newest(session) - 1
+
+    line.back = line.began
+    await line.open()
+    monkeypatch.setattr(events, "newest", just_before)
+    await line.pass_by(timedelta(minutes=3), timedelta(minutes=1), line.tell)
+    assert line.taken == line.told

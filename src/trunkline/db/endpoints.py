@@ -140,7 +140,8 @@ async def fan_out(session: AsyncSession, row: Endpoint) -> None:
         session.add(
             Delivery(endpoint_id=row.id, event_id=event.id, position=event.position, subjects=about or [event.type])
         )
-    row.position = (found[-1].position or 0) if len(found) == QUEUE else max(newest, row.position)
+    last = found[-1].position or 0 if found else 0  # beyond the newest, where more was committed between the two looks
+    row.position = last if len(found) == QUEUE else max(newest, last, row.position)
 
 
 async def queue(session: AsyncSession, endpoint_id: str) -> Sequence[Delivery]:
