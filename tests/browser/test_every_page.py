@@ -53,7 +53,7 @@ def paths(shop: Shop) -> Iterator[list[str]]:
     none = made("/api/restaurants", {"name": "Without a number", "assign_phone": False})
     shop.sandbox.control.post("/drift", json={"kinds": ["orphan", "misrouted"], "changes": 2}).raise_for_status()
     plan, batch = made("/api/reconcile/plans", {}), made("/api/batches", {"limit": 1})
-    made("/api/keys", {"scopes": ["numbers:read"], "comment": "the till"})
+    made("/api/keys", {"scopes": ["numbers:read"], "comment": "the kitchen"})
     api.put("/api/budgets/all", json={"max_numbers": 1000, "max_monthly_price": "1000"}).raise_for_status()
     number = f"/numbers/{one['phone_number'].replace('+', '%2B')}"
     sale = shop.operator.get("/buy?country=US").split('href="/console/buy/')[1].split('"')[0]
