@@ -259,7 +259,7 @@ async def bring_in(run: AssignmentRun, step: RunStep, held: Held, carrier: Carri
     await step.show()
     while True:
         held.voice = None if absent else await step.look(lambda: voice.find(held.number), lag)
-        if gives_way(run, held) and time.monotonic() - began_at < GIVING_WAY_SECONDS:
+        if time.monotonic() - began_at < GIVING_WAY_SECONDS and await gives_way(run, step, held, carrier):
             absent, lag = False, 0.0
             await step.pause(0.5)
             continue
@@ -281,13 +281,16 @@ async def bring_in(run: AssignmentRun, step: RunStep, held: Held, carrier: Carri
             raise
 
 
-def gives_way(run: AssignmentRun, held: Held) -> bool:
-    """Whether another installation has imported a number that carries our mark: both marked it at the same moment, and
-    ours stands, so that the other will take its import away again (see `confirm`)."""
-    ours = parse_mark(held.owned.mark_text) if held.owned else None
-    theirs = parse_mark(held.voice.name) if held.voice else None
+async def gives_way(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrier) -> bool:
+    """Whether another installation has imported a number that carries our mark now: both bought or marked it at the
+    same moment, and ours stands, so that the other will take its import away again (see `confirm`)."""
     here = run.services.installation
-    return ours is not None and ours.installation == here and theirs is not None and theirs.installation != here
+    theirs = parse_mark(held.voice.name) if held.voice else None
+    if theirs is None or theirs.installation == here or not carrier.capabilities.owner_mark:
+        return False
+    owned = await step.ask(lambda: carrier.lookup(held.number))
+    ours = parse_mark(owned.mark_text) if owned else None
+    return ours is not None and ours.installation == here
 
 
 async def refuse_foreign(run: AssignmentRun, held: Held) -> None:
