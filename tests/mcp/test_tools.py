@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -212,6 +213,14 @@ async def test_the_instructions_name_only_tools_that_there_are_and_each_tool_say
             assert tool.output_schema["type"] == "object", name
             reads = tool.annotations.read_only_hint
             assert reads is not tool.annotations.destructive_hint or name == "create_restaurant", name
+
+
+def test_the_page_of_assistants_tells_each_tool_with_its_scopes() -> None:
+    page = (Path(__file__).parents[2] / "docs/assistants.md").read_text()
+    told: dict[str, frozenset[str]] = {}
+    for tools, scopes in re.findall(r"^\| (`[a-z_`, ]+`) \| (`[a-z:`, ]+`) \|", page, re.MULTILINE):
+        told |= dict.fromkeys(re.findall(r"\w+", tools), frozenset(re.findall(r"[\w:]+", scopes)))
+    assert told == {name: tool.scopes for name, tool in TOOLS.items()}
 
 
 def test_a_quote_ends_after_ten_minutes() -> None:
