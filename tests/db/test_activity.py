@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from trunkline.db import activity, number_lists
-from trunkline.db.models import Assignment, Call, Number, Restaurant, utcnow
+from trunkline.db import activity, endpoints, number_lists, runs
+from trunkline.db.models import Assignment, Call, Endpoint, Number, Restaurant, Step, utcnow
 from trunkline.db.number_lists import Group, NumberFilter
 from trunkline.db.session import Database
 
@@ -46,3 +46,36 @@ async def test_numbers_are_counted_and_summed_by_state_and_currency(database: Da
         groups = await number_lists.groups(session, NumberFilter(states=["idle"]))
     expected = [Group("idle", None, 1, Decimal(0)), Group("idle", "USD", 2, Decimal("3.15"))]
     assert sorted(groups, key=str) == sorted(expected, key=str)
+
+
+@pytest.mark.anyio
+async def test_an_endpoint_that_was_given_up_needs_a_person_and_one_that_a_person_disabled_does_not(
+    database: Database,
+) -> None:
+    async with database.write() as session:
+        rows = [Endpoint(url=f"https://{name}", format="json", secret="", position=0) for name in ("a", "b", "c")]
+        session.add_all(rows)
+        await session.flush()
+        await endpoints.disable(session, rows[0], "it answered 410", owed=True)
+        await endpoints.disable(session, rows[1], "a person has disabled it", owed=False)
+    async with database.read() as session:
+        assert [row.url for row in await endpoints.given_up(session, 5)] == ["https://a"]
+
+
+@pytest.mark.anyio
+async def test_a_runs_mark_changes_with_each_of_its_steps(database: Database) -> None:
+    step, marks = Step(run_id="asg_1", seq=1, name="search", status="running"), []
+
+    async def look() -> None:
+        async with database.read() as session:
+            marks.append(await runs.step_marks(session, ["asg_1", "asg_2"]))
+
+    await look()
+    for change in ({}, {"attempt": 2}, {"status": "done", "ended_at": utcnow()}):
+        async with database.write() as session:
+            for name, value in change.items():
+                setattr(step, name, value)
+            step = await session.merge(step)
+        await look()
+    assert marks[0] == {}
+    assert len({mark["asg_1"] for mark in marks[1:]}) == 3
