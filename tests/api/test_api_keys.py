@@ -158,3 +158,21 @@ def test_when_and_from_where_a_key_was_used_is_kept(api: Api) -> None:
     for _ in range(3):
         assert opens(api, made) == 200
     assert api.get(path)["last_used_at"] == used["last_used_at"]
+
+
+def test_a_key_is_made_together_with_its_budget_or_not_at_all(api: Api) -> None:
+    made = make(api, "numbers:buy", budget={"max_purchases": 2, "max_spending": "5.50"}).json()
+    budget = api.get(f"/api/budgets/{made['id']}")
+    assert (budget["kind"], budget["max_purchases"], budget["max_numbers"]) == ("key", 2, None)
+    before = {one["id"] for one in api.get("/api/keys", limit=200)["items"]}
+    for scopes, limits, status, field in (
+        (["keys:write"], {"max_purchases": 2}, 409, None),  # it could raise it
+        (["numbers:buy"], {"max_purchases": -1}, 422, "budget.max_purchases"),
+        (["numbers:buy"], {}, 422, "max_numbers"),
+    ):
+        refused(make(api, *scopes, budget=limits), status, field)
+    roma = api.create(assign_phone=False)
+    own = api.key("keys:write", "numbers:buy", restaurant=roma["id"])
+    refused(make(api, "numbers:buy", by=own, budget={"max_purchases": 2}), 403, "budget")
+    after = {one["id"] for one in api.get("/api/keys", limit=200)["items"]}
+    assert len(after - before) == 2  # of the restaurant, and the one that asked

@@ -90,6 +90,14 @@ def test_a_key_is_made_used_listed_renewed_and_revoked(operator: Operator) -> No
     assert "was revoked" in operator.refused("keys", "list", code=1, TRUNKLINE_SECRET=forced)
 
 
+def test_a_key_is_made_with_its_budget(operator: Operator) -> None:
+    wish = ("keys", "create", "--scope", "numbers:buy", "--budget")
+    made = operator.json(*wish, "max_purchases=2", "--budget", "max_spending=5.50")
+    (budget,) = [one for one in operator.json("budgets", "list") if one["budget"] == made["id"]]
+    assert (budget["max_purchases"], budget["max_spending"]) == (2, "5.50")
+    assert "max_pizzas" in operator.refused(*wish, "max_pizzas=2", code=2)
+
+
 def test_a_scope_that_there_is_not_is_wrong_usage(operator: Operator) -> None:
     said = operator.refused("keys", "create", "--scope", "numbers:sell", code=2)
     assert "there is no scope 'numbers:sell' (scopes are: restaurants:read" in said

@@ -33,7 +33,8 @@ async def create(
     body: Annotated[NewKey, Body(openapi_examples=described.BODIES)],
 ) -> MadeKey:
     restaurant_id = await _restaurant(services, identity, body.restaurant)
-    wanted = Wanted(parse_scopes(body.scopes), restaurant_id, body.expires_at, body.comment or None)
+    limits = body.budget.limits() if body.budget else None
+    wanted = Wanted(parse_scopes(body.scopes), restaurant_id, body.expires_at, body.comment or None, limits)
     once = Once.asked(key, "createKey", **body.model_dump() | {"restaurant": restaurant_id})
     made = await create_key(services, identity, wanted, once)
     response.headers["Location"] = f"/api/keys/{made.key_id}"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import agreed, asking
-from trunkline.cli.options import TIMES, Csv, Force, Json, Reason, Yes, in_utc
+from trunkline.cli.options import TIMES, Csv, Force, Json, Reason, Yes, in_utc, pairs
 from trunkline.cli.output import say
 
 if TYPE_CHECKING:
     from trunkline.client.models import MadeKey
+    from trunkline.client.operations.budgets import Limits
 
 app = typer.Typer(help="Keys: who may do what.", no_args_is_help=True)
+COUNTS = {"max_numbers", "max_purchases"}
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="The key's id.")]
 
 
@@ -25,6 +27,10 @@ def create(
     restaurant: Annotated[str | None, typer.Option(help="The only restaurant that it sees; else all.")] = None,
     expires: Annotated[datetime | None, typer.Option(formats=TIMES, help="Until when it works, in UTC.")] = None,
     comment: Annotated[str | None, typer.Option(help="Whose it is, for whoever reads it later.")] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option("--budget", metavar="LIMIT=VALUE", help="A limit of its budget; may be given several times."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a key. It is shown this once.
@@ -33,11 +39,16 @@ def create(
     Examples:
       trunkline keys create --scope restaurants:write --scope numbers:buy --comment "the shop's sign-up"
       trunkline keys create --scope calls:read --restaurant "Chez Panisse" --expires 2027-01-01
+      trunkline keys create --scope numbers:buy --budget max_purchases=20 --budget max_spending=50
     """
     until = in_utc(expires)
     with asking() as client:
         made = client.create_key(
-            scope, restaurant=restaurant, expires_at=until.isoformat() if until else None, comment=comment
+            scope,
+            restaurant=restaurant,
+            expires_at=until.isoformat() if until else None,
+            comment=comment,
+            budget=limits_in(budget) if budget else None,
         )
     tell(made, json)
 
@@ -103,6 +114,13 @@ def revoke(key: KeyId, reason: Reason = None, yes: Yes = False, json: Json = Fal
         show.as_json(gone)
     else:
         say(f"revoked {gone.id}, {gone.comment or gone.prefix}")
+
+
+def limits_in(given: list[str]) -> Limits:
+    """As the API takes them: amounts as text, counts as numbers."""
+    limits: dict[str, Any] = dict(pairs(given, "--budget", "LIMIT=VALUE"))
+    counts = {name: int(value) for name, value in limits.items() if name in COUNTS and value.isdecimal()}
+    return cast("Limits", limits | counts)
 
 
 def tell(made: MadeKey, json: bool) -> None:

@@ -47,11 +47,11 @@ def in_utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment else None
 
 
-def pairs(given: list[str] | None) -> dict[str, str]:
-    """KEY=VALUE, each; an empty value deletes its key."""
+def pairs(given: list[str] | None, option: str = "--metadata", what: str = "KEY=VALUE") -> dict[str, str]:
+    """A name and its value, each; an empty value deletes its key."""
     for text in given or []:
         if "=" not in text:
-            raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--metadata")
+            raise typer.BadParameter(f"{text!r} is not {what}", param_hint=option)
     return {key: value for key, _, value in (text.partition("=") for text in given or [])}
 
 

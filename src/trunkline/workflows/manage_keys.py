@@ -9,21 +9,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import keys, restaurants
 from trunkline.db.models import Key, utcnow
+from trunkline.domain.budgets import SpendingLimits
 from trunkline.domain.scopes import OF_A_RESTAURANT, Scope, in_order
 from trunkline.errors import Conflict, Forbidden, InvalidInput, NotFound
 from trunkline.workflows.identify import Identity, not_allowed
+from trunkline.workflows.manage_budgets import keep_budget
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.services import Services
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A key that is to be made; `restaurant_id` is the only one that it is to see, None for all."""
+    """A key that is to be made; `restaurant_id` is the only one that it is to see, None for all. `limits` are its
+    budget."""
 
     scopes: frozenset[Scope]
     restaurant_id: str | None = None
     expires_at: datetime | None = None
     comment: str | None = None
+    limits: SpendingLimits | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ async def create_key(services: Services, identity: Identity, wanted: Wanted, onc
     _refuse_beyond(identity, wanted.scopes, wanted.restaurant_id, wanted.expires_at)
     if wanted.expires_at is not None and wanted.expires_at <= utcnow():
         raise InvalidInput("this moment is over", field="expires_at", hint="give a later one, or none")
+    if wanted.limits is not None and not identity.is_operator:
+        raise Forbidden("a restaurant's key sets no budget", hint="leave it out", field="budget")
     if before := await find_begun(services, once):
         return Made(before.run, None)
     made: list[str] = []
@@ -54,6 +60,8 @@ async def create_key(services: Services, identity: Identity, wanted: Wanted, onc
             expires_at=wanted.expires_at,
             comment=wanted.comment,
         )
+        if wanted.limits is not None:
+            await keep_budget(session, services.settings.budget_rates, row.id, wanted.limits)
         made.append(api_key)
         return Begun(row.id)
 

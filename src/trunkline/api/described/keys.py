@@ -31,6 +31,7 @@ BODIES: dict[str, Any] = {
             "scopes": ["restaurants:read", "restaurants:write", "numbers:buy"],
             "comment": "the shop's sign-up",
             "expires_at": "2026-06-01T00:00:00Z",
+            "budget": {"max_purchases": 20, "max_spending": "50.00"},
         },
     },
     "restaurant": {
@@ -63,6 +64,10 @@ ROTATED = MADE | {"rotated_at": ENDED, "previous_until": "2026-03-03T17:20:06.41
 
 NO_KEY = NotFound(f"there is no key {KEY_ID}", hint="GET /api/keys lists them")
 BAD_FORCE = InvalidInput("force must be true or false", field="force")
+NO_OWN_BUDGET = Conflict(
+    f"{KEY_ID} may raise budgets and make keys: one of its own would not bind it",
+    hint="give it to a key without keys:write: trunkline keys create",
+)
 NO_SCOPE = InvalidInput("there is no scope 'numbers:sell'", field="scopes", hint="scopes are: restaurants:read, ...")
 ROTATED_JUST_NOW = Conflict(
     "this key was renewed within a day: the one before works until 2026-03-03 17:20 UTC",
@@ -75,7 +80,8 @@ CREATE_KEY = operation(
     summary="Make a key",
     description=(
         "The key is shown once; only its SHA-256 is kept. Nobody gives a scope that he has not himself, nor a key of "
-        "another restaurant than his own, nor one that outlives his own."
+        "another restaurant than his own, nor one that outlives his own. "
+        "With `budget` the key and its budget are made together, or neither is."
     ),
     responses={
         201: answered(
@@ -83,7 +89,7 @@ CREATE_KEY = operation(
             made=("It was made", MADE),
             headers={"Location": header("the key", f"/api/keys/{KEY_ID}")} | REPLAYED,
         ),
-        **documented(*REFUSED, *MALFORMED, NO_SCOPE, KEY_REUSED, *NO_RESTAURANT),
+        **documented(*REFUSED, *MALFORMED, NO_SCOPE, KEY_REUSED, NO_OWN_BUDGET, *NO_RESTAURANT),
     },
 )
 

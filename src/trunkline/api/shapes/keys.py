@@ -10,6 +10,7 @@ from pydantic import Field
 
 from trunkline.api.paging import Listing
 from trunkline.api.shapes import Answer, Body, Moment, Name, Page, Short, Text
+from trunkline.api.shapes.budgets import LimitsBody
 from trunkline.db import models as rows
 from trunkline.domain.notes import LONGEST_EXTERNAL_ID
 from trunkline.domain.scopes import Scope
@@ -27,6 +28,9 @@ class NewKey(Body):
     )
     expires_at: Moment | None = Field(default=None, strict=False, description="until when it works; null for ever")
     comment: Text | None = Field(default=None, max_length=200, description="whose it is, for whoever reads it later")
+    budget: LimitsBody | None = Field(
+        default=None, description="what may be bought with it (PUT /api/budgets/{budget}); null: not limited by the key"
+    )
 
 
 class KeyRotation(Body):

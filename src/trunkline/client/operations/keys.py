@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trunkline.client import models
+from trunkline.client.operations.budgets import Limits
 from trunkline.client.operations.common import headers_of, part
 from trunkline.client.wire import Call, Pages
 
@@ -15,10 +16,12 @@ def create_key(
     restaurant: str | None = None,
     expires_at: str | None = None,
     comment: str | None = None,
+    budget: Limits | None = None,
     idempotency_key: str | None = None,
 ) -> Call[models.MadeKey]:
-    """Make a key, for one restaurant or for all; it is told only now."""
-    body = {"scopes": list(scopes), "restaurant": restaurant, "expires_at": expires_at, "comment": comment}
+    """Make a key, for one restaurant or for all, and with a budget; it is told only now."""
+    wanted = {"restaurant": restaurant, "expires_at": expires_at, "comment": comment, "budget": budget}
+    body = {"scopes": list(scopes), **wanted}
     return Call("POST", "/api/keys", models.MadeKey, body=body, headers=headers_of(idempotency_key))
 
 
