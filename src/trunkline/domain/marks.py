@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 PREFIX = "trunkline"
@@ -25,3 +27,14 @@ def parse_mark(text: str | None) -> OwnerMark | None:
     """The mark in a carrier's free-text field, None for any other text."""
     found = _FORM.match(text or "")
     return OwnerMark(found[1], found[2]) if found else None
+
+
+def other_installation(installation: str | None, *texts: str | None) -> str | None:
+    """Whose mark stands in one of the texts, if it is another's than this installation's."""
+    marks = (parse_mark(text) for text in texts)
+    return next((mark.installation for mark in marks if mark is not None and mark.installation != installation), None)
+
+
+def count_others(installation: str | None, texts: Iterable[str | None]) -> dict[str, int]:
+    """In how many texts the mark of each other installation stands."""
+    return dict(Counter(other for text in texts if (other := other_installation(installation, text)) is not None))

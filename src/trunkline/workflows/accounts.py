@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.carriers.base import Carrier
 from trunkline.db import accounts, installation, numbers
 from trunkline.domain.choosing import Offer
-from trunkline.domain.marks import parse_mark
+from trunkline.domain.marks import count_others
 from trunkline.errors import ActionRequired, Conflict, InvalidInput, NotFound, ProviderError, Role
 from trunkline.workflows.services import Balance, Services
 
@@ -101,12 +101,7 @@ async def marks_of_others(services: Services) -> dict[str, int]:
     """How many numbers of the voice platform carry the mark of each other installation."""
     async with services.database.read() as session:
         own = await installation.known(session)
-    others: dict[str, int] = {}
-    for voice in await services.voice.numbers():
-        mark = parse_mark(voice.name)
-        if mark is not None and mark.installation != own:
-            others[mark.installation] = others.get(mark.installation, 0) + 1
-    return others
+    return count_others(own, [voice.name for voice in await services.voice.numbers()])
 
 
 async def warn_of_others(services: Services) -> None:

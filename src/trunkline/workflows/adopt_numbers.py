@@ -13,14 +13,14 @@ from trunkline.domain.budgets import SpendingLimits
 from trunkline.domain.bulk import JudgedRow, RowFate
 from trunkline.domain.choosing import OwnedNumber, with_answerer
 from trunkline.domain.ids import new_id
-from trunkline.domain.marks import OwnerMark
+from trunkline.domain.marks import OwnerMark, other_installation
 from trunkline.domain.numbers import E164, NumberState, parse_number
 from trunkline.domain.states import DebtKind
 from trunkline.domain.wishes import PICKED
 from trunkline.errors import InvalidInput
 from trunkline.voice.base import Target, VoiceNumber
 from trunkline.workflows.ask_prices import ask_missing_prices
-from trunkline.workflows.compare_worlds import is_free, other_installation
+from trunkline.workflows.compare_worlds import is_free
 from trunkline.workflows.import_restaurants import Imported, import_restaurants, judge_rows, refuse
 from trunkline.workflows.once import Once, find_begun
 from trunkline.workflows.services import Services
@@ -146,7 +146,7 @@ class _Judge:
         _, owned = self.accounts.held[adopted.number]
         record = self.accounts.records.get(adopted.number)
         marks = [owned.mark_text, record.name if record else None]
-        others = {other for text in marks if (other := other_installation(text, self.services.installation))}
+        others = {other for text in marks if (other := other_installation(self.services.installation, text))}
         if self.former is not None and others == {self.former}:
             owned = replace(owned, mark_text="")
             record = replace(record, name=None) if record else None
@@ -224,6 +224,6 @@ async def _take_mark(services: Services, one: Adopted, accounts: Accounts) -> No
     name, owned = accounts.held[one.number]
     record, mark = accounts.records.get(one.number), OwnerMark(services.installation, new_id("imp"))
     accounts.held[one.number] = name, await services.carriers[name].mark(owned, mark)
-    if record is not None and other_installation(record.name, services.installation):
+    if record is not None and other_installation(services.installation, record.name):
         target = Target(record.assistant_id, record.server_url, record.server_credential_id)
         await services.voice.connect(record, target if record.connected else None, str(mark))

@@ -12,7 +12,7 @@ from trunkline.carriers.base import Carrier
 from trunkline.db import intents, numbers
 from trunkline.db.models import Number, utcnow
 from trunkline.domain.choosing import Offer, OwnedNumber, exactly, in_order, is_ours_to_use, objection
-from trunkline.domain.marks import parse_mark
+from trunkline.domain.marks import count_others, other_installation, parse_mark
 from trunkline.domain.money import PriceLimits
 from trunkline.domain.numbers import E164, NumberState, countries_of, is_number_in_use
 from trunkline.domain.outcomes import Source
@@ -188,8 +188,7 @@ class Candidates:
             return False
         if self.wish.number not in (None, voice.number):
             return False
-        mark = parse_mark(voice.name)
-        if mark is not None and mark.installation != self._services.installation:
+        if other_installation(self._services.installation, voice.name):
             return False
         if not self._services.is_ours(voice, shared, row.target if row else None):
             return False
@@ -218,12 +217,7 @@ class Candidates:
         return f"; {first.number} is ours and is cooling down after its last restaurant until {until}"
 
     def _others(self, listing: Sequence[VoiceNumber]) -> dict[str, int]:
-        others: dict[str, int] = {}
-        for voice in listing:
-            mark = parse_mark(voice.name)
-            if mark is not None and mark.installation != self._services.installation:
-                others[mark.installation] = others.get(mark.installation, 0) + 1
-        return others
+        return count_others(self._services.installation, [voice.name for voice in listing])
 
     async def _under_way(self, session: AsyncSession) -> set[str]:
         """Marks of purchases that somebody else is at: what carries one is about to be theirs. Read before the claims

@@ -13,7 +13,7 @@ from trunkline.db.models import Number
 from trunkline.db.numbers import LISTED_AFTER
 from trunkline.domain.choosing import OwnedNumber, is_ours_to_use
 from trunkline.domain.drifts import Drift, DriftKind, Facts, Found
-from trunkline.domain.marks import parse_mark
+from trunkline.domain.marks import other_installation, parse_mark
 from trunkline.domain.money import Money, money
 from trunkline.domain.numbers import NumberState
 from trunkline.voice.base import VoiceNumber
@@ -68,7 +68,7 @@ class Comparison:
             return
         if owned.account and row.account and owned.account != row.account:
             yield self._of(DriftKind.MOVED, row, carrier_says=f"held by account {owned.account}")
-        if (whose := other_installation(owned.mark_text, self._services.installation)) is not None:
+        if (whose := other_installation(self._services.installation, owned.mark_text)) is not None:
             yield self._of(DriftKind.OTHER_INSTALLATION, row, carrier_says=f"carries the mark of {whose}")
         elif self._is_led_away(row, owned):
             answered = f"answered by {owned.used_by or 'nothing'}"
@@ -118,7 +118,7 @@ class Comparison:
         if len(records) > 1:
             free = all(self._services.is_ours(r, vapi.shared, row.target) for r in records if r is not mine)
             yield self._of(DriftKind.TWICE_IN_VAPI, row, voice_says=f"{len(records)} records", ours=free)
-        if (whose := other_installation(mine.name, self._services.installation)) is not None:
+        if (whose := other_installation(self._services.installation, mine.name)) is not None:
             yield self._of(DriftKind.OTHER_INSTALLATION, row, voice_says=f"carries the mark of {whose}")
         elif self._is_misrouted(row, mine):
             ours = self._may_repoint(row, mine)
@@ -171,8 +171,7 @@ class Comparison:
         records, row = self._worlds.vapi.records.get(owned.number, []), self._books.rows.get(owned.number)
         texts = [owned.mark_text, *(record.name for record in records)]
         marks = [mark for mark in map(parse_mark, texts) if mark is not None]
-        if any(mark.installation != self._services.installation for mark in marks):
-            whose = next(mark.installation for mark in marks if mark.installation != self._services.installation)
+        if (whose := other_installation(self._services.installation, *texts)) is not None:
             yield self._beside(DriftKind.OTHER_INSTALLATION, listing, owned, f"carries the mark of {whose}")
             return
         if row is not None and row.state in (NumberState.PURCHASING, NumberState.RELEASING):
@@ -279,15 +278,9 @@ def is_free(services: Services, owned: OwnedNumber, record: VoiceNumber | None, 
         return False
     if record is None:
         return is_ours_to_use(owned, services.installation)
-    if any(other_installation(text, services.installation) for text in (owned.mark_text, record.name)):
+    if other_installation(services.installation, owned.mark_text, record.name):
         return False
     return services.is_ours(record, shared, None)
-
-
-def other_installation(text: str | None, installation: str) -> str | None:
-    """Whose mark stands there, if it is another's than ours."""
-    mark = parse_mark(text)
-    return mark.installation if mark is not None and mark.installation != installation else None
 
 
 def is_listed_late(row: Number, began_at: datetime) -> bool:

@@ -9,7 +9,7 @@ from trunkline.db import debts, numbers
 from trunkline.db.models import Number
 from trunkline.domain.choosing import OwnedNumber, with_answerer
 from trunkline.domain.ids import new_id
-from trunkline.domain.marks import OwnerMark, parse_mark
+from trunkline.domain.marks import OwnerMark, other_installation, parse_mark
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind
 from trunkline.errors import ActionRequired, AlreadyThere, Foreign, Missing, Role
@@ -56,9 +56,7 @@ async def is_ours_by_mark(services: Services, voice: VoiceNumber, row: Number) -
 
 async def refuse_foreign(services: Services, voice: VoiceNumber, row: Number) -> None:
     """Foreign unless what answers the record is what we set, or nobody."""
-    mark = parse_mark(voice.name)
-    other = mark is not None and mark.installation != services.installation
-    if other or not await services.may_change(voice, row.target):
+    if other_installation(services.installation, voice.name) or not await services.may_change(voice, row.target):
         raise Foreign(f"{row.number} serves somebody else in Vapi", provider="vapi", role=Role.VOICE)
 
 
@@ -81,11 +79,9 @@ async def lead_again(services: Services, row: Number, target: Target) -> VoiceNu
 
 def refuse_marked(services: Services, carrier: Carrier, owned: OwnedNumber) -> None:
     """Foreign where another installation's mark stands at the carrier."""
-    mark = parse_mark(owned.mark_text)
-    if mark is not None and mark.installation != services.installation:
-        raise Foreign(
-            f"{owned.number} carries the mark of another installation ({mark.installation})", provider=carrier.name
-        )
+    if (theirs := other_installation(services.installation, owned.mark_text)) is not None:
+        detail = f"{owned.number} carries the mark of another installation ({theirs})"
+        raise Foreign(detail, provider=carrier.name)
 
 
 async def import_again(services: Services, row: Number, target: Target, *, led_elsewhere: bool = False) -> VoiceNumber:

@@ -14,7 +14,7 @@ from trunkline.carriers.base import Carrier
 from trunkline.db import debts, mappings, numbers
 from trunkline.db.models import Number
 from trunkline.domain.choosing import OwnedNumber, with_answerer
-from trunkline.domain.marks import parse_mark
+from trunkline.domain.marks import other_installation, parse_mark
 from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import Outcome, Source, Status
 from trunkline.errors import (
@@ -236,8 +236,8 @@ async def see_mark(run: AssignmentRun, step: RunStep, held: Held, carrier: Carri
     end = time.monotonic() + TAKING_OFF_SECONDS
     while True:
         owned = await step.ask(lambda: carrier.lookup(held.number))
-        mark = parse_mark(owned.mark_text) if owned else None
-        if mark is None or mark.installation == run.services.installation or time.monotonic() > end:
+        theirs = other_installation(run.services.installation, owned.mark_text) if owned else None
+        if theirs is None or time.monotonic() > end:
             return owned
         await step.pause(0.2)
 
@@ -285,8 +285,8 @@ async def gives_way(run: AssignmentRun, step: RunStep, held: Held, carrier: Carr
     """Whether another installation has imported a number that carries our mark now: both bought or marked it at the
     same moment, and ours stands, so that the other will take its import away again (see `confirm`)."""
     here = run.services.installation
-    theirs = parse_mark(held.voice.name) if held.voice else None
-    if theirs is None or theirs.installation == here or not carrier.capabilities.owner_mark:
+    theirs = other_installation(here, held.voice.name) if held.voice else None
+    if theirs is None or not carrier.capabilities.owner_mark:
         return False
     owned = await step.ask(lambda: carrier.lookup(held.number))
     ours = parse_mark(owned.mark_text) if owned else None
@@ -297,13 +297,9 @@ async def refuse_foreign(run: AssignmentRun, held: Held) -> None:
     """Foreign where the record at the voice platform serves somebody else, by its mark or by what answers it."""
     voice = held.voice
     assert voice is not None
-    mark = parse_mark(voice.name)
-    if mark is not None and mark.installation != run.services.installation:
-        raise Foreign(
-            f"{voice.number} is in Vapi under the mark of another installation ({mark.installation})",
-            provider="vapi",
-            role=Role.VOICE,
-        )
+    if (theirs := other_installation(run.services.installation, voice.name)) is not None:
+        detail = f"{voice.number} is in Vapi under the mark of another installation ({theirs})"
+        raise Foreign(detail, provider="vapi", role=Role.VOICE)
     if not run.services.is_ours(voice, await run.services.voice.shared_assistant(), held.row.target):
         raise Foreign(
             f"{voice.number} serves another assistant in Vapi and is not touched", provider="vapi", role=Role.VOICE

@@ -18,7 +18,7 @@ from trunkline.db.session import DATABASE_AWAY
 from trunkline.domain.acting import acting
 from trunkline.domain.choosing import Offer, OwnedNumber, exactly, is_ours_to_use, objection
 from trunkline.domain.ids import new_id
-from trunkline.domain.marks import OwnerMark, parse_mark
+from trunkline.domain.marks import OwnerMark, other_installation, parse_mark
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, RunStatus
 from trunkline.errors import (
@@ -291,13 +291,9 @@ async def refuse_foreign(services: Services, owner: Carrier, owned: OwnedNumber,
     """Foreign unless nobody else uses the number, by its mark, by what answers it at the carrier, and by Vapi."""
     async with services.database.read() as session:
         known = (await numbers.known(session, [owned.number])).get(owned.number)
-    for text in (owned.mark_text, voice.name if voice else None):
-        mark = parse_mark(text)
-        if mark is not None and mark.installation != services.installation:
-            hint = f"take its mark off at {owner.name} first, if that installation is gone"
-            raise Foreign(
-                f"{owned.number} is used by another installation of Trunkline", provider=owner.name, hint=hint
-            )
+    if other_installation(services.installation, owned.mark_text, voice.name if voice else None):
+        hint = f"take its mark off at {owner.name} first, if that installation is gone"
+        raise Foreign(f"{owned.number} is used by another installation of Trunkline", provider=owner.name, hint=hint)
     if voice is None and not is_ours_to_use(owned, services.installation):
         hint = f"take that off it at {owner.name} first"
         raise Foreign(f"{owned.number} is used by {owned.used_by}", provider=owner.name, hint=hint)
