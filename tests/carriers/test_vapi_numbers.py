@@ -281,7 +281,7 @@ async def test_only_vapis_own_numbers_are_listed(sandbox: SandboxServer, vapi: V
         ("3", "the assistant a1", "Roma"),
         ("4", "the server h.example", ""),
         ("6", "the server old.example", ""),
-        ("7", "the server of an odd address", ""),
+        ("7", "the server an odd address", ""),
     ]
 
 
