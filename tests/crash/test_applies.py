@@ -36,6 +36,7 @@ class Scene:
 
 
 SCENES = [
+    Scene("stale_credential", ("renew_credential",)),  # of all numbers there are, so that it comes before others go
     Scene("missing_in_vapi", ("import_again",)),
     Scene("twice_in_vapi", ("remove_twin",)),
     Scene("misrouted", ("connect",)),
@@ -44,7 +45,6 @@ SCENES = [
     Scene("orphan", ("release",), release=True),
     Scene("ghost", ("mark_released", "buy"), buy=True),
     Scene("moved", ("record",)),
-    Scene("stale_credential", ("renew_credential",)),
 ]
 
 
