@@ -29,6 +29,11 @@ def parse_mark(text: str | None) -> OwnerMark | None:
     return OwnerMark(found[1], found[2]) if found else None
 
 
+def carries_mark_of(installation: str | None, *texts: str | None) -> bool:
+    """Whether this installation's mark stands in one of the texts."""
+    return any(mark is not None and mark.installation == installation for mark in map(parse_mark, texts))
+
+
 def other_installation(installation: str | None, *texts: str | None) -> str | None:
     """Whose mark stands in one of the texts, if it is another's than this installation's."""
     marks = (parse_mark(text) for text in texts)

@@ -13,7 +13,7 @@ from trunkline.db.models import Number
 from trunkline.db.numbers import LISTED_AFTER
 from trunkline.domain.choosing import OwnedNumber, is_ours_to_use
 from trunkline.domain.drifts import Drift, DriftKind, Facts, Found
-from trunkline.domain.marks import other_installation, parse_mark
+from trunkline.domain.marks import carries_mark_of, other_installation, parse_mark
 from trunkline.domain.money import Money, money
 from trunkline.domain.numbers import NumberState
 from trunkline.voice.base import VoiceNumber
@@ -145,8 +145,7 @@ class Comparison:
         """It serves nobody else, or is ours by the mark, whatever somebody has set to answer it."""
         listing = self._worlds.carriers.get(row.carrier or "")
         owned = listing.held.get(row.number) if listing is not None else None
-        marks = (parse_mark(record.name), parse_mark(owned.mark_text) if owned is not None else None)
-        if any(mark is not None and mark.installation == self._services.installation for mark in marks):
+        if carries_mark_of(self._services.installation, record.name, owned.mark_text if owned is not None else None):
             return True
         return asks_our_server(record) or self._services.is_ours(record, self._worlds.vapi.shared, row.target)
 

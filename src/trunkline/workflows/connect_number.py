@@ -9,7 +9,7 @@ from trunkline.db import debts, numbers
 from trunkline.db.models import Number
 from trunkline.domain.choosing import OwnedNumber, with_answerer
 from trunkline.domain.ids import new_id
-from trunkline.domain.marks import OwnerMark, other_installation, parse_mark
+from trunkline.domain.marks import OwnerMark, carries_mark_of, other_installation, parse_mark
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind
 from trunkline.errors import ActionRequired, AlreadyThere, Foreign, Missing, Role
@@ -50,8 +50,8 @@ async def is_ours_by_mark(services: Services, voice: VoiceNumber, row: Number) -
     """At its carrier, or in Vapi where the carrier has none; another installation's mark on either makes it theirs."""
     carrier = services.carriers.get(row.carrier or "")
     owned = await carrier.lookup(E164(row.number)) if carrier is not None else None
-    marks = [mark for mark in map(parse_mark, (owned.mark_text if owned else None, voice.name)) if mark is not None]
-    return bool(marks) and all(mark.installation == services.installation for mark in marks)
+    here, texts = services.installation, (owned.mark_text if owned else None, voice.name)
+    return carries_mark_of(here, *texts) and other_installation(here, *texts) is None
 
 
 async def refuse_foreign(services: Services, voice: VoiceNumber, row: Number) -> None:

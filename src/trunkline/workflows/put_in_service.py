@@ -14,7 +14,7 @@ from trunkline.carriers.base import Carrier
 from trunkline.db import debts, mappings, numbers
 from trunkline.db.models import Number
 from trunkline.domain.choosing import OwnedNumber, with_answerer
-from trunkline.domain.marks import other_installation, parse_mark
+from trunkline.domain.marks import carries_mark_of, other_installation, parse_mark
 from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import Outcome, Source, Status
 from trunkline.errors import (
@@ -142,8 +142,7 @@ async def see_record(run: AssignmentRun, step: RunStep, held: Held) -> None:
 
 def mark_for(run: AssignmentRun, voice: VoiceNumber) -> str | None:
     """The name that says whose the record is; None where it says so already."""
-    mark = parse_mark(voice.name)
-    return None if mark is not None and mark.installation == run.services.installation else str(run.mark)
+    return None if carries_mark_of(run.services.installation, voice.name) else str(run.mark)
 
 
 async def import_number(run: AssignmentRun, held: Held) -> Target:
@@ -224,7 +223,7 @@ async def confirm(run: AssignmentRun, step: RunStep, held: Held, carrier: Carrie
         refuse_marked(run.services, carrier, owned)
     except Foreign:
         voice, held.voice = held.voice, None
-        if (mark := parse_mark(voice.name)) is not None and mark.installation == run.services.installation:
+        if carries_mark_of(run.services.installation, voice.name):
             await step.ask(lambda: run.services.voice.remove(voice.id))
         raise
     held.owned, held.seen_at = owned, time.monotonic()
@@ -289,8 +288,7 @@ async def gives_way(run: AssignmentRun, step: RunStep, held: Held, carrier: Carr
     if theirs is None or not carrier.capabilities.owner_mark:
         return False
     owned = await step.ask(lambda: carrier.lookup(held.number))
-    ours = parse_mark(owned.mark_text) if owned else None
-    return ours is not None and ours.installation == here
+    return owned is not None and carries_mark_of(here, owned.mark_text)
 
 
 async def refuse_foreign(run: AssignmentRun, held: Held) -> None:
