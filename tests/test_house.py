@@ -18,7 +18,6 @@ from typing import Any
 import aiosqlite
 import pytest
 import uvicorn
-import yaml
 from dbos import DBOS
 
 import trunkline
@@ -31,7 +30,6 @@ PACKAGE = ROOT / "src/trunkline"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 DEPENDENCIES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 
 def imports_of(path: Path) -> Iterator[str]:
@@ -207,28 +205,3 @@ def test_the_private_names_that_we_use_of_libraries_are_what_they_were() -> None
         assert "_execute" in inspect.getsource(getattr(aiosqlite.Connection, name)), f"{name} goes another way"
     assert uvicorn.Server(uvicorn.Config("")).__dict__["_captured_signals"] == []
     assert list(inspect.signature(DBOS._recover_pending_workflows).parameters) == ["executor_ids"]
-
-
-def test_compose_serves_the_api_on_8000_after_upgrading_a_healthy_postgresql() -> None:
-    api, db = COMPOSE["services"]["api"], COMPOSE["services"]["db"]
-    assert api["ports"] == ["8000:8000"]
-    assert api["depends_on"] == {"db": {"condition": "service_healthy"}}
-    assert api["environment"]["DATABASE_URL"].startswith("postgresql://")
-    assert re.search(r"trunkline db upgrade && exec trunkline serve --host 0\.0\.0\.0", api["command"])
-    assert "healthcheck" in api
-    assert "healthcheck" in db
-
-
-def test_compose_and_the_image_hold_no_secret() -> None:
-    password = COMPOSE["services"]["db"]["environment"]["POSTGRES_PASSWORD"]
-    assert password.startswith("${POSTGRES_PASSWORD:?")
-    assert f":{password}@" in COMPOSE["services"]["api"]["environment"]["DATABASE_URL"]
-
-
-def test_the_image_has_what_it_copies_and_the_ignore_file_lets_it_in() -> None:
-    lines = (ROOT / "Dockerfile").read_text().splitlines()
-    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
-    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert set(copied) == let_in
-    assert all((ROOT / name).exists() for name in copied)
-    assert {"src", "scripts", "requirements.lock"} <= set(copied)
