@@ -64,7 +64,7 @@ dist: $(VENV)/.tools ## the wheel and the sdist, the same bytes from the same co
 # What whoever installs it gets: the newest versions that pyproject.toml allows, and nothing of this folder.
 try-dist: dist ## install the wheel alone into a fresh environment, and let it show what it does; PYTHON=python3.13
 	rm -rf .venv-dist && $(PYTHON) -m venv .venv-dist
-	.venv-dist/bin/python -m pip install --quiet "$$(ls dist/*.whl)[mcp]"
+	.venv-dist/bin/python -m pip install --quiet "$$(ls dist/*.whl)[mcp,otel]"
 	cd .venv-dist && bin/trunkline demo && bin/trunkline mcp --help > /dev/null
 
 release: ## check it, date it and tag it; nothing is published: make release VERSION=0.2.0

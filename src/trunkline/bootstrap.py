@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 
+from trunkline import traces
 from trunkline.carriers.registry import build_carriers
 from trunkline.db import installation
 from trunkline.db.lock import SingleProcess, database_file
@@ -26,6 +27,8 @@ from trunkline.workflows.send_events import send_events
 from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import settle_debts
 from trunkline.workflows.watch_drift import watch_drift
+
+LAST_SPANS_SECONDS = 3.0
 
 
 def refuse_unusable(settings: Settings) -> None:
@@ -89,6 +92,16 @@ async def idle_services(settings: Settings) -> AsyncIterator[Services]:
 
 
 @asynccontextmanager
+async def traces_sent(endpoint: str | None) -> AsyncIterator[None]:
+    """Inside, traces go there; what is left at the end, if somebody takes it."""
+    traces.collect(endpoint)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(traces.stop_collecting, LAST_SPANS_SECONDS)
+
+
+@asynccontextmanager
 async def running_services(
     settings: Settings, last_seconds: Callable[[], float] | None = None
 ) -> AsyncIterator[Services]:
@@ -98,7 +111,7 @@ async def running_services(
     file = database_file(settings.database_url)
     with SingleProcess(file) if file else nullcontext():
         await asyncio.to_thread(ensure_current, settings.database_url)
-        async with idle_services(settings) as services:
+        async with traces_sent(settings.otel_exporter_otlp_endpoint), idle_services(settings) as services:
             async with services.database.write() as session:
                 services.installation = await installation.name(session)
             kinds.register(services)

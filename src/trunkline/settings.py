@@ -181,6 +181,8 @@ class Settings(BaseSettings):
     shutdown_seconds: Seconds = Field(5.0, ge=0, description="how long SIGTERM lets running assignments finish")
     log_level: LogLevel = Field(LogLevel.INFO, description="debug, info, warning or error")
     log_format: LogFormat = Field(LogFormat.AUTO, description="json, console, or auto: console on a terminal")
+    otel_exporter_otlp_endpoint: BaseUrl | None = Field(None, description="collector of traces, by OTLP over HTTP")
+    trace_calls: bool = Field(False, description="what Vapi asks when the phone rings is traced too")
 
     trunkline_url: BaseUrl = Field("http://localhost:8000", description="where the command line finds the server")
     trunkline_secret: Secret | None = Field(

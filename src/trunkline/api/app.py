@@ -50,7 +50,7 @@ from trunkline.api.shapes.events import EventMessage
 from trunkline.api.stopping import Stopping
 from trunkline.api.watching import Watching
 from trunkline.api.webhook import PATHS as WEBHOOK_PATHS
-from trunkline.api.webhook import Webhook, WebhookFirst
+from trunkline.api.webhook import Webhook, WebhookFirst, traced
 from trunkline.bootstrap import running_services
 from trunkline.errors import TrunklineError
 from trunkline.routing.service import running_router
@@ -128,7 +128,8 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.services = services
             app.state.watching = Watching(services)
             app.state.router = router
-            app.webhook = Webhook(settings, router)
+            webhook = Webhook(settings, router)
+            app.webhook = traced(webhook) if settings.trace_calls else webhook
             yield
 
     app = Application(
@@ -140,6 +141,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # they tell paths, and whose number is in them
         responses=documented(TrunklineError("an error of ours", hint="the log has it under request_id")),
     )
     app.state.stopping = stopping

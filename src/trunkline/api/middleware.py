@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import structlog
@@ -12,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from trunkline import traces
 from trunkline.api.permission import IDENTITY
 from trunkline.api.problems import respond, unexpected
 from trunkline.domain.acting import Acting, acting, acting_as
@@ -45,21 +47,41 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        headers = Headers(scope=scope)
+        given, parent = headers.get("x-request-id", ""), headers.get("traceparent", "")
         request_id = given if SANE_ID.fullmatch(given) else new_id("req")
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await Exchange(self._app, scope, receive, send, request_id).run()
+        outer = TRACEPARENT.match(parent)
+        with traced(scope, request_id, parent if outer else None):
+            trace_id = traces.trace_id() or (outer[1] if outer else None)
+            known = {"request_id": request_id} | ({"trace_id": trace_id} if trace_id else {})
+            with structlog.contextvars.bound_contextvars(**known):
+                await Exchange(self._app, scope, receive, send, request_id, trace_id).run()
+
+
+def traced(scope: Scope, request_id: str, parent: str | None) -> AbstractContextManager[None]:
+    """The span of a request. Its path is none of a trace's business: whose number stands in it is told to nobody."""
+    if scope["path"] in QUIET:
+        return nullcontext()
+    about = {"http.request.method": method_of(scope), "trunkline.request_id": request_id}
+    return traces.begun(method_of(scope), about, kind="SERVER", within=parent)
+
+
+def method_of(scope: Scope) -> str:
+    """One of those that there are: it is the caller's word, and each would make a new series."""
+    return scope["method"] if scope["method"] in METHODS else "other"
 
 
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    def __init__(
+        self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, request_id: str, trace_id: str | None
+    ) -> None:
         self._app = app
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._request_id = request_id
+        self._request_id, self._trace_id = request_id, trace_id
         self._received = 0
         self._most = MAX_BODY
         self._status = 0
@@ -70,7 +92,9 @@ class Exchange:
         try:
             await self._answer()
         finally:
-            HTTP_SECONDS.labels(self._method, self._route, str(self._status)).observe(self._began - self._started)
+            method, route = method_of(self._scope), self._route
+            HTTP_SECONDS.labels(method, route, str(self._status)).observe(self._began - self._started)
+            traces.tell({"http.route": route, "http.response.status_code": self._status}, name=f"{method} {route}")
             note = log.debug if self._scope["path"] in QUIET else log.info
             note(
                 "request",
@@ -115,8 +139,7 @@ class Exchange:
         identity: Identity | None = self._scope.get(IDENTITY)
         if identity is None:
             return acting()
-        trace = TRACEPARENT.match(Headers(scope=self._scope).get("traceparent", ""))
-        return replace(identity.acting, request_id=self._request_id, trace_id=trace[1] if trace else None)
+        return replace(identity.acting, request_id=self._request_id, trace_id=self._trace_id)
 
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(f"the body has more than {self._most // KB} KB", hint="send less")
@@ -130,11 +153,6 @@ class Exchange:
     def _services(self) -> Services:
         services: Services = self._scope["app"].state.services
         return services
-
-    @property
-    def _method(self) -> str:
-        """One of those that there are: it is the caller's word, and each would make a new series."""
-        return self._scope["method"] if self._scope["method"] in METHODS else "other"
 
     @property
     def _route(self) -> str:

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Body, FastAPI
 from starlette.responses import JSONResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from trunkline import traces
 from trunkline.api.described import webhook as described
 from trunkline.api.permission import needs
 from trunkline.api.problems import respond, unexpected
@@ -108,6 +109,16 @@ class Webhook:
         return answer
 
 
+def traced(webhook: ASGIApp) -> ASGIApp:
+    """The same, with a span of each."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        with traces.begun(f"POST {WEBHOOK_PATH}", {"http.route": WEBHOOK_PATH}, kind="SERVER"):
+            await webhook(scope, receive, send)
+
+    return answer
+
+
 async def rest_of(message: Message, receive: Receive) -> bytes:
     """The whole body that begins with this message. Its size is counted as it comes, whatever was announced."""
     parts: list[bytes] = []
@@ -146,7 +157,7 @@ def behind_prefix(scope: Scope) -> bool:
 class WebhookFirst(FastAPI):
     """The framework's application, which is not bothered with the webhook. `webhook` is set while services run."""
 
-    webhook: Webhook
+    webhook: ASGIApp
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and (scope["path"] in PATHS or behind_prefix(scope)) and scope["method"] == "POST":

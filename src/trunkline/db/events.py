@@ -11,6 +11,7 @@ from sqlalchemy import Select, Table, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from trunkline import traces
 from trunkline.db.models import Event, utcnow
 from trunkline.domain.acting import acting
 from trunkline.domain.events import LONGEST_REASON, EventType, Subjects
@@ -137,7 +138,7 @@ async def write(session: AsyncSession) -> bool:
         "actor_name": who.name,
         "reason": who.reason[:LONGEST_REASON] if who.reason else None,
         "request_id": who.request_id,
-        "trace_id": who.trace_id,
+        "trace_id": who.trace_id or traces.trace_id(),
     }
     statement = INSERT_IN_PLACE if session.get_bind().dialect.name == "sqlite" else INSERT
     await session.execute(statement, [{"id": new_id("evt"), **by, **row} for row in found])

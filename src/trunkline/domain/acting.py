@@ -41,7 +41,8 @@ WORDS: dict[ActorKind, str] = {
 class Acting:
     """Who acts: `id` and `name` say which of its kind (an id of ours, what people call it; never a secret), `reason` is
     what a person gave, `key_id` the API key that it goes back to, also where a batch goes on with it; `request_id` and
-    `trace_id` lead to the log and the trace of the request that it began with."""
+    `trace_id` lead to the log and the trace of the request that it began with, of which a run that was begun at
+    `traceparent` is a part."""
 
     kind: ActorKind
     id: str | None = None
@@ -50,6 +51,7 @@ class Acting:
     request_id: str | None = None
     trace_id: str | None = None
     key_id: str | None = None
+    traceparent: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """As it is kept with a run, so that who goes on with the run acts for the same."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import httpx2
 import structlog
 
-from trunkline import __version__
+from trunkline import __version__, traces
 from trunkline.errors import ActionRequired, OutcomeUnknown, ProviderError, Rejected, RetryLater, Role
 from trunkline.logs import REDACTOR
 from trunkline.metrics import PROVIDER_REQUESTS, PROVIDER_SECONDS
@@ -133,14 +133,16 @@ class ProviderClient:
                     await check()
             started = time.monotonic()
             try:
-                response = await self._client.request(
-                    method,
-                    path,
-                    params=params,
-                    json=json,
-                    data=form,
-                    timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
-                )
+                with traces.part(f"{self.provider} {operation}", {"http.request.method": method}, kind="CLIENT"):
+                    response = await self._client.request(
+                        method,
+                        path,
+                        params=params,
+                        json=json,
+                        data=form,
+                        timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
+                    )
+                    traces.tell({"http.response.status_code": response.status_code})
             except httpx2.HTTPError as error:
                 told = self._no_answer(operation, error, creates)
                 self._record(operation, method, path, started, type(error).__name__, told.detail)

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from trunkline import traces
 from trunkline.db import runs
 from trunkline.db.models import RunRow, Step, utcnow
 from trunkline.db.runs import Runs
@@ -55,8 +56,13 @@ async def execute(services: Services, work: Work[R], run_id: str) -> None:
     """Shut out earlier executions, and work, for whom began it. Nothing happens to a run that has ended."""
     async with services.database.write() as session:
         row = await work.runs.begin(session, run_id)
-    if row is not None:
-        with acting_as(Acting.stored(row.actor)):
+    if row is None:
+        return
+    who = Acting.stored(row.actor)
+    told = {"trunkline.run": row.id}
+    with acting_as(who), traces.begun(work.kind, told, within=who.traceparent):
+        trace_id = traces.trace_id() or who.trace_id
+        with structlog.contextvars.bound_contextvars(**({"trace_id": trace_id} if trace_id else {})):
             await work.work(services, row)
 
 
@@ -152,16 +158,17 @@ class Run(Generic[R]):
         """One node of the chart. An error that leaves the block is the step's end as well."""
         row = self._row(name, carrier)
         step = RunStep(self, row)
-        try:
-            yield step
-        except (Superseded, asyncio.CancelledError):
-            raise
-        except TrunklineError as error:
-            step.end("failed", error.detail)
-            raise
-        else:
-            if row.status == "running":
-                step.end("done")
+        with traces.part(name, {"trunkline.carrier": carrier}):
+            try:
+                yield step
+            except (Superseded, asyncio.CancelledError):
+                raise
+            except TrunklineError as error:
+                step.end("failed", error.detail)
+                raise
+            else:
+                if row.status == "running":
+                    step.end("done")
 
     def announce(self, name: str, carrier: str | None = None) -> None:
         """What follows at once: it is shown by the write that ends the step before it."""
@@ -218,6 +225,7 @@ class RunStep:
 
     def end(self, status: str, detail: str | None = None) -> None:
         runs.end_step(self._row, status, detail)
+        traces.tell({"trunkline.status": status, "trunkline.attempt": self._row.attempt})
         self.run._keep(self._row)
         log.info("step", step=self._row.name, status=status, attempt=self._row.attempt, detail=self._row.detail)
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from trunkline import traces
 from trunkline.db.models.base import Base, key, utcnow
-from trunkline.domain.acting import acting
+from trunkline.domain.acting import Acting, acting
+
+
+def _beginner() -> Acting:
+    return replace(acting(), traceparent=traces.traceparent())
 
 
 class RunRow(Base):
@@ -22,7 +28,7 @@ class RunRow(Base):
     status: Mapped[str] = mapped_column(String(16), default="running")
     message: Mapped[str | None] = mapped_column(Text)
     epoch: Mapped[int] = mapped_column(default=0)
-    actor: Mapped[dict[str, Any] | None] = mapped_column(default=lambda: acting().plain())
+    actor: Mapped[dict[str, Any] | None] = mapped_column(default=lambda: _beginner().plain())
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     ended_at: Mapped[datetime | None]
 

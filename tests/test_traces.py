@@ -1,0 +1,143 @@
+"""Traces: one assignment is one, whoever goes on with it; nobody's number and no secret is in them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.crash.conftest import ended, new_site, wait_until
+from tests.support.app_server import SECRET, AppServer, app_settings
+from tests.support.sandbox_server import SandboxServer
+from trunkline import bootstrap, traces
+from trunkline.domain.outcomes import STEPS
+from trunkline.sandbox.server import environment
+from trunkline.workflows.services import WEBHOOK_PATH
+
+pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
+from tests.support.collector import Collector, told
+
+OUTER = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{OUTER}-00f067aa0ba902b7-01"
+CALLER = "+12025550142"
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as collector:
+        yield collector
+
+
+@pytest.fixture
+def sqlite(migrated_sqlite: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'trunkline.sqlite')}"
+
+
+def test_an_assignment_is_one_trace_from_the_request_to_the_carriers(
+    collector: Collector, sandbox: SandboxServer, database_url: str
+) -> None:
+    with AppServer(app_settings(sandbox, database_url, otel_exporter_otlp_endpoint=collector.url)) as server:
+        body = {"name": "My Restaurant"}
+        made = server.client.post("/api/restaurants", json=body, headers={"traceparent": TRACEPARENT}).json()
+        assert made["assignment"]["status"] == "assigned"
+        found = server.client.get("/api/events", params={"subject": made["id"]}).json()["items"]
+        assert {event["trace_id"] for event in found} == {OUTER}
+    tree = collector.tree(OUTER)
+    assert tree[0] == "POST /api/restaurants"
+    assert tree[1] == " assign_number"
+    assert [name.strip() for name in tree if name.startswith("  ") and name.strip() in STEPS] == [
+        step["name"] for step in made["assignment"]["steps"]
+    ]
+    assert tree[tree.index("  purchase") + 1] == "   twilio buy"
+    root, run, buy = (collector.named(name) for name in ("POST /api/restaurants", "assign_number", "twilio buy"))
+    assert root.parent_span_id.hex() == "00f067aa0ba902b7"
+    assert told(root)["http.response.status_code"] == 201
+    assert told(run) == {"trunkline.run": made["assignment"]["id"]}
+    assert told(buy) == {"http.request.method": "POST", "http.response.status_code": 201}
+    assert told(collector.named("purchase"))["trunkline.status"] == "done"
+    assert collector.services == {"trunkline"}
+    assert "GET /api/events" in {span.name for span in collector.spans}, "which began a trace of its own"
+
+
+def test_whoever_resumes_a_run_goes_on_with_its_trace_and_its_log(
+    collector: Collector, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        site = new_site(request, "sqlite", tmp_path, stack)
+        first = site.start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        fault = site.hold("vapi", "phone_numbers.create", "after")
+        headers = {"traceparent": TRACEPARENT, "Prefer": "respond-async"}
+        made = first.client.post("/api/restaurants", json={"name": "My Restaurant"}, headers=headers).json()
+        assignment = made["assignment"]["id"]
+        wait_until(lambda: site.held(fault))
+        first.kill()
+        site.sandbox.control.delete(f"/faults/{fault}")
+        second = site.start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        assert ended(second, assignment)["status"] == "assigned"
+        collector.spans.clear()
+        assert second.stop() == 0
+        assert "  import_number" in [f" {name}" for name in collector.tree(OUTER)]
+        lines = [json.loads(line) for line in second.log.read_text().splitlines()]
+        (over,) = [line for line in lines if line["event"] == "assignment ended"]
+        assert over["trace_id"] == OUTER
+
+
+def test_no_secret_and_nobodys_number_is_in_a_trace(collector: Collector, sandbox: SandboxServer, sqlite: str) -> None:
+    changes = {"otel_exporter_otlp_endpoint": collector.url, "trace_calls": True}
+    with AppServer(app_settings(sandbox, sqlite, **changes)) as server:
+        made = server.client.post("/api/restaurants", json={"name": "My Restaurant"}).json()
+        number = made["phone_number"]
+        server.client.get(f"/api/numbers/{number}")
+        server.client.get("/api/calls", params={"search": CALLER})
+        server.client.get(f"/api/no-such-path/{CALLER}")
+        sandbox.fault(provider="twilio", operation="incoming_numbers.delete", status=400, times=1)
+        server.client.request("DELETE", f"/api/restaurants/{made['id']}", params={"release": "true"})
+        call = {"type": "assistant-request", "call": {"id": "call-1", "customer": {"number": CALLER}}}
+        asked = {"message": call | {"phoneNumber": {"number": number}}}
+        assert server.client.post(WEBHOOK_PATH, json=asked).status_code == 200
+    names = {span.name for span in collector.spans}
+    assert {f"POST {WEBHOOK_PATH}", "GET /api/numbers/{number}", "GET none"} <= names
+    secrets = {SECRET, *(value for value in environment(sandbox.url).values() if not value.startswith("http"))}
+    for secret in {*secrets, CALLER[1:], number[1:]}:
+        assert not any(secret.encode() in body for body in collector.bodies), secret
+
+
+def test_the_hot_webhook_has_no_span_unless_that_is_asked_for(
+    collector: Collector, sandbox: SandboxServer, sqlite: str
+) -> None:
+    with AppServer(app_settings(sandbox, sqlite, otel_exporter_otlp_endpoint=collector.url)) as server:
+        server.client.post(WEBHOOK_PATH, json={"message": {"type": "assistant-request"}})
+        server.client.get("/healthz")
+        server.client.get("/api/debts")
+    assert [span.name for span in collector.spans if span.kind == 2] == ["GET /api/debts"]
+
+
+def test_a_collector_that_is_away_stops_nothing(
+    sandbox: SandboxServer, sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "LAST_SPANS_SECONDS", 0.1)
+    with AppServer(app_settings(sandbox, sqlite, otel_exporter_otlp_endpoint="http://127.0.0.1:9")) as server:
+        assert server.client.get("/api/debts").status_code == 200
+    assert traces.traceparent() is None
+
+
+def test_without_an_endpoint_nothing_of_it_is_loaded() -> None:
+    asked = "import sys, trunkline.app, trunkline.cli.serve; print('opentelemetry.sdk' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
+
+
+def test_without_the_extra_the_server_says_so_and_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(traces, "find_spec", lambda name: None)
+    traces.collect("http://127.0.0.1:9")
+    assert "pip install 'trunkline[otel]'" in "".join(capsys.readouterr())
+    with traces.begun("anything", {}):
+        assert traces.trace_id() is None
