@@ -29,16 +29,17 @@ FAST_MS, DEEP_RATIO = 50.0, 1.5
 SHUFFLED = "(n * 7919) % 1000"  # 0 to 999, spread over all rows: what a rare kind is rare by
 
 
-def statements(embedded: bool, count: int) -> list[str]:
-    """A number, its restaurant and a call for each n; most are in service at one carrier, some kinds are rare."""
+def statements(embedded: bool, count: int, begin: datetime = BEGIN) -> list[str]:
+    """A number, its restaurant and a call for each n, a second after the one before; most are in service at one
+    carrier, some kinds are rare."""
     numbers = f"generate_series(CAST(0 AS bigint), {count - 1}) AS s(n)"
     if embedded:
         numbers = (
             f"(WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {count - 1}) SELECT n FROM s)"
         )
-    at = "timestamptz '2026-01-01 00:00:00+00' + n * interval '1 second'"
+    at = f"timestamptz '{begin:%Y-%m-%d %H:%M:%S}+00' + n * interval '1 second'"
     if embedded:
-        at = "strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', '+' || n || ' seconds') || '.000000'"
+        at = f"strftime('%Y-%m-%d %H:%M:%S', '{begin:%Y-%m-%d %H:%M:%S}', '+' || n || ' seconds') || '.000000'"
     true, false = ("1", "0") if embedded else ("true", "false")
     number, restaurant = "'+1' || (2000000000 + n)", "'rst_' || (1000000000000000 + n)"
     idle, price = f"{SHUFFLED} IN (1, 2)", f"CASE WHEN {SHUFFLED} < 900 THEN 1.15 ELSE ({SHUFFLED}) / 100.0 END"

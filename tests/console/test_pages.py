@@ -122,3 +122,20 @@ def test_numbers_are_narrowed_by_the_address_counted_and_summed(shop: Shop, oper
     assert costs["totals"][0]["monthly"] in text
     assert number.replace("+1", "") in re.sub(r"\D", "", operator.get("/numbers?state=in_service&sort=price"))
     assert "No number is like that" in operator.get("/numbers?country=FR")
+
+
+def test_sums_that_are_kept_are_counted_anew_once_something_happens(shop: Shop, operator: Visitor) -> None:
+    def shown() -> tuple[str, str, str]:
+        text = text_of(operator.get())
+        counts, total = text_of(operator.get("/numbers")), text_of(operator.get("/costs"))
+        numbers = shop.api("/api/costs")["totals"][0]["numbers"]
+        assert f"({numbers} numbers;" in text
+        assert f"Numbers {numbers} " in total
+        assert f"all {shop.api('/api/numbers/counts')['total']} " in counts
+        return text, counts, total
+
+    before = shown()
+    assert shown() == before
+    shop.use_up()
+    shop.restaurant()
+    assert shown() != before

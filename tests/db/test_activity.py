@@ -1,15 +1,13 @@
-"""What happened of late, and sums over lists, on each database."""
+"""What happened of late, on each database."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 
-from trunkline.db import activity, endpoints, number_lists, runs
-from trunkline.db.models import Assignment, Call, Endpoint, Number, Restaurant, Step, utcnow
-from trunkline.db.number_lists import Group, NumberFilter
+from trunkline.db import activity, endpoints, runs
+from trunkline.db.models import Assignment, Call, Endpoint, Restaurant, Step, utcnow
 from trunkline.db.session import Database
 
 
@@ -32,20 +30,6 @@ async def test_a_day_is_counted_by_the_hour_with_what_went_wrong(database: Datab
     assert (sum(calls.all), sum(calls.bad), calls.all[-1], calls.bad[-1], calls.all[-4]) == (3, 1, 2, 1, 1)
     assert (sum(assignments.all), assignments.bad[-1], len(assignments.all)) == (2, 2, 24)
     assert [(assignment.nth, name) for assignment, name in waiting] == [(2, "Roma")]  # what was tried last
-
-
-@pytest.mark.anyio
-async def test_numbers_are_counted_and_summed_by_state_and_currency(database: Database) -> None:
-    rows = (("+12125550100", "1.15", "USD"), ("+12125550101", "2.00", "USD"), ("+12125550102", None, None))
-    async with database.write() as session:
-        for number, price, currency in rows:
-            monthly = Decimal(price) if price else None
-            session.add(Number(number=number, state="idle", monthly_price=monthly, currency=currency))
-        session.add(Number(number="+33112345678", state="foreign", put_aside_until=None))
-    async with database.read() as session:
-        groups = await number_lists.groups(session, NumberFilter(states=["idle"]))
-    expected = [Group("idle", None, 1, Decimal(0)), Group("idle", "USD", 2, Decimal("3.15"))]
-    assert sorted(groups, key=str) == sorted(expected, key=str)
 
 
 @pytest.mark.anyio

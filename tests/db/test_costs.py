@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from trunkline.db import costs
+from trunkline.db import costs, figures
 from trunkline.db.models import Mapping, Number, Restaurant, utcnow
 from trunkline.db.session import Database
 
@@ -46,7 +46,7 @@ async def books(database: Database) -> None:
 
 async def test_what_is_held_is_summed_by_carrier_currency_and_state(database: Database) -> None:
     async with database.read() as session:
-        found = {(c.carrier, c.currency, c.state): c for c in await costs.by_state(session)}
+        found = {(c.carrier, c.currency, c.state): c for c in await figures.billed(session)}
     assert {key: (c.numbers, c.monthly, c.unpriced) for key, c in found.items()} == {
         ("twilio", "USD", "in_service"): (1, Decimal("1.15"), 0),
         ("twilio", "USD", "idle"): (3, Decimal("1.45"), 0),

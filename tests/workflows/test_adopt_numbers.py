@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.support.desk import Desk, Opener
-from trunkline.db import costs
+from trunkline.db import figures
 from trunkline.db.models import Debt, Mapping, Number, PurchaseIntent, Restaurant
 from trunkline.domain.adopting import AdoptionFate
 from trunkline.errors import InvalidInput
@@ -62,7 +62,7 @@ async def test_500_numbers_of_a_dashboard_are_ours_by_one_command_and_cost_what_
                 if held["number"] in {row.number for row in rows}:
                     billed[held["currency"]] = billed.get(held["currency"], Decimal()) + Decimal(held["price"])
         async with desk.services.database.read() as session:
-            lines = await costs.by_state(session)
+            lines = await figures.billed(session)
         assert [line.unpriced for line in lines] == [0] * len(lines)
         told: dict[str | None, Decimal] = {}
         for line in lines:

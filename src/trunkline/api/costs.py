@@ -11,7 +11,7 @@ from trunkline.api.described import costs as described
 from trunkline.api.paging import Listing, after_id, cut
 from trunkline.api.permission import needs
 from trunkline.api.shapes.costs import Costs, RestaurantCostPage, show_costs, show_restaurant_cost
-from trunkline.db import costs
+from trunkline.db import costs, figures
 from trunkline.db.models import utcnow
 from trunkline.domain.budgets import month_of
 from trunkline.domain.scopes import Scope
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/costs", tags=["costs"], dependencies=needs(Scope
 async def read(services: ServicesDep) -> Costs:
     now = utcnow()
     async with services.database.read() as session:
-        return show_costs(now, await costs.by_state(session), await costs.bought_since(session, month_of(now)))
+        return show_costs(now, await figures.billed(session), await costs.bought_since(session, month_of(now)))
 
 
 @router.get("/restaurants", **described.LIST_RESTAURANT_COSTS)

@@ -29,9 +29,8 @@ from trunkline.api.shapes.numbers import (
     show_refusal,
     show_releases,
 )
-from trunkline.db import number_lists, numbers, runs
+from trunkline.db import figures, number_lists, numbers, runs
 from trunkline.db.runs import RELEASES
-from trunkline.domain.numbers import NumberState
 from trunkline.domain.scopes import Scope
 from trunkline.workflows.describe_number import describe_number
 from trunkline.workflows.once import Once
@@ -54,9 +53,8 @@ async def list_all(services: ServicesDep, query: Annotated[NumberQuery, Query()]
 @router.get("/api/numbers/counts", dependencies=needs(Scope.NUMBERS_READ), **described.COUNT_NUMBERS)
 async def count(services: ServicesDep, query: Annotated[CountQuery, Query()]) -> NumberCounts:
     async with services.database.read() as session:
-        by_state = await number_lists.counts(session, query.wanted())
-    counted = {NumberState(state): count for state, count in by_state.items()}
-    return NumberCounts(total=sum(counted.values()), by_state=counted)
+        counts = figures.by_state(await figures.counted(session, query.wanted()))
+    return NumberCounts(total=sum(counts.values()), by_state=counts)
 
 
 @router.get("/api/numbers/search", dependencies=needs(Scope.NUMBERS_READ), **described.SEARCH_NUMBERS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -12,10 +14,12 @@ from fastapi import APIRouter, Response
 from trunkline.console.page import Page, PageDep
 from trunkline.console.permission import needs
 from trunkline.console.routing import PageRoute
-from trunkline.db import calls, mappings, number_lists, numbers, restaurants, runs
+from trunkline.console.sums import sums_of
+from trunkline.db import calls, figures, mappings, number_lists, numbers, restaurants, runs
 from trunkline.db.calls import CallFilter
+from trunkline.db.figures import ZERO, Figure
 from trunkline.db.models import Number, utcnow
-from trunkline.db.number_lists import Group, NumberFilter, NumberSort
+from trunkline.db.number_lists import NumberFilter, NumberSort
 from trunkline.domain.cursors import cut
 from trunkline.domain.numbers import BILLED, E164, NumberState, NumberType
 from trunkline.domain.scopes import Scope
@@ -61,12 +65,12 @@ def _price(said: str | None) -> Decimal | None:
 @router.get("", dependencies=needs(Scope.NUMBERS_READ))
 async def list_all(page: PageDep) -> Response:
     wanted, sort = filter_of(page), page.choice("sort", NumberSort) or NumberSort.NUMBER
+    counted = await sums_of(page).numbers(page, replace(wanted, states=()))
     async with page.services.database.read() as session:
         after = number_lists.after(page.query("cursor"), sort)
         found = await number_lists.page(session, wanted, sort, after, LIMIT + 1)
         shown, cursor = cut(found, LIMIT, lambda row: number_lists.place_of(row, sort))
         named = [row.number for row in shown]
-        groups = await number_lists.groups(session, _any_state(wanted))
         return page.show(
             "numbers/list.html",
             rows=shown,
@@ -75,38 +79,21 @@ async def list_all(page: PageDep) -> Response:
             last_calls=await calls.last_of_numbers(session, named),
             given=dict(page.request.query_params),
             state=page.query("state"),
-            counts=_counts(groups),
-            sums=_sums(groups, wanted.states),
+            counts=figures.by_state(counted),
+            sums=_sums(counted, wanted.states),
             carriers=CARRIER_NAMES,
             types=list(NumberType),
             sorts=list(NumberSort),
         )
 
 
-def _any_state(wanted: NumberFilter) -> NumberFilter:
-    return NumberFilter(**vars(wanted) | {"states": ()})
-
-
-def _counts(groups: list[Group]) -> dict[str, int]:
-    """How many are in each state, in the order of a number's life."""
-    return {
-        state.value: total
-        for state in NumberState
-        if (total := sum(group.numbers for group in groups if group.state == state))
-    }
-
-
-def _sums(groups: list[Group], states: Any) -> list[Group]:
-    """What is shown costs a month, for each currency: of what is paid for."""
-    shown = [group for group in groups if group.state in BILLED and (not states or group.state in states)]
+def _sums(found: list[Figure], states: Sequence[str]) -> list[tuple[str | None, int, Decimal]]:
+    """(currency, numbers, sum) of what is shown, as far as it is paid for; no currency where no price is known."""
+    shown = [figure for figure in found if figure.state in BILLED and (not states or figure.state in states)]
     return [
-        Group(
-            "",
-            currency,
-            sum(group.numbers for group in shown if group.currency == currency),
-            sum((group.monthly for group in shown if group.currency == currency), Decimal()),
-        )
-        for currency in sorted({group.currency for group in shown}, key=str)
+        (currency, sum(figure.numbers for figure in of), sum((figure.monthly for figure in of), ZERO))
+        for currency in sorted({figure.currency for figure in shown}, key=str)
+        if (of := [figure for figure in shown if figure.currency == currency])
     ]
 
 

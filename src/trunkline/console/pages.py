@@ -27,6 +27,7 @@ from trunkline.console import (
     restaurants,
     settings,
     static,
+    sums,
     today,
 )
 from trunkline.console.entrance import Entrance
@@ -81,5 +82,6 @@ def install(app: FastAPI) -> None:
     """Add them to the application, and the door to them."""
     app.state.entrance = Entrance()
     app.state.live = live.Live()
+    app.state.sums = sums.Sums()
     for router in ROUTERS:
         app.include_router(router)

@@ -8,13 +8,12 @@ from trunkline.console.budgets import nearly_taken
 from trunkline.console.page import Page, PageDep
 from trunkline.console.permission import needs
 from trunkline.console.routing import PageRoute
-from trunkline.console.wishes import month_now
-from trunkline.db import activity, batches, debts, endpoints, plans
+from trunkline.console.sums import sums_of
+from trunkline.db import activity, batches, costs, debts, endpoints, plans
 from trunkline.db.activity import Hours
 from trunkline.domain.budgets import WORDS
 from trunkline.domain.scopes import Scope
 from trunkline.domain.states import RunStatus
-from trunkline.workflows.budgets import read_all
 from trunkline.workflows.diagnose import diagnose
 from trunkline.workflows.findings import Level
 
@@ -29,6 +28,7 @@ async def read(page: PageDep) -> Response:
         return page.go(f"/restaurants/{page.visitor.restaurant_id}")
     if not page.may(Scope.NUMBERS_READ):
         return page.go(_first_page(page))
+    month, found = await sums_of(page).month(page), await sums_of(page).budgets(page)
     async with page.services.database.read() as session:
         kinds, overdue = await debts.counts(session)
         plan = await plans.newest(session)
@@ -40,10 +40,10 @@ async def read(page: PageDep) -> Response:
             aside=await activity.put_aside(session, FEW),
             drift=plan if plan is not None and (plan.differs or plan.failed) else None,
             given_up=await endpoints.given_up(session, FEW),
-            budgets=nearly_taken(await read_all(page.services.database), page.services.settings.budget_rates)[:FEW],
+            budgets=nearly_taken(found, page.services.settings.budget_rates)[:FEW],
             words=WORDS,
             paused=await batches.page(session, status=RunStatus.PAUSED, limit=FEW),
-            totals=await month_now(page),
+            totals=costs.totals(*month),
             assignments=bars(await activity.assignments(session)),
             calls=bars(await activity.calls(session)),
         )

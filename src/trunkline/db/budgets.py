@@ -145,7 +145,8 @@ def _intents(of: BudgetOf, ids: Sequence[str], part: str, wanted: ColumnElement[
 def _held(of: BudgetOf, ids: Sequence[str]) -> Select[Any]:
     billed = Number.state.in_(BILLED)
     if of is BudgetOf.ALL:
-        return _sums(literal(ALL), HELD, Number, Number.monthly_price).where(billed)
+        query = _sums(literal(ALL), HELD, Number, Number.monthly_price).where(billed)
+        return query.group_by(Number.state, Number.carrier)  # as the index of figures is sorted
     if of is BudgetOf.KEY:
         return _sums(Number.key_id, HELD, Number, Number.monthly_price).where(billed, Number.key_id.in_(ids))
     has = _numbers_of(ids).subquery()

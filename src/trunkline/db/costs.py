@@ -7,29 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import and_, case, func, literal, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from trunkline.db.models import Mapping, Number, Restaurant, utcnow
+from trunkline.db.figures import ZERO, Figure
+from trunkline.db.models import Mapping, Number, Restaurant
 from trunkline.domain.money import Money
 from trunkline.domain.numbers import BILLED, NumberState
-
-PUT_ASIDE = "put_aside"
-ZERO = Decimal(0)
-
-
-@dataclass(frozen=True)
-class StateCost:
-    """Numbers of one carrier in one state (or put aside), priced in one currency; `monthly` is their sum, `unpriced`
-    how many have no known price (`currency` is None for them)."""
-
-    carrier: str | None
-    currency: str | None
-    state: str
-    numbers: int
-    monthly: Decimal
-    unpriced: int
 
 
 @dataclass(frozen=True)
@@ -76,46 +61,25 @@ class Unpriced:
     number_type: str
 
 
-async def by_state(session: AsyncSession) -> Sequence[StateCost]:
-    """Of all numbers that are paid for, by carrier, currency and state."""
-    aside = and_(Number.state == NumberState.IDLE, Number.put_aside_until > utcnow())
-    state = case((aside, literal(PUT_ASIDE)), else_=Number.state).label("shown")
-    currency = case((Number.monthly_price.is_not(None), Number.currency)).label("priced_in")
-    query = (
-        select(
-            Number.carrier,
-            currency,
-            state,
-            func.count(),
-            func.sum(Number.monthly_price),
-            func.count() - func.count(Number.monthly_price),
-        )
-        .where(Number.state.in_(BILLED))
-        .group_by(Number.carrier, currency, state)
-        .order_by(Number.carrier, currency, state)
-    )
-    rows = (await session.execute(query)).all()
-    return [StateCost(carrier, money, shown, n, total or ZERO, none) for carrier, money, shown, n, total, none in rows]
-
-
 async def bought_since(session: AsyncSession, moment: datetime) -> Sequence[Bought]:
+    currency = Number.currency.concat("")  # so that the index of what was bought is taken, not that of currencies
     query = (
-        select(Number.currency, func.count(), func.sum(Number.monthly_price), func.sum(Number.upfront_price))
+        select(currency, func.count(), func.sum(Number.monthly_price), func.sum(Number.upfront_price))
         .where(Number.bought_at >= moment)
-        .group_by(Number.currency)
-        .order_by(Number.currency)
+        .group_by(currency)
+        .order_by(currency)
     )
     rows = (await session.execute(query)).all()
     return [Bought(currency, n, monthly or ZERO, upfront or ZERO) for currency, n, monthly, upfront in rows]
 
 
-def totals(lines: Sequence[StateCost], bought: Sequence[Bought]) -> list[Total]:
+def totals(lines: Sequence[Figure], bought: Sequence[Bought]) -> list[Total]:
     """For each currency: no two are ever added."""
     currencies = {line.currency for line in lines} | {new.currency for new in bought}
     return [_total(currency, lines, bought) for currency in sorted(filter(None, currencies))]
 
 
-def _total(currency: str, lines: Sequence[StateCost], bought: Sequence[Bought]) -> Total:
+def _total(currency: str, lines: Sequence[Figure], bought: Sequence[Bought]) -> Total:
     mine = [line for line in lines if line.currency == currency]
     new = [one for one in bought if one.currency == currency]
     return Total(

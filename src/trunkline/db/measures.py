@@ -9,10 +9,12 @@ from decimal import Decimal
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import costs
-from trunkline.db.models import Batch, BatchItem, Delivery, Endpoint, Number
+from trunkline.db import figures
+from trunkline.db.models import Batch, BatchItem, Delivery, Endpoint
+from trunkline.db.number_lists import NumberFilter
 from trunkline.db.runs import APPLIES, ASSIGNMENTS, BATCHES, MOVES, RELEASES, REPOINTS, STOCK_PURCHASES
 from trunkline.domain.endpoints import DeliveryStatus, EndpointStatus
+from trunkline.domain.numbers import BILLED, NumberState
 from trunkline.domain.states import RunStatus
 
 KINDS = (ASSIGNMENTS, RELEASES, MOVES, REPOINTS, BATCHES, STOCK_PURCHASES, APPLIES)
@@ -22,7 +24,7 @@ KINDS = (ASSIGNMENTS, RELEASES, MOVES, REPOINTS, BATCHES, STOCK_PURCHASES, APPLI
 class Measures:
     """`monthly` is by carrier and currency, `waiting_since` of the oldest delivery to an endpoint that takes them."""
 
-    numbers: dict[str, int]
+    numbers: dict[NumberState, int]
     monthly: dict[tuple[str, str], Decimal]
     unpriced: int
     running: dict[str, int]
@@ -34,19 +36,19 @@ class Measures:
 
 
 async def measure(session: AsyncSession) -> Measures:
+    held = await figures.counted(session, NumberFilter())
     monthly: dict[tuple[str, str], Decimal] = {}
     unpriced = 0
-    for line in await costs.by_state(session):
-        unpriced += line.unpriced
-        if line.currency:
-            of = (line.carrier or "none", line.currency)
-            monthly[of] = monthly.get(of, Decimal(0)) + line.monthly
-    states = await session.execute(select(Number.state, func.count()).group_by(Number.state))
+    for figure in (one for one in held if one.state in BILLED):
+        unpriced += figure.unpriced
+        if figure.currency:
+            of = (figure.carrier or "none", figure.currency)
+            monthly[of] = monthly.get(of, Decimal(0)) + figure.monthly
     waiting, since = await _waiting(session)
     disabled = select(func.count()).where(Endpoint.status == EndpointStatus.DISABLED, Endpoint.deleted_at.is_(None))
     paused = select(func.count()).where(Batch.status == RunStatus.PAUSED)
     return Measures(
-        numbers={state: int(count) for state, count in states},
+        numbers=figures.by_state(held),
         monthly=monthly,
         unpriced=unpriced,
         running={kind.row.__tablename__: await _running(session, kind.row) for kind in KINDS},

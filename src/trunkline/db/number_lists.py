@@ -1,4 +1,4 @@
-"""Lists of numbers: narrowed, in an order of the caller's, and counted."""
+"""Lists of numbers: narrowed, and in an order of the caller's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, false, literal, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -24,16 +24,6 @@ class NumberSort(StrEnum):
     NUMBER = "number"
     IDLE_SINCE = "idle_since"
     PRICE = "price"
-
-
-@dataclass(frozen=True)
-class Group:
-    """The numbers of a list in one state whose price is in one currency (None: not known), and their sum a month."""
-
-    state: str
-    currency: str | None
-    numbers: int
-    monthly: Decimal
 
 
 @dataclass(frozen=True)
@@ -98,25 +88,6 @@ def place_of(row: Number, sort: NumberSort) -> str:
     if sort is NumberSort.IDLE_SINCE and row.idle_since is not None:
         return f"{sort} {(row.idle_since - EPOCH) // MICROSECOND} {row.number}"
     return f"{sort} {row.monthly_price} {row.number}" if sort is NumberSort.PRICE else row.number
-
-
-async def groups(session: AsyncSession, wanted: NumberFilter) -> list[Group]:
-    """All the numbers by state and currency, in one look."""
-    currency = case((Number.monthly_price.is_not(None), Number.currency)).label("priced_in")
-    query = (
-        select(Number.state, currency, func.count(), func.sum(Number.monthly_price))
-        .where(*conditions(wanted))
-        .group_by(Number.state, currency)
-        .order_by(Number.state, currency)
-    )
-    rows = (await session.execute(query)).all()
-    return [Group(state, money, count, total or Decimal(0)) for state, money, count, total in rows]
-
-
-async def counts(session: AsyncSession, wanted: NumberFilter) -> dict[str, int]:
-    """How many of the numbers are in each state."""
-    query = select(Number.state, func.count()).where(*conditions(wanted)).group_by(Number.state)
-    return {state: count for state, count in (await session.execute(query)).all()}
 
 
 def conditions(wanted: NumberFilter) -> list[ColumnElement[bool]]:

@@ -10,7 +10,8 @@ from typing import Annotated
 from pydantic import Field
 
 from trunkline.api.shapes import Answer, Page, plain_price
-from trunkline.db.costs import Bought, RestaurantCost, StateCost, Total, totals
+from trunkline.db.costs import Bought, RestaurantCost, Total, totals
+from trunkline.db.figures import Figure
 from trunkline.domain.money import plain
 
 Currency = Annotated[str | None, Field(description="null for numbers whose price is not known", examples=["USD"])]
@@ -62,7 +63,7 @@ class RestaurantCostPage(Page[RestaurantCostLine]):
     pass
 
 
-def show_costs(at: datetime, lines: Sequence[StateCost], bought: Sequence[Bought]) -> Costs:
+def show_costs(at: datetime, lines: Sequence[Figure], bought: Sequence[Bought]) -> Costs:
     return Costs(
         at=at,
         totals=[_show_total(total) for total in totals(lines, bought)],

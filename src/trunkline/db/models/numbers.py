@@ -11,6 +11,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from trunkline.db.models.base import Base, key, utcnow
 
+# What numbers are counted and summed by, and after it what they are narrowed by: read through without their rows.
+COUNTED = ("state", "carrier", "currency", "monthly_price")
+NARROWED = ("put_aside_until", "country", "number_type", "protected", "idle_since")
+
 
 class Number(Base):
     """A telephone number that we hold or know: one row for ever, whatever its state.
@@ -63,6 +67,15 @@ class Number(Base):
         Index("ix_numbers_monthly_price_number", "monthly_price", "number"),
         Index("ix_numbers_type_number", "number_type", "number"),
         Index("ix_numbers_currency_number", "currency", "number"),
+        Index("ix_numbers_figures", *COUNTED, *NARROWED),
+        Index("ix_numbers_bought", "bought_at", "carrier", "currency", "monthly_price", "upfront_price"),
+        Index(
+            "ix_numbers_put_aside",
+            "state",
+            "put_aside_until",
+            sqlite_where=text("put_aside_until IS NOT NULL"),
+            postgresql_where=text("put_aside_until IS NOT NULL"),
+        ),
         Index("ix_numbers_protected", "number", sqlite_where=text("protected = 1"), postgresql_where=text("protected")),
     )
 

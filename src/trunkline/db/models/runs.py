@@ -40,7 +40,7 @@ class Assignment(RunRow):
     __tablename__ = "assignments"
     id: Mapped[str] = key("asg")
     restaurant_id: Mapped[str] = mapped_column(ForeignKey("restaurants.id"), index=True)
-    status: Mapped[str] = mapped_column(String(16), default="running", index=True)
+    status: Mapped[str] = mapped_column(String(16), default="running")
     source: Mapped[str | None] = mapped_column(String(16))
     number: Mapped[str | None] = mapped_column(String(20))
     reason: Mapped[str | None] = mapped_column(String(40), index=True)
@@ -51,6 +51,7 @@ class Assignment(RunRow):
     nth: Mapped[int] = mapped_column(default=1)
     started_at: Mapped[datetime | None]
     __table_args__ = (
+        Index("ix_assignments_status_id", "status", "id"),
         Index(
             "uq_assignments_running_restaurant",
             "restaurant_id",

@@ -1,0 +1,62 @@
+"""What all numbers come to: each sum is counted once for everybody who looks, until something happens."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from trunkline.console.live import newest_event
+from trunkline.console.page import Page
+from trunkline.db import costs, figures
+from trunkline.db.costs import Bought
+from trunkline.db.figures import Figure
+from trunkline.db.models import utcnow
+from trunkline.db.number_lists import NumberFilter
+from trunkline.domain.budgets import Budget, month_of
+from trunkline.memo import Memo
+from trunkline.workflows.budgets import read_all
+
+T = TypeVar("T")
+MOST_SECONDS = 30.0  # until what no event tells is seen: a price that is known at last, a pause that is over
+
+
+class Month(NamedTuple):
+    """What is paid for now, and what of it was bought this month."""
+
+    lines: Sequence[Figure]
+    bought: Sequence[Bought]
+
+
+class Sums:
+    """Of one process."""
+
+    def __init__(self) -> None:
+        self._kept: Memo[Any] = Memo(lambda _: MOST_SECONDS)
+
+    async def month(self, page: Page) -> Month:
+        async def count(session: AsyncSession) -> Month:
+            return Month(await figures.billed(session), await costs.bought_since(session, month_of(utcnow())))
+
+        return await self._of(page, "month", count)
+
+    async def budgets(self, page: Page) -> list[Budget]:
+        return await self._of(page, "budgets", lambda _: read_all(page.services.database))
+
+    async def numbers(self, page: Page, wanted: NumberFilter) -> list[Figure]:
+        """Those that the page's address asks for, in whatever order and state."""
+        return await self._of(page, page.here(state=None, sort=None), lambda session: figures.counted(session, wanted))
+
+    async def _of(self, page: Page, key: Hashable, count: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        async def ask() -> T:
+            async with page.services.database.read() as session:
+                return await count(session)
+
+        kept: T = await self._kept.get((await newest_event(page), key), ask)
+        return kept
+
+
+def sums_of(page: Page) -> Sums:
+    found: Sums = page.request.app.state.sums
+    return found
