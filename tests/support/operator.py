@@ -8,6 +8,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from tests.support.json_forms import check_form
 from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import SECRET, ServerProcess
 from trunkline.cli.app import app
@@ -52,4 +53,6 @@ class Operator:
         ended = CliRunner().invoke(app, list(arguments), env=self.settings | settings)
         assert ended.exit_code == code, f"{ended.exit_code}: {ended.output}"
         assert "\x1b" not in ended.stdout
+        if "--json" in arguments and ended.stdout:
+            check_form(arguments, ended.stdout)
         return ended.stdout, ended.stderr

@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from trunkline.cli.json_forms import FORMS
+
 HEAD = """# The command line
 
 Every command with its options, made from the code by `python -m trunkline.cli.reference > docs/cli.md` and compared
@@ -19,7 +21,9 @@ with it by the tests. [A day of an operator](a-day-of-an-operator.md) shows them
 `.env`.
 
 - With `--json` a command prints the API's own fields, which do not change their meaning. Errors are one line on
-  standard error.
+  standard error. Which ones is told below: `X` is a schema of [the OpenAPI document](openapi.json), `[X]` a list,
+  `{a: X}` an object with that field, `A & B` both in one, `A | B` the one or the other, `A, then B` several documents.
+  `{...}` is the sandbox's own.
 - Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done.
 - There is colour only where the output is a terminal.
 - `trunkline --install-completion` teaches the shell to complete.
@@ -58,6 +62,8 @@ def _command(command: Any, path: str) -> Iterator[str]:
     rows = [f"| `{_in_cell(names)}` | {_in_cell(told)} |" for names, told in filter(None, records)]
     if rows:
         yield "\n".join(["| | |", "| --- | --- |", *rows]) + "\n"
+    if form := FORMS.get(path.removeprefix("trunkline ")):
+        yield f"`--json`: `{form}`\n"
 
 
 def _in_cell(text: str) -> str:
