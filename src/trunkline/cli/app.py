@@ -41,13 +41,13 @@ from trunkline.cli import (
     setup_vapi,
 )
 from trunkline.cli.asking import FAILED, USAGE
-from trunkline.cli.output import complain, say
+from trunkline.cli.output import PLAIN, complain, say
 from trunkline.errors import InvalidInput, SettingsError, TrunklineError
 
 app = typer.Typer(
     name="trunkline",
     help="Gives every restaurant on a shared voice assistant its own phone number.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done, 4 goes on after --timeout.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help starts in a third of the time
@@ -112,11 +112,16 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Tables as lines with tabs between the cells: no titles, colours or folds.")
+    ] = False,
 ) -> None:
-    pass
+    before = PLAIN.set(plain)
+    context.call_on_close(lambda: PLAIN.reset(before))
 
 
 def run() -> None:

@@ -12,6 +12,7 @@ import typer
 from trunkline.cli import reconcile, show
 from trunkline.cli.asking import DONE, FAILED, PARTLY, USAGE, agreed, asking
 from trunkline.cli.batch_run import Detach, progress_bar, vars_of
+from trunkline.cli.following import LOOK_SECONDS, Patience, Timeout
 from trunkline.cli.options import Json, Yes
 from trunkline.cli.output import complain, say
 
@@ -26,7 +27,6 @@ Checksum = Annotated[
 Confirm = Annotated[
     str | None, typer.Option(metavar="INSTALLATION", help="The name of the installation whose numbers are given back.")
 ]
-LOOK_SECONDS = 0.5
 
 
 def apply(
@@ -39,6 +39,7 @@ def apply(
     reason: Annotated[str | None, typer.Option(help="Why, for whoever reads it later.")] = None,
     yes: Yes = False,
     detach: Detach = False,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Carry a plan out as it was shown. It is made anew first: where it would be another one now, the difference is
@@ -72,7 +73,7 @@ def apply(
             complain(error.detail, error.hint)
             say(*error.differences, err=True)
             raise typer.Exit(PARTLY) from None
-        begun(client, run, detach, json)
+        begun(client, run, detach, json, timeout)
 
 
 def with_checksum(client: Trunkline, checksum: str | None) -> ReconcilePlan:
@@ -86,7 +87,7 @@ def with_checksum(client: Trunkline, checksum: str | None) -> ReconcilePlan:
     return found
 
 
-def watch(apply_id: ApplyId, json: Json = False) -> None:
+def watch(apply_id: ApplyId, timeout: Timeout = None, json: Json = False) -> None:
     """Watch a plan that is carried out until that ends. Ctrl-C stops the watching only.
 
     \b
@@ -94,7 +95,7 @@ def watch(apply_id: ApplyId, json: Json = False) -> None:
       trunkline reconcile watch apl_0dm43d1kzt6v9x2p
     """
     with asking() as client:
-        follow(client, client.apply(apply_id), json)
+        follow(client, client.apply(apply_id), json, timeout)
 
 
 def cancel(apply_id: ApplyId, json: Json = False) -> None:
@@ -112,7 +113,7 @@ def cancel(apply_id: ApplyId, json: Json = False) -> None:
         say(f"{stopped.id} is cancelled: {counted(stopped)}; go on with: trunkline reconcile resume {stopped.id}")
 
 
-def resume(apply_id: ApplyId, detach: Detach = False, json: Json = False) -> None:
+def resume(apply_id: ApplyId, detach: Detach = False, timeout: Timeout = None, json: Json = False) -> None:
     """Go on with what was left of a plan, and try again what failed.
 
     \b
@@ -120,27 +121,28 @@ def resume(apply_id: ApplyId, detach: Detach = False, json: Json = False) -> Non
       trunkline reconcile resume apl_0dm43d1kzt6v9x2p
     """
     with asking() as client:
-        begun(client, client.resume_apply(apply_id), detach, json)
+        begun(client, client.resume_apply(apply_id), detach, json, timeout)
 
 
-def begun(client: Trunkline, run: Apply, detach: bool, json: bool) -> None:
+def begun(client: Trunkline, run: Apply, detach: bool, json: bool, timeout: float | None) -> None:
     """It runs in the server now."""
     if not detach:
-        follow(client, run, json)
+        follow(client, run, json, timeout)
     elif json:
         show.as_json(run)
     else:
         say(f"{run.id} runs in the server; watch it with: trunkline reconcile watch {run.id}")
 
 
-def follow(client: Trunkline, run: Apply, json: bool) -> None:
+def follow(client: Trunkline, run: Apply, json: bool, timeout: float | None) -> None:
     """Wait for the end, tell what became of each change, and end with the exit code that says so."""
+    patience = Patience(seconds=timeout)
     with ExitStack() as stack:
         progress = None if json else stack.enter_context(progress_bar())
         bar = progress.add_task("", total=run.total, pace="") if progress else None
         try:
-            while run.status == "running":
-                time.sleep(LOOK_SECONDS)
+            while run.status == "running" and patience.left > 0:
+                time.sleep(min(LOOK_SECONDS, patience.left))
                 run = client.apply(run.id)
                 if progress and bar is not None:
                     progress.update(bar, completed=run.total - run.counts.queued - run.counts.running)
@@ -154,7 +156,8 @@ def follow(client: Trunkline, run: Apply, json: bool) -> None:
         show.as_json({**msgspec.to_builtins(run), "items": items})
     else:
         sum_up(run, items)
-    raise typer.Exit(exit_code(run))
+    going = run.status == "running"
+    raise typer.Exit(patience.leaves(run.id, f"reconcile watch {run.id}") if going else exit_code(run))
 
 
 def sum_up(run: Apply, items: Sequence[ApplyItem]) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from trunkline.cli import following, show
 from trunkline.cli.asking import asking
+from trunkline.cli.following import Patience, Timeout, Wait
 from trunkline.cli.options import Csv, Json
 from trunkline.cli.output import say
 
@@ -58,26 +59,28 @@ def show_one(assignment: AssignmentId, json: Json = False) -> None:
 
 
 @app.command()
-def watch(assignment: AssignmentId, json: Json = False) -> None:
+def watch(assignment: AssignmentId, timeout: Timeout = None, json: Json = False) -> None:
     """Watch an assignment until it ends, a line for each step. The exit code is 1 if it ends without a number.
 
     \b
     Example:
       trunkline assignments watch asg_0dm2p8v1xq7n5c2j
     """
+    patience = Patience(seconds=timeout)
     with asking() as client:
-        run = following.end_of(client, assignment, told=not json)
+        run = following.end_of(client, assignment, patience, told=not json)
     if json:
         show.as_json(run)
     else:
         say(f"{run.status}: {run.message or ''}" + (f" ({run.hint})" if run.hint else ""))
-    raise typer.Exit(following.exit_code(run))
+    raise typer.Exit(following.exit_code(run, patience))
 
 
 @app.command()
 def retry(
     assignment: AssignmentId,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for its end.")] = True,
+    wait: Wait = True,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Ask again for what an assignment asked for, by a new one.
@@ -86,12 +89,13 @@ def retry(
     Example:
       trunkline assignments retry asg_0dm2p8v1xq7n5c2j
     """
+    patience = Patience(wait, timeout)
     with asking() as client:
-        run = client.retry_assignment(assignment, wait=wait)
+        run = client.retry_assignment(assignment, wait=patience.endless)
         if wait and run.status == "running":
-            run = following.end_of(client, run.id)
+            run = following.end_of(client, run.id, patience)
     if json:
         show.as_json(run)
     else:
         show.assignment(run)
-    raise typer.Exit(following.exit_code(run) if wait else 0)
+    raise typer.Exit(following.exit_code(run, patience) if wait else 0)

@@ -9,6 +9,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import DONE, FAILED, PARTLY, agreed, asking
+from trunkline.cli.following import Patience, while_patient
 from trunkline.cli.output import say
 from trunkline.texts import one_line
 
@@ -23,10 +24,18 @@ IncludeShared = Annotated[bool, typer.Option("--include-shared", help="Also rest
 Limit = Annotated[int | None, typer.Option(help="How many restaurants at most.", min=1)]
 IgnoreWishes = Annotated[bool, typer.Option("--ignore-wishes", help="Leave out what each restaurant had asked for.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-Detach = Annotated[bool, typer.Option("--detach", help="Start it and do not watch.")]
+Detach = Annotated[bool, typer.Option("--detach", "--no-wait", help="Start it and do not watch.")]
 
 
-def perform(selection: dict[str, Any], *, dry_run: bool, yes: bool, detach: bool, json: bool) -> None:
+def perform(
+    selection: dict[str, Any],
+    *,
+    dry_run: bool,
+    yes: bool,
+    detach: bool = False,
+    timeout: float | None = None,
+    json: bool,
+) -> None:
     """Plan, show, ask, start, watch, sum up."""
     with asking() as client:
         plan = planned(client, selection)
@@ -43,7 +52,7 @@ def perform(selection: dict[str, Any], *, dry_run: bool, yes: bool, detach: bool
         if dry_run or not agreed(f"Start, and buy up to {show.times(plan.bought, 'number')}?", yes):
             return
         wanted = {**selection, "limit": plan.restaurants, **bounds(plan)}
-        begun(client, client.start_batch(**wanted), detach, json)
+        begun(client, client.start_batch(**wanted), detach, json, timeout)
 
 
 def bounds(plan: Plan) -> Spending:
@@ -90,26 +99,27 @@ def purchases(told: Purchases) -> str:
     return f"  {told.numbers} bought at {told.carrier} for {price} a month{at_once}"
 
 
-def begun(client: Trunkline, batch: Batch, detach: bool, json: bool) -> None:
+def begun(client: Trunkline, batch: Batch, detach: bool, json: bool, timeout: float | None = None) -> None:
     """It runs in the server now."""
     if not detach:
-        follow(client, batch, json)
+        follow(client, batch, json, timeout)
     elif json:
         show.as_json(batch)
     else:
         say(f"{batch.id} runs in the server; watch it with: trunkline batch watch {batch.id}")
 
 
-def follow(client: Trunkline, batch: Batch, json: bool) -> None:
+def follow(client: Trunkline, batch: Batch, json: bool, timeout: float | None = None) -> None:
     """Tell of each restaurant as it ends, and of the batch at its end; the program's exit code says how it ended."""
     from trunkline.client.models import BatchItem
 
+    patience = Patience(seconds=timeout)
     with ExitStack() as stack:
         progress = None if json else stack.enter_context(progress_bar())
         bar = progress.add_task("", total=batch.total, pace="") if progress else None
         items: dict[str, BatchItem] = {}
         try:
-            for told in client.watch_batch(batch.id):
+            for told in while_patient(client.watch_batch(batch.id), patience):
                 if isinstance(told, BatchItem):
                     if items.get(told.restaurant_id) == told:
                         continue  # the server may repeat itself
@@ -129,7 +139,8 @@ def follow(client: Trunkline, batch: Batch, json: bool) -> None:
         show.as_json_line({"batch": batch})
     else:
         sum_up(batch)
-    raise typer.Exit(exit_code(batch))
+    going = batch.status == "running"
+    raise typer.Exit(patience.leaves(batch.id, f"batch watch {batch.id}") if going else exit_code(batch))
 
 
 def progress_bar() -> Progress:

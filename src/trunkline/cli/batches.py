@@ -9,6 +9,7 @@ import typer
 from trunkline.cli import batch_run, show
 from trunkline.cli.asking import asking
 from trunkline.cli.batch_run import Detach, DryRun, IgnoreWishes, IncludeShared, Limit
+from trunkline.cli.following import Timeout
 from trunkline.cli.options import (
     AreaCode,
     Carrier,
@@ -43,6 +44,7 @@ def start(
     dry_run: DryRun = False,
     yes: Yes = False,
     detach: Detach = False,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Get a number for every restaurant that has none: say what it would cost, ask, start, and watch.
@@ -70,12 +72,13 @@ def start(
         dry_run=dry_run,
         yes=yes,
         detach=detach,
+        timeout=timeout,
         json=json,
     )
 
 
 @app.command()
-def watch(batch: BatchId, json: Json = False) -> None:
+def watch(batch: BatchId, timeout: Timeout = None, json: Json = False) -> None:
     """Watch a batch until it ends: a line for each restaurant, and how far it is. Ctrl-C stops the watching only.
 
     \b
@@ -83,7 +86,7 @@ def watch(batch: BatchId, json: Json = False) -> None:
       trunkline batch watch bat_0dm2r7h1kq3w9v4m
     """
     with asking() as client:
-        batch_run.follow(client, client.batch(batch), json)
+        batch_run.follow(client, client.batch(batch), json, timeout)
 
 
 @app.command()
@@ -103,7 +106,7 @@ def cancel(batch: BatchId, reason: Reason = None, json: Json = False) -> None:
 
 
 @app.command()
-def resume(batch: BatchId, detach: Detach = False, json: Json = False) -> None:
+def resume(batch: BatchId, detach: Detach = False, timeout: Timeout = None, json: Json = False) -> None:
     """Go on with a batch: with what was cancelled, or once it is done, with those that got no number.
 
     \b
@@ -111,7 +114,7 @@ def resume(batch: BatchId, detach: Detach = False, json: Json = False) -> None:
       trunkline batch resume bat_0dm2r7h1kq3w9v4m
     """
     with asking() as client:
-        batch_run.begun(client, client.resume_batch(batch), detach, json)
+        batch_run.begun(client, client.resume_batch(batch), detach, json, timeout)
 
 
 @app.command("list")

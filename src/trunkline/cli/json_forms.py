@@ -25,7 +25,7 @@ FORMS = {
     "sandbox log": PLAYED,
     "sandbox numbers list": f"[{PLAYED}]",
     "restaurants list": "[RestaurantSummary]",
-    "restaurants create": "Restaurant & {api_key: string}",
+    "restaurants create": "CreatedRestaurant",
     "restaurants show": "Restaurant",
     "restaurants change": "Restaurant",
     "restaurants activate-phone": "Restaurant",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trunkline.cli import following, show
 from trunkline.cli.asking import DONE, FAILED, USAGE, agreed, asking
+from trunkline.cli.following import Patience, Timeout, Wait, until_ended
 from trunkline.cli.options import Json, One, Reason, RestaurantName, Yes
 from trunkline.cli.output import complain, say
-from trunkline.cli.releasing import LOOK_SECONDS
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
@@ -30,6 +29,8 @@ def move(
     new_number: Annotated[
         bool, typer.Option("--new-number-for-old", help="Get another number for the restaurant that loses it.")
     ] = False,
+    wait: Wait = True,
+    timeout: Timeout = None,
     reason: Reason = None,
     yes: Yes = False,
     json: Json = False,
@@ -50,13 +51,23 @@ def move(
         ended = f"; {to.phone_number} ends" if replace and to.phone_number not in (None, held.number) else ""
         if not agreed(f"Move {held.number}{serves} to {to.name}{ended}?", yes):
             raise typer.Exit(DONE)
-        begun = client.move_number(held.number, to.id, replace=replace, new_number_for_old=new_number, reason=reason)
-        tell(client, begun, json)
+        patience = Patience(wait, timeout)
+        begun = client.move_number(
+            held.number,
+            to.id,
+            replace=replace,
+            new_number_for_old=new_number,
+            reason=reason,
+            wait=patience.endless,
+        )
+        tell(client, begun, patience, json)
 
 
 def swap(
     restaurant: RestaurantName,
     other: RestaurantName,
+    wait: Wait = True,
+    timeout: Timeout = None,
     reason: Reason = None,
     yes: Yes = False,
     json: Json = False,
@@ -72,22 +83,25 @@ def swap(
         question = f"Swap {one.phone_number or 'no number'} of {one.name} with {two.phone_number or 'no number'} of"
         if not agreed(f"{question} {two.name}?", yes):
             raise typer.Exit(DONE)
-        tell(client, client.swap_phone(one.id, two.id, reason=reason), json)
+        patience = Patience(wait, timeout)
+        tell(client, client.swap_phone(one.id, two.id, reason=reason, wait=patience.endless), patience, json)
 
 
-def tell(client: Trunkline, begun: Move, json: bool) -> None:
+def tell(client: Trunkline, begun: Move, patience: Patience, json: bool) -> None:
     """How the move has ended, and what it has begun besides."""
-    while begun.status == "running":
-        time.sleep(LOOK_SECONDS)
-        begun = client.move(begun.id)
+    begun = until_ended(client.move, begun, patience)
     if json:
         show.as_json(begun)
+    elif begun.status == "running":
+        say(f"{begun.number} moves; see: trunkline numbers show {begun.number}")
     elif begun.status == "done":
         say(begun.message or f"{begun.number} has moved")
     else:
         complain(begun.message or f"{begun.number} could not be moved", begun.hint)
+    if begun.status == "running":
+        raise typer.Exit(patience.leaves(begun.id, f"numbers show {begun.number}"))
     if begun.new_number_for_old and begun.assignment_id and not json:
-        renewed = following.end_of(client, begun.assignment_id)
+        renewed = following.end_of(client, begun.assignment_id, patience)
         say(renewed.message or f"assignment {renewed.id}: {renewed.status}")
     raise typer.Exit(DONE if begun.status == "done" else FAILED)
 

@@ -9,6 +9,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import agreed, asking
+from trunkline.cli.following import Patience, Timeout, Wait
 from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, Json, One, Reason, Type, Yes, criteria
 from trunkline.cli.output import say
 from trunkline.cli.releasing import Force, Numbers, release_all
@@ -177,6 +178,8 @@ def release(
         bool, typer.Option("--give-back", help="Return it to the carrier, which ends its price; else it stays there.")
     ] = False,
     force: Force = False,
+    wait: Wait = True,
+    timeout: Timeout = None,
     reason: Reason = None,
     yes: Yes = False,
     json: Json = False,
@@ -191,7 +194,8 @@ def release(
       trunkline numbers release +14155550123 +14155550124 --give-back --yes
     """
     with asking() as client:
-        release_all(client, [client.number(n) for n in dict.fromkeys(numbers)], give_back, force, yes, json, reason)
+        chosen, patience = [client.number(n) for n in dict.fromkeys(numbers)], Patience(wait, timeout)
+        release_all(client, chosen, give_back, force, yes, json, reason, patience)
 
 
 def state_of(number: Number) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextvars import ContextVar
 
 import typer
 
 from trunkline.cli.words import in_commands
 from trunkline.texts import one_line
+
+PLAIN: ContextVar[bool] = ContextVar("lines for programs that take them apart", default=False)
 
 
 def say(*lines: str, err: bool = False) -> None:

@@ -24,7 +24,9 @@ with it by the tests. [A day of an operator](a-day-of-an-operator.md) shows them
   standard error. Which ones is told below: `X` is a schema of [the OpenAPI document](openapi.json), `[X]` a list,
   `{a: X}` an object with that field, `A & B` both in one, `A | B` the one or the other, `A, then B` several documents.
   `{...}` is the sandbox's own.
-- Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done.
+- `trunkline --plain numbers list` prints tables for programs that take lines apart: a row is a line, with tabs between
+  the cells, without titles, colours or folds; what is not known is empty.
+- Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done, 4 goes on in the server after `--timeout`.
 - There is colour only where the output is a terminal.
 - `trunkline --install-completion` teaches the shell to complete.
 """

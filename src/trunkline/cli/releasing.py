@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import DONE, FAILED, PARTLY, agreed
+from trunkline.cli.following import ENDLESS, Patience, until_ended
 from trunkline.cli.output import complain, say
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER", help="In E.164, like +14155550123.")]
 Force = Annotated[bool, typer.Option("--force", help="Also a number that serves a restaurant.")]
-LOOK_SECONDS = 0.3
 
 
 def release_all(
@@ -29,6 +28,7 @@ def release_all(
     yes: bool,
     json: bool,
     reason: str | None = None,
+    patience: Patience = ENDLESS,
 ) -> None:
     """Release them after asking; the program's exit code says how it went. Those that serve a restaurant are left out
     unless `force`, and those that are protected unless it is one alone."""
@@ -45,9 +45,12 @@ def release_all(
         raise typer.Exit(FAILED if kept else DONE)
     if not agreed(f"Release {show.times(len(chosen), 'number')}?", yes):
         raise typer.Exit(DONE)
-    ended = [end_of(client, r, told=not json) for r in started(client, chosen, give_back, force, reason)]
+    begun = started(client, chosen, give_back, force, reason)
+    ended = [end_of(client, release, patience, told=not json) for release in begun]
     if json:
         show.as_json(ended)
+    if going := [release.number for release in ended if release.status == "running"]:
+        raise typer.Exit(patience.leaves(", ".join(going), f"numbers show {going[0]}"))
     done = sum(release.status == "done" for release in ended)
     if done == len(numbers):
         raise typer.Exit(DONE)
@@ -85,13 +88,13 @@ def started(
     return begun
 
 
-def end_of(client: Trunkline, release: Release, told: bool) -> Release:
+def end_of(client: Trunkline, release: Release, patience: Patience, told: bool) -> Release:
     """The release once it is done, or owed."""
-    while release.status == "running":
-        time.sleep(LOOK_SECONDS)
-        release = client.release(release.id)
+    release = until_ended(client.release, release, patience)
     if told and release.status == "done":
         say(release.message or f"{release.number} is released")
+    elif told and release.status == "running":
+        say(f"{release.number} is being released")
     elif told:
         say(f"{release.number} is still owed its release: {release.message}; it is tried again by itself")
     return release

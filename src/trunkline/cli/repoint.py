@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import DONE, FAILED, PARTLY, agreed, asking
-from trunkline.cli.following import LOOK_SECONDS
+from trunkline.cli.following import Patience, Timeout, Wait, until_ended
 from trunkline.cli.options import Json, Yes
 from trunkline.cli.output import say
 
 if TYPE_CHECKING:
-    from trunkline.client import Trunkline
-    from trunkline.client.models import Drift, Repoint
+    from trunkline.client.models import Drift
 
 
 def repoint(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    wait: Wait = True,
+    timeout: Timeout = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -45,13 +45,16 @@ def repoint(
             raise typer.Exit(PARTLY if due or drift.left_alone else DONE)
         if not agreed(f"Change {show.times(due, 'number')}?", yes):
             raise typer.Exit(FAILED)
-        run = end_of(client, client.start_repoint())
+        patience = Patience(wait, timeout)
+        run = until_ended(client.repoint, client.start_repoint(), patience)
     if json:
         show.as_json(run)
     else:
         say(f"{run.status}: {run.moved} moved, {run.left_alone} left alone, {run.failed} failed")
         if run.message:
             say(run.message)
+    if run.status == "running":
+        raise typer.Exit(patience.leaves(run.id, "repoint --dry-run"))
     raise typer.Exit(FAILED if run.status == "failed" else PARTLY if run.failed or run.left_alone else DONE)
 
 
@@ -60,10 +63,3 @@ def describe(drift: Drift) -> None:
     say(f"{show.times(drift.in_service, 'number')} in service; {drift.right} answered by {who}")
     again = f"; to be imported again: {drift.missing}" if drift.missing else ""
     say(f"to be pointed right: {drift.wrong}{again}; left alone: {show.cell(drift.left_alone_numbers)}")
-
-
-def end_of(client: Trunkline, run: Repoint) -> Repoint:
-    while run.status == "running":
-        time.sleep(LOOK_SECONDS)
-        run = client.repoint(run.id)
-    return run

@@ -8,6 +8,7 @@ import typer
 
 from trunkline.cli import following, show
 from trunkline.cli.asking import DONE, PARTLY, USAGE, agreed, asking
+from trunkline.cli.following import Patience, Timeout, Wait
 from trunkline.cli.options import (
     AreaCode,
     Carrier,
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from trunkline.client.operations.restaurants import RestaurantChange
 
 app = typer.Typer(help="The tenants, each with its number.", no_args_is_help=True)
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the number is in service, or not to be had.")]
+IfNotExists = Annotated[
+    bool,
+    typer.Option("--if-not-exists", help="Show the one that has this external id, else this name, where one is there."),
+]
 
 
 @app.command("list")
@@ -70,7 +74,9 @@ def list_all(
 def create(
     name: Annotated[str, typer.Argument(help="Shown to people.")],
     phone: Annotated[bool, typer.Option("--phone/--no-phone", help="Get it a number now.")] = True,
+    if_not_exists: IfNotExists = False,
     wait: Wait = True,
+    timeout: Timeout = None,
     force_twilio: ForceTwilio = False,
     country: Country = None,
     area_code: AreaCode = None,
@@ -86,7 +92,8 @@ def create(
 ) -> None:
     """Create a restaurant and get it a number. Its API key is shown this once.
 
-    The exit code is 3 where it was created and has no number.
+    The exit code is 3 where it was created and has no number. With --if-not-exists it is 0 for one that is there, which
+    is shown as it is. Two that are created by name at the same moment are two: an external id is one for ever.
 
     \b
     Examples:
@@ -94,26 +101,53 @@ def create(
       trunkline restaurants create Noma --external-id pos-1234 --number +14155550123
     """
     wanted = criteria(country, area_code, contains, number_type, carrier)
+    patience = Patience(wait, timeout)
     with asking() as client:
+        if if_not_exists and (there := existing(client, name, external_id)):
+            tell(there, json)
+            raise typer.Exit(DONE)
         created = client.create_restaurant(
             name,
             assign_phone=phone,
-            wait=wait,
+            wait=patience.endless,
             force_twilio=force_twilio,
             phone_number=number,
             external_id=external_id,
             metadata=pairs(metadata),
             **wanted,
         )
-        detail = settled(client, created) if wait else created
+        detail = settled(client, created, patience)
+    tell(detail, json, created.api_key, created.api_key_hint)
+    if detail.assignment and detail.assignment.status == "running":
+        raise typer.Exit(following.exit_code(detail.assignment, patience))
+    raise typer.Exit(DONE if detail.phone_number or not (phone and wait) else PARTLY)
+
+
+def existing(client: Trunkline, name: str, external_id: str | None) -> Restaurant | None:
+    """The one of this external id; of this exact name, where none was given, and of several the oldest."""
+    from trunkline.client import ApiError
+
+    if external_id is None:
+        ids = [one.id for one in client.restaurants(search=name) if one.name == name]
+        return client.restaurant(ids[0]) if ids else None
+    try:
+        found = client.restaurant(external_id)
+    except ApiError as error:
+        if error.code != "not_found":
+            raise
+        return None
+    return found if found.external_id == external_id else None
+
+
+def tell(detail: Restaurant, json: bool, api_key: str | None = None, hint: str | None = None) -> None:
+    """With its key, which is told when it is made, and never again."""
     if json:
         import msgspec
 
-        show.as_json(msgspec.to_builtins(detail) | {"api_key": created.api_key})
+        show.as_json(msgspec.to_builtins(detail) | {"api_key": api_key, "api_key_hint": hint})
     else:
         describe(detail)
-        show.facts([("api key", created.api_key)])
-    raise typer.Exit(DONE if detail.phone_number or not (phone and wait) else PARTLY)
+        show.facts([("api key", api_key), ("api key hint", hint)])
 
 
 @app.command("show")
@@ -269,6 +303,7 @@ def _renewed(
 def assign(
     restaurant: RestaurantName,
     wait: Wait = True,
+    timeout: Timeout = None,
     force_twilio: ForceTwilio = False,
     country: Country = None,
     area_code: AreaCode = None,
@@ -286,21 +321,24 @@ def assign(
       trunkline assign rst_0dm2p8v1xk4t9r3q --country GB --carrier telnyx
     """
     wanted = criteria(country, area_code, contains, number_type, carrier)
+    patience = Patience(wait, timeout)
     with asking() as client:
-        begun = client.assign_phone(restaurant, wait=wait, force_twilio=force_twilio, phone_number=number, **wanted)
-        detail = settled(client, begun) if wait else begun
+        begun = client.assign_phone(
+            restaurant, wait=patience.endless, force_twilio=force_twilio, phone_number=number, **wanted
+        )
+        detail = settled(client, begun, patience)
     if json:
         show.as_json(detail)
     else:
         describe(detail)
-    raise typer.Exit(following.exit_code(detail.assignment) if wait and detail.assignment else DONE)
+    raise typer.Exit(following.exit_code(detail.assignment, patience) if wait and detail.assignment else DONE)
 
 
-def settled(client: Trunkline, restaurant: Restaurant) -> Restaurant:
+def settled(client: Trunkline, restaurant: Restaurant, patience: Patience) -> Restaurant:
     """The restaurant after the end of its assignment, which the server did not wait for."""
-    if restaurant.assignment is None or restaurant.assignment.status != "running":
+    if restaurant.assignment is None or restaurant.assignment.status != "running" or not patience.wait:
         return restaurant
-    following.end_of(client, restaurant.assignment.id)
+    following.end_of(client, restaurant.assignment.id, patience)
     return client.restaurant(restaurant.id)
 
 

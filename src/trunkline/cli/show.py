@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from trunkline.cli.asking import USAGE
-from trunkline.cli.output import complain, say, say_json
+from trunkline.cli.output import PLAIN, complain, say, say_json
 from trunkline.cli.words import in_commands
 from trunkline.texts import one_line
 
@@ -74,16 +74,20 @@ def as_document(found: Sequence[Any], of: str, json: bool, csv: bool) -> bool:
 
 
 def console() -> Console:
-    """Standard output. Where it is no terminal, lines are as long as they are and have no colour."""
+    """Standard output. Where it is no terminal, or is to be plain, lines are as long as they are and have no colour."""
     from rich.console import Console
 
     out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=1000)
+    return Console(highlight=False, width=1000, force_terminal=False) if PLAIN.get() or not out.is_terminal else out
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
     """The rows under their titles, or, where they would be folded beyond reading, each row as lines of its own; or one
     line where there are none."""
+    if PLAIN.get():
+        for row in rows:
+            plain(*row)
+        return
     texts = [[cell(value) for value in row] for row in rows]
     if not texts:
         say(empty)
@@ -97,6 +101,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> 
                 out.print(*([""] if place else []), _one_below_the_other(columns, row), sep="\n")
     for line in printed.get().splitlines():
         typer.echo(line.rstrip())  # what is in the cells is cleaned, the colours are ours
+
+
+def plain(*values: Any) -> None:
+    """One line, whatever is in it: what is not known is an empty cell."""
+    typer.echo("\t".join("" if value is None else cell(value).replace("\t", " ") for value in values))
 
 
 def narrowest(columns: Sequence[str], texts: Sequence[Sequence[str]]) -> int:
@@ -133,6 +142,10 @@ def _one_below_the_other(columns: Sequence[str], row: Sequence[str]) -> Table:
 
 def story(told: Iterable[HistoryLine]) -> None:
     """What happened, a line each, under who did it and why, which is said where it changes."""
+    if PLAIN.get():
+        for one in told:
+            plain(one.at, one.by, one.reason, one.text)
+        return
     width, before = console().width, None
     for one in told:
         who = f"By {one.by}" + (f", because: {one.reason}" if one.reason else "")
@@ -152,6 +165,10 @@ def _coloured(text: str) -> Text:
 
 def facts(pairs: Sequence[tuple[str, Any]]) -> None:
     """What is known of one thing, a line each; what is not known is left out."""
+    if PLAIN.get():
+        for name, value in pairs:
+            plain(name, value)
+        return
     from rich.text import Text
 
     out, width = console(), max(len(name) for name, _ in pairs) + 2

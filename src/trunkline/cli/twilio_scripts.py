@@ -53,7 +53,6 @@ def create(
         },
         dry_run=dry_run,
         yes=yes,
-        detach=False,
         json=json,
     )
 
