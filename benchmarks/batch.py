@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx2
 
@@ -24,6 +25,18 @@ from trunkline.sandbox import twilio, vapi
 
 SECRET = "only-for-the-benchmark"
 TWILIO = f"/2010-04-01/Accounts/{twilio.DEFAULT_ACCOUNT}"
+
+
+class Served(NamedTuple):
+    """A process of ours: the address that it prints once it listens."""
+
+    url: str
+    pid: int
+
+    def cpu(self) -> float:
+        """Milliseconds of CPU of all its threads so far."""
+        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
 
 
 @dataclass(frozen=True)
@@ -37,8 +50,8 @@ class Terms:
 
 
 @contextmanager
-def process(folder: Path, *arguments: str, **settings: str) -> Iterator[str]:
-    """`trunkline ...` as a process of its own; the address that it prints once it listens."""
+def process(folder: Path, *arguments: str, **settings: str) -> Iterator[Served]:
+    """`trunkline ...` as a process of its own, once it listens."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     log = folder / f"{arguments[0]}.log"
     with log.open("w") as errors:
@@ -54,7 +67,7 @@ def process(folder: Path, *arguments: str, **settings: str) -> Iterator[str]:
     try:
         for line in child.stdout:
             if found := re.search(r"listens on (http://[^\s;]+)", line):
-                yield found[1]
+                yield Served(found[1], child.pid)
                 return
         raise SystemExit(f"trunkline {arguments[0]} did not start:\n{log.read_text()}")
     finally:
@@ -88,13 +101,13 @@ class World:
         return len(self.control.get("/numbers", params={"held": "true", "carrier": "twilio"}).json())
 
 
-def environment(world: World, database_url: str) -> dict[str, str]:
+def environment(sandbox_url: str, database_url: str, at_once: int) -> dict[str, str]:
     from trunkline.sandbox.server import environment as keys
 
-    return keys(world.url) | {
+    return keys(sandbox_url) | {
         "VAPI_SECRET_KEY": SECRET,
         "DATABASE_URL": database_url,
-        "PROVIDER_CONCURRENCY": str(world.terms.at_once),
+        "PROVIDER_CONCURRENCY": str(at_once),
         "PROVIDER_REQUESTS_PER_SECOND": "10000",
         "LOG_LEVEL": "warning",
     }
@@ -117,10 +130,10 @@ def our_way(world: World, folder: Path, database_url: str) -> tuple[float, Count
     """One batch by purchase: (seconds from its start to its end, requests by provider)."""
     world.reset()
     with (
-        process(folder, "serve", **environment(world, database_url)) as url,
-        Trunkline(url, SECRET) as client,
+        process(folder, "serve", **environment(world.url, database_url, world.terms.at_once)) as served,
+        Trunkline(served.url, SECRET) as client,
     ):
-        asyncio.run(create_restaurants(url, world.terms.restaurants))
+        asyncio.run(create_restaurants(served.url, world.terms.restaurants))
         started = time.perf_counter()
         batch = client.start_batch(carrier="twilio")
         for told in client.watch_batch(batch.id):
@@ -197,7 +210,7 @@ def main() -> None:
     terms = Terms(given.restaurants, given.guide, given.latency, given.at_once)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trunkline-batch-")))
-        world = World(stack.enter_context(process(folder, "sandbox")), terms)
+        world = World(stack.enter_context(process(folder, "sandbox")).url, terms)
         guide = guides_way(world)
         url = given.database_url or f"sqlite:///{folder}/batch.sqlite"
         seconds, requests = our_way(world, folder, url)

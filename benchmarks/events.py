@@ -12,12 +12,11 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
-from pydantic import SecretStr
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from tests.support.postgres import PostgresServer
 
-from benchmarks.batch import SECRET, Terms, World, environment, process
+from benchmarks.batch import Terms, World, environment, process
 from trunkline.bootstrap import running_services
 from trunkline.db import changes, events
 from trunkline.db.migrate import upgrade
@@ -50,7 +49,7 @@ def unhooked() -> Iterator[None]:
 
 async def assign(services: Services, name: str) -> None:
     """One restaurant, for which a number is bought."""
-    created = await create_restaurant(services, name, Wish(Criteria.checked()), SecretStr(SECRET))
+    created = await create_restaurant(services, name, Wish(Criteria.checked()))
     assert created.assignment_id is not None
     ended = await end_of(services, ASSIGNMENTS, created.assignment_id, 120)
     if ended.status != "assigned":
@@ -96,7 +95,7 @@ async def compare(services: Services, options: argparse.Namespace) -> None:
 async def measure(world: World, url: str, options: argparse.Namespace) -> None:
     await asyncio.to_thread(upgrade, url)
     world.reset()
-    values = {name.lower(): value for name, value in environment(world, url).items()}
+    values = {name.lower(): value for name, value in environment(world.url, url, world.terms.at_once).items()}
     async with running_services(load_settings(_env_file=None, **values)) as services:
         await compare(services, options)
 
@@ -111,7 +110,7 @@ def main() -> None:
     terms = Terms(restaurants=options.each * (options.rounds + 1), guide=0, latency=0.0, at_once=10)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trunkline-events-")))
-        world = World(stack.enter_context(process(folder, "sandbox")), terms)
+        world = World(stack.enter_context(process(folder, "sandbox")).url, terms)
         asyncio.run(measure(world, f"sqlite:///{folder}/events.sqlite", options))
         server = stack.enter_context(PostgresServer())
         asyncio.run(measure(world, server.fresh_database(), options))

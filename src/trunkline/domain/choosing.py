@@ -66,8 +66,9 @@ class Criteria:
             return False
         if self.contains and self.contains not in number:
             return False
-        shown = number_type or type_of(number)
-        return self.number_type is None or shown is None or shown == self.number_type
+        if self.number_type is None:
+            return True
+        return (number_type or type_of(number)) in (None, self.number_type)
 
     def country_for(self, default: str) -> str:
         """The country to search in: what was asked, else that of the area code, else the default."""

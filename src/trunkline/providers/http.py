@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx2
+import msgspec
 import structlog
 
 from trunkline import __version__, traces
@@ -39,6 +41,7 @@ NEVER_SENT = (
     httpx2.LocalProtocolError,
 )
 LONGEST_WAIT = 300.0
+LARGE = 50_000  # bytes of an answer
 # A number of seconds that is larger is a moment in Unix time; a larger one still, a moment in milliseconds.
 MOMENT, MOMENT_IN_MS = 10**8, 10**11
 
@@ -147,7 +150,7 @@ class ProviderClient:
                 told = self._no_answer(operation, error, creates)
                 self._record(operation, method, path, started, type(error).__name__, told.detail)
                 raise self.named(told, operation) from None
-        reply = Reply(response.status_code, _body_of(response), response.headers)
+        reply = Reply(response.status_code, await _body_of(response), response.headers)
         self.account.answered(reply.headers)
         self._record(operation, method, path, started, str(reply.status))
         if reply.status >= 300 or is_page(reply.body):
@@ -273,11 +276,29 @@ def words_of(body: Any) -> str:
     return "; ".join(f"{name}: {words}" for name, value in body.items() if (words := words_of(value)))
 
 
-def _body_of(response: httpx2.Response) -> Any:
-    """Here a provider's texts become ours, so here they lose what would act on a terminal, a log or a page."""
-    if not response.content:
+async def _body_of(response: httpx2.Response) -> Any:
+    """A page of a long list is parsed beside the event loop: a call may ring."""
+    if len(response.content) < LARGE:
+        return _parsed(response)
+    return await asyncio.to_thread(_parsed, response)
+
+
+def _parsed(response: httpx2.Response) -> Any:
+    """Here a provider's texts become ours, so here they lose what would act on a terminal, a log or a page. What has no
+    escapes and is ASCII has nothing of that."""
+    content = response.content
+    if not content:
         return None
     try:
-        return cleaned(response.json())
+        body = _decoded(response)
+        plain = content.isascii() and b"\\" not in content and b"\x7f" not in content
+        return body if plain else cleaned(body)
     except (ValueError, RecursionError):
         return lines(response.text)
+
+
+def _decoded(response: httpx2.Response) -> Any:
+    try:
+        return msgspec.json.decode(response.content)
+    except (ValueError, RecursionError):
+        return response.json()  # more lenient, and in whatever encoding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ P = TypeVar("P")
 Row = dict[str, Any]
 # More than any account holds at a provider's full page, and few enough to be read within a minute.
 MOST_PAGES = 200
+TURN = 100  # rows
 # What is waited for before each page, by who reads lists that nobody is waiting for: others may need the account.
 GIVING_WAY: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("giving_way", default=None)
 
@@ -63,8 +65,10 @@ async def every(
         announced = max(announced, page.total or 0)
         if why := flaw(page, len(new), len(seen), announced, pages):
             raise failed(client, operation, why)
-        for row in new.values():
+        for n, row in enumerate(new.values(), 1):
             yield row
+            if n % TURN == 0:
+                await asyncio.sleep(0)  # a page may have a thousand, and a call may ring
         place = page.following
 
 

@@ -94,6 +94,7 @@ async def take_over(services: Services, name: str) -> str:
             raise Conflict("this database knows numbers already", hint="take over with a new, empty database only")
         await installation.rename(session, name)
     services.installation = name
+    services.listings.forget()  # whose the marks are is known otherwise now
     return name
 
 

@@ -34,7 +34,9 @@ from trunkline.errors import (
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows import accounts
 from trunkline.workflows.assignment_run import AssignmentRun
+from trunkline.workflows.candidates import Found
 from trunkline.workflows.connect_number import refuse_marked
+from trunkline.workflows.give_up_number import give_up, let_go
 from trunkline.workflows.inventory import LiveInventory
 from trunkline.workflows.purchase import purchase, settle_purchase
 from trunkline.workflows.put_in_service import Held, look_at_carrier, put_in_service
@@ -54,7 +56,7 @@ class AssignNumber:
 
     async def work(self, services: Services, row: Assignment) -> None:
         shared = services.lists.get(row.batch_id) if row.batch_id else None
-        await work_on(await AssignmentRun.begun(services, row, shared or LiveInventory(services.voice)))
+        await work_on(await AssignmentRun.begun(services, row, shared or LiveInventory()))
 
 
 async def work_on(run: AssignmentRun) -> Outcome:
@@ -222,43 +224,34 @@ async def serve(run: AssignmentRun, held: Held) -> Outcome | None:
     return None
 
 
-async def give_up(run: AssignmentRun, held: Held, error: ProviderError) -> None:
-    """A claimed number turned out not to be usable: let it go, say why, and do not offer it again soon."""
-    run.inventory.used(held.number)
-    log.warning("a number is passed over", number=held.number, reason=error.detail)
-    async with run.write() as session:
-        row = (await numbers.lock(session, held.number))[held.number]
-        if isinstance(error, Foreign):
-            numbers.foreign(row)
-            numbers.put_aside(row, error.detail)  # our mark may stand on it all the same
-        elif isinstance(error, Missing) and error.provider == row.carrier:
-            numbers.gone(row, error.detail)
-        elif isinstance(error, Missing):
-            numbers.free(row)
-            numbers.in_voice(row, None, None, None)
-        else:
-            numbers.put_aside(row, error.detail)
-
-
 async def find_existing(run: AssignmentRun, tour: Tour) -> Held | None:
     """Claim a number in Vapi that no restaurant holds and that serves nobody else; its carrier still holds it."""
     async with run.step("find_existing") as step:
-        existing = await run.candidates.existing(step.ask)
-        waiting = list(existing.idle)
-        while (voice := await claim_first(run, waiting)) is not None:
-            held = Held(await known_row(run, voice), voice=voice, seen_at=time.monotonic() - run.inventory.voice_age)
-            try:
-                await verify(run, step, held)
-            except (RetryLater, ActionRequired) as error:  # not this number's fault
-                tour.refusals[held.row.carrier or ""] = error
-                await let_go(run, held)
-            except Rejected as error:
-                await give_up(run, held, error)
-            else:
+        while True:
+            existing = await run.candidates.existing(step.ask)
+            if held := await claim_existing(run, tour, step, existing):
                 step.end(StepStatus.DONE, f"{held.number} is idle ({existing.listed} numbers in Vapi)")
                 return held
-        step.detail = existing.said()
-        return None
+            if not existing.more:
+                step.detail = existing.said()
+                return None
+
+
+async def claim_existing(run: AssignmentRun, tour: Tour, step: RunStep, existing: Found[VoiceNumber]) -> Held | None:
+    """The first of them that can be claimed and that its carrier holds for us."""
+    waiting = list(existing.idle)
+    while (voice := await claim_first(run, waiting)) is not None:
+        held = Held(await known_row(run, voice), voice=voice, seen_at=existing.seen_at)
+        try:
+            await verify(run, step, held)
+        except (RetryLater, ActionRequired) as error:  # not this number's fault
+            tour.refusals[held.row.carrier or ""] = error
+            await let_go(run, held)
+        except Rejected as error:
+            await give_up(run, held, error)
+        else:
+            return held
+    return None
 
 
 async def claim_first(run: AssignmentRun, waiting: list[VoiceNumber]) -> VoiceNumber | None:
@@ -298,11 +291,6 @@ async def verify(run: AssignmentRun, step: RunStep, held: Held) -> None:
         held.seen_at = seen_in_voice
 
 
-async def let_go(run: AssignmentRun, held: Held) -> None:
-    async with run.write() as session:
-        numbers.free(await numbers.get(session, held.number))
-
-
 async def check_carrier(run: AssignmentRun) -> None:
     """Say which configured carriers are tried, in order, and why others are left out."""
     async with run.step("check_carrier") as step:
@@ -326,18 +314,18 @@ async def get_credential(run: AssignmentRun, carrier: Carrier) -> None:
 
 async def list_owned(run: AssignmentRun, carrier: Carrier) -> Held | None:
     """Claim a number that the carrier account owns, that is ours to use and that nobody uses."""
-    async with run.step("list_owned", carrier.name) as step:
-        asked_at = time.monotonic()
-        idle, listed = await run.candidates.owned(step.ask, carrier)
-        step.detail = f"{carrier.name} account owns {listed}, {len(idle)} idle"
-    for owned in idle:
-        held = await use_owned(run, carrier, owned, asked_at)
-        if held is not None:
-            return held
-    return None
+    while True:
+        async with run.step("list_owned", carrier.name) as step:
+            found = await run.candidates.owned(step.ask, carrier)
+            step.detail = f"{carrier.name} account owns {found.listed}, {found.count()}"
+        for owned in found.idle:
+            if held := await use_owned(run, carrier, owned, found.seen_at):
+                return held
+        if not found.more:
+            return None
 
 
-async def use_owned(run: AssignmentRun, carrier: Carrier, owned: OwnedNumber, asked_at: float) -> Held | None:
+async def use_owned(run: AssignmentRun, carrier: Carrier, owned: OwnedNumber, seen_at: float) -> Held | None:
     """Claim it and put our mark on it, so that no other installation takes it too; None if somebody was first."""
     async with run.step("use_owned", carrier.name) as step:
         run.inventory.used(owned.number)
@@ -351,7 +339,7 @@ async def use_owned(run: AssignmentRun, carrier: Carrier, owned: OwnedNumber, as
                 return None
             row = await numbers.get(session, owned.number)
             numbers.held(row, carrier.name, owned)
-        held = Held(row, owned=owned, seen_at=asked_at, note="; ".join(owned.warnings))
+        held = Held(row, owned=owned, seen_at=seen_at, note="; ".join(owned.warnings))
         try:
             await mark(run, step, held, carrier)
         except (Missing, Foreign, Rejected) as error:

@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, Protocol
 
 from trunkline.carriers.base import Carrier
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, in_order
-from trunkline.domain.numbers import E164
 from trunkline.errors import ProviderError
-from trunkline.voice.base import VoiceNumber, VoicePlatform
+from trunkline.voice.base import VoiceNumber
+from trunkline.workflows.listings import Listing, Read, T
 
 OFFERS = 10
-MOMENT = 2.0  # seconds
-T = TypeVar("T")
 Ask = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
 class Inventory(Protocol):
     """The flow asks this instead of the providers themselves, so that a batch can read each list once. `ask` is how
-    the step at hand asks a provider (visible, retried); an inventory that knows the answer does not use it."""
+    the step at hand asks a provider (visible, retried), `read` what to ask; an inventory that knows the answer does not
+    use them."""
 
     hands_out: bool  # offers are given one at a time, each to one asker only
 
-    async def voice_numbers(self, ask: Ask) -> list[VoiceNumber]: ...
+    async def voice_numbers(self, ask: Ask, read: Read[VoiceNumber]) -> Listing[VoiceNumber]: ...
 
-    @property
-    def voice_age(self) -> float:
-        """Seconds since the voice platform's numbers were asked for: what is older than a few is read again before it
-        is changed."""
+    async def owned(self, ask: Ask, carrier: Carrier, read: Read[OwnedNumber]) -> Listing[OwnedNumber]: ...
 
     def used(self, number: str) -> None:
         """This number is not free (any more), or was tried: it is not offered again."""
 
     def was_used(self, number: str) -> bool: ...
-
-    async def owned(self, ask: Ask, carrier: Carrier) -> list[OwnedNumber]: ...
 
     def has_seen_unheld(self, carrier: str, number: str) -> bool:
         """Whether the carrier's account was listed within a moment, and did not hold the number."""
@@ -51,24 +45,18 @@ class Inventory(Protocol):
 
 
 class LiveInventory:
-    """Asks the providers every time: what a single assignment uses."""
+    """Asks every time: what a single assignment uses."""
 
     hands_out = False
 
-    def __init__(self, voice: VoicePlatform, offers: int = OFFERS) -> None:
-        self._voice, self._offers = voice, offers
-        self._asked_at = -math.inf
-        self._held: dict[str, tuple[float, set[E164]]] = {}
+    def __init__(self, offers: int = OFFERS) -> None:
+        self._offers = offers
+        self._held: dict[str, Listing[OwnedNumber]] = {}
         self._used: set[str] = set()
 
-    async def voice_numbers(self, ask: Ask) -> list[VoiceNumber]:
-        self._asked_at = time.monotonic()
-        numbers: list[VoiceNumber] = await ask(self._voice.numbers)
-        return numbers
-
-    @property
-    def voice_age(self) -> float:
-        return time.monotonic() - self._asked_at
+    async def voice_numbers(self, ask: Ask, read: Read[VoiceNumber]) -> Listing[VoiceNumber]:
+        listing: Listing[VoiceNumber] = await ask(read)
+        return listing
 
     def used(self, number: str) -> None:
         self._used.add(number)
@@ -76,18 +64,14 @@ class LiveInventory:
     def was_used(self, number: str) -> bool:
         return number in self._used
 
-    async def owned(self, ask: Ask, carrier: Carrier) -> list[OwnedNumber]:
-        async def read_all() -> list[OwnedNumber]:
-            return [number async for number in carrier.owned()]
-
-        asked_at = time.monotonic()
-        numbers: list[OwnedNumber] = await ask(read_all)
-        self._held[carrier.name] = asked_at, {owned.number for owned in numbers}
-        return numbers
+    async def owned(self, ask: Ask, carrier: Carrier, read: Read[OwnedNumber]) -> Listing[OwnedNumber]:
+        listing: Listing[OwnedNumber] = await ask(read)
+        self._held[carrier.name] = listing
+        return listing
 
     def has_seen_unheld(self, carrier: str, number: str) -> bool:
-        asked_at, held = self._held.get(carrier, (-math.inf, set()))
-        return time.monotonic() - asked_at < MOMENT and number not in held
+        listing = self._held.get(carrier)
+        return listing is not None and listing.has_just_lacked(number)
 
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]:
         offers: list[Offer] = await ask(lambda: carrier.search(want, country, self._offers))
@@ -112,8 +96,8 @@ class BatchInventory:
 
     def __init__(self, live: LiveInventory) -> None:
         self._live = live
-        self._voice: dict[str, VoiceNumber] | None = None
-        self._owned: dict[str, dict[str, OwnedNumber]] = {}
+        self._voice: Listing[VoiceNumber] | None = None
+        self._owned: dict[str, Listing[OwnedNumber]] = {}
         self._offers: dict[tuple[str, Criteria, str], deque[Offer]] = {}
         self._searched_at: dict[tuple[str, Criteria, str], float] = {}
         self._handed_out: set[str] = set()
@@ -121,23 +105,18 @@ class BatchInventory:
         self._failed: dict[str, tuple[float, ProviderError]] = {}
         self._reading = asyncio.Lock()
 
-    async def voice_numbers(self, ask: Ask) -> list[VoiceNumber]:
+    async def voice_numbers(self, ask: Ask, read: Read[VoiceNumber]) -> Listing[VoiceNumber]:
         async with self._reading:
             if self._voice is None:
-                listing = await self._read("voice", lambda: self._live.voice_numbers(ask))
-                self._voice = {v.number: v for v in listing if v.number}
-        return list(self._voice.values())
+                self._voice = _own(await self._read("voice", lambda: self._live.voice_numbers(ask, read)))
+        return self._voice
 
-    @property
-    def voice_age(self) -> float:
-        return self._live.voice_age
-
-    async def owned(self, ask: Ask, carrier: Carrier) -> list[OwnedNumber]:
+    async def owned(self, ask: Ask, carrier: Carrier, read: Read[OwnedNumber]) -> Listing[OwnedNumber]:
         async with self._reading:
             if carrier.name not in self._owned:
-                listing = await self._read(carrier.name, lambda: self._live.owned(ask, carrier))
-                self._owned[carrier.name] = {o.number: o for o in listing}
-        return list(self._owned[carrier.name].values())
+                listing = await self._read(carrier.name, lambda: self._live.owned(ask, carrier, read))
+                self._owned[carrier.name] = _own(listing)
+        return self._owned[carrier.name]
 
     def has_seen_unheld(self, carrier: str, number: str) -> bool:
         return self._live.has_seen_unheld(carrier, number)
@@ -147,10 +126,9 @@ class BatchInventory:
 
     def used(self, number: str) -> None:
         self._live.used(number)
-        if self._voice is not None:
-            self._voice.pop(number, None)
-        for owned in self._owned.values():
-            owned.pop(number, None)
+        for listing in (self._voice, *self._owned.values()):
+            if listing is not None:
+                listing.open.pop(number, None)
 
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]:
         """The cheapest offer that no other item was given; the pool is filled again when it is empty. Where all that is
@@ -195,7 +173,7 @@ class BatchInventory:
                 self._undecided[found.number] = asyncio.Event()
             return [found], []
 
-    async def _read(self, what: str, read: Callable[[], Awaitable[list[T]]]) -> list[T]:
+    async def _read(self, what: str, read: Callable[[], Awaitable[T]]) -> T:
         at, error = self._failed.get(what, (0.0, None))
         if error is not None and time.monotonic() - at < FAILURE_SECONDS:
             raise error
@@ -204,3 +182,8 @@ class BatchInventory:
         except ProviderError as failure:
             self._failed[what] = (time.monotonic(), failure)
             raise
+
+
+def _own(listing: Listing[T]) -> Listing[T]:
+    """The same list, from which numbers can be taken without others missing them."""
+    return replace(listing, open=dict(listing.open))

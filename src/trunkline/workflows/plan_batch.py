@@ -21,6 +21,7 @@ from trunkline.workflows import accounts
 from trunkline.workflows.budgets import Ledger, Spender, read_ledger
 from trunkline.workflows.candidates import Candidates, Place
 from trunkline.workflows.inventory import LiveInventory
+from trunkline.workflows.listings import Listing, Read
 from trunkline.workflows.services import Services
 
 MOST_OFFERS = 1000
@@ -100,6 +101,7 @@ async def plan_for(
         ledger = await read_ledger(session, rates, set(spenders))
     if limits is not None:
         ledger.budgets[PLANNED] = Budget(BudgetOf.BATCH, PLANNED, limits, Used())
+    services.listings.forget()  # what is shown before a yes is what is there now
     planner = _Planner(services, len(wanted), ledger)
     for spender, (_, wish) in zip(spenders, wanted, strict=True):
         await planner.serve(spender, wish)
@@ -112,7 +114,7 @@ class _Planner:
     def __init__(self, services: Services, wanted: int, ledger: Ledger) -> None:
         self._services = services
         self._ledger = ledger
-        self._live = _Once(services)
+        self._live = _Once()
         self._taken: set[str] = set()
         self._waiting: dict[tuple[Wish, Place], deque[Any]] = {}
         self._room: dict[str, int | None] = {}
@@ -123,7 +125,7 @@ class _Planner:
 
     async def serve(self, spender: Spender, wish: Wish) -> None:
         self.plan.asked[wish] = self.plan.asked.get(wish, 0) + 1
-        candidates = Candidates(self._services, wish, self._live)
+        candidates = Candidates(self._services, wish, self._live, whole=True)
         at_limit, beyond = None, False
         for place in candidates.order():
             if place.carrier is not None and place.carrier.name in self._refused:
@@ -204,7 +206,7 @@ class _Planner:
         assert place.carrier is not None
         await accounts.refuse_changed(self._services, place.carrier.name)
         if place.source is Source.OWNED:
-            return (await candidates.owned(self._live.ask, place.carrier))[0]
+            return (await candidates.owned(self._live.ask, place.carrier)).idle
         async with self._services.database.read() as session:
             await accounts.refuse_blocked(session, place.carrier.name)
         offers = await candidates.offers(self._live.ask, place.carrier)
@@ -228,7 +230,8 @@ class _Planner:
             most = 1
         if most is None:
             return None
-        return most - len(await self._live.owned(self._live.ask, carrier))
+        held = await Candidates(self._services, Wish(), self._live).listed(self._live.ask, carrier)
+        return most - held.total
 
     async def _trial_at_limit(self, candidates: Candidates, place: Place) -> str | None:
         """The carrier, if it would refuse a purchase for its trial's limit: it refuses only what it has for sale."""
@@ -248,20 +251,20 @@ class _Planner:
 class _Once(LiveInventory):
     """Each list is read once, as many offers as there may be."""
 
-    def __init__(self, services: Services) -> None:
-        super().__init__(services.voice, offers=MOST_OFFERS)
-        self._known: dict[Any, Any] = {}
+    def __init__(self) -> None:
+        super().__init__(offers=MOST_OFFERS)
+        self._known: dict[str, Listing[Any]] = {}
 
     async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
         return await call()
 
-    async def voice_numbers(self, ask: Any) -> Any:
-        return await self._kept("voice", lambda: super(_Once, self).voice_numbers(ask))
+    async def voice_numbers(self, ask: Any, read: Read[Any]) -> Listing[Any]:
+        return await self._kept("voice", lambda: super(_Once, self).voice_numbers(ask, read))
 
-    async def owned(self, ask: Any, carrier: Carrier) -> Any:
-        return await self._kept(carrier.name, lambda: super(_Once, self).owned(ask, carrier))
+    async def owned(self, ask: Any, carrier: Carrier, read: Read[Any]) -> Listing[Any]:
+        return await self._kept(carrier.name, lambda: super(_Once, self).owned(ask, carrier, read))
 
-    async def _kept(self, key: str, read: Callable[[], Awaitable[Any]]) -> Any:
+    async def _kept(self, key: str, read: Callable[[], Awaitable[Listing[Any]]]) -> Listing[Any]:
         if key not in self._known:
             self._known[key] = await read()
         return self._known[key]

@@ -158,7 +158,7 @@ class RunBatch:
     runs = BATCHES
 
     async def work(self, services: Services, row: Batch) -> None:
-        services.lists[row.id] = BatchInventory(LiveInventory(services.voice))
+        services.lists[row.id] = BatchInventory(LiveInventory())
         try:
             while not await self._round(services, row):
                 pass  # a resume has queued items again meanwhile, or an error of ours has stopped one

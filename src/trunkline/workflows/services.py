@@ -18,6 +18,7 @@ from trunkline.workflows.engine import Engine
 from trunkline.workflows.import_trust import ImportTrust
 from trunkline.workflows.inventory import Inventory
 from trunkline.workflows.key_uses import KeyUses
+from trunkline.workflows.listings import Listings
 from trunkline.workflows.pace_callers import Callers
 
 WEBHOOK_PATH = "/api/vapi/server"
@@ -37,7 +38,8 @@ class Balance:
 class Services:
     """`carriers` are the configured ones, in the order to try; `installation` is the name in our owner marks;
     `outgoing` leads to endpoints; `credentials` are the carriers' credentials in Vapi that were found in this process
-    (None: not needed); `lists` are those that the items of a batch share while it runs here, by batch id."""
+    (None: not needed); `lists` are those that the items of a batch share while it runs here, by batch id, `listings`
+    those that all assignments share."""
 
     settings: Settings
     database: Database
@@ -50,6 +52,7 @@ class Services:
     trust: ImportTrust = field(default_factory=ImportTrust)
     balances: dict[str, Balance] = field(default_factory=dict)
     lists: dict[str, Inventory] = field(default_factory=dict)
+    listings: Listings = field(default_factory=Listings)
     key_uses: KeyUses = field(default_factory=KeyUses)
     callers: Callers = field(default_factory=Callers)
 

@@ -250,9 +250,10 @@ def refuse_import(world: World, org: str) -> None:
     account = world.account("vapi", org)
     plan = {} if account is None else account.extra
     limit = plan.get("import_limit", world.switches["vapi_import_limit"])
-    imported = sum(record.wire["provider"] != "vapi" for record in numbers_of(world, org).values())
-    if limit is not None and imported >= int(limit):
-        raise Refused(**world.switches["vapi_import_limit_refusal"])
+    if limit is not None:
+        imported = sum(record.wire["provider"] != "vapi" for record in numbers_of(world, org).values())
+        if imported >= int(limit):
+            raise Refused(**world.switches["vapi_import_limit_refusal"])
     if not plan.get("import_payment", world.switches["vapi_import_payment"]):
         raise Refused(**world.switches["vapi_import_payment_refusal"])
 
