@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -22,6 +23,9 @@ def listen_to_postgresql(engine: Engine) -> None:
     event.listen(engine, "connect", prepare_postgresql)
     event.listen(engine, "begin", begin_postgresql)
     event.listen(engine, "handle_error", discard_read_only)
+    event.listen(engine, "do_executemany", execute_each)
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+    engine.dialect.supports_sane_multi_rowcount = False
 
 
 def prepare_postgresql(connection: Any, record: Any) -> None:
@@ -50,6 +54,14 @@ def end_frozen(scope: str) -> str:
 def begin_postgresql(connection: Connection) -> None:
     if "pooled" in connection.info:
         connection.exec_driver_sql(end_frozen("LOCAL"))
+
+
+def execute_each(cursor: Any, statement: str, rows: Sequence[Any], context: object) -> bool:
+    """Several rows by one statement each, instead of the driver's pipeline: it ends with a Flush after the Sync, on
+    which PostgreSQL forgets to end what is idle in its transaction. Rows that are inserted go as one statement."""
+    for row in rows:
+        cursor.execute(statement, row)
+    return True
 
 
 def discard_read_only(context: ExceptionContext) -> None:
