@@ -201,7 +201,7 @@ def test_an_answer_that_is_not_trunklines_is_told(answer: tuple[int, bytes], mon
                     call()
                 assert refused.value.code == "unexpected_answer"
         other.shutdown()
-        thread.join(5)
+        thread.join(60)
 
 
 def test_watching_goes_on_over_a_restart_of_the_server(sandbox: SandboxServer, tmp_path: Path) -> None:

@@ -63,4 +63,4 @@ def test_debts_are_paged(api: Api, setting: Callable[..., None]) -> None:
     assert {row["subject"] for row in rows} >= {restaurant["phone_number"] for restaurant in made}
     assert {row["kind"] for row in rows} == {"detach_owed"}
     api.sandbox.control.delete("/faults")
-    until(lambda: api.get("/api/debts")["items"] == [], seconds=20)
+    until(lambda: api.get("/api/debts")["items"] == [])

@@ -144,7 +144,7 @@ def test_an_endpoint_that_is_gone_or_fails_for_days_is_disabled_which_is_owed(ap
 def test_a_slow_endpoint_holds_up_no_other(api: Api, receiver: Receiver) -> None:
     with Receiver() as slow:
         arrived = threading.Event()
-        slow.answer = lambda _: (200 if arrived.wait(30) else 500, {}, b"")
+        slow.answer = lambda _: (200 if arrived.wait(60) else 500, {}, b"")
         create(api, slow, types=["restaurant.created"])
         create(api, receiver, types=["restaurant.created"], format="slack")
         made = api.create(assign_phone=False)

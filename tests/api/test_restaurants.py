@@ -130,13 +130,13 @@ def test_a_carrier_that_hangs_keeps_nobody_from_creating(
 ) -> None:
     """Which types it sells is asked before anything is created, so that the field at fault is named."""
     setting(assign_wait_seconds=0.2)
-    monkeypatch.setattr(manage_restaurant, "OFFERED_SECONDS", 9)
+    monkeypatch.setattr(manage_restaurant, "OFFERED_SECONDS", 60)
     api.sandbox.fault(provider="twilio", operation="*", kind="hold")
     began = time.monotonic()
     wish = {"name": "Unhurried", "country": country, "number_type": "toll_free", "force_twilio": True}
     answer = api.post("/api/restaurants", wish, Prefer=prefers)
     again = api.post(f"/api/assignments/{answer.json()['assignment']['id']}/retry", Prefer=prefers)
-    assert time.monotonic() - began < 8, "the carrier was waited for"
+    assert time.monotonic() - began < 50, "the carrier was waited for"
     assert (answer.status_code, answer.json()["assignment"]["status"]) == (202 if prefers else 201, "running")
     assert again.json()["code"] == "assignment_running"
     api.sandbox.control.delete("/faults")

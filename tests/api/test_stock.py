@@ -85,7 +85,7 @@ def test_a_lost_reply_is_settled_by_looking_and_never_bought_twice(
     assert [debt["restaurant_id"] for debt in owed] == [None]
     meanwhile = buy(api, number)
     assert meanwhile.status_code in (409, 502)
-    until(lambda: not api.owes(owed[0]["subject"]), seconds=20)
+    until(lambda: not api.owes(owed[0]["subject"]))
     shown = api.client.get(f"/api/numbers/{number}")
     assert shown.json().get("state") == ("idle" if sold else None)
     assert len(held(api, number)) == int(sold)

@@ -50,19 +50,19 @@ class Program:
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def ends(self) -> tuple[int, str]:
         """The exit code and what it said on standard error, once it has ended by itself."""
-        code = self.process.wait(30)
-        self._reader.join(5)
+        code = self.process.wait(60)
+        self._reader.join(60)
         return code, "".join(self._errors)
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(20)
-        self._reader.join(5)
+        self.process.wait(60)
+        self._reader.join(60)
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
             stream.close()

@@ -66,7 +66,7 @@ class Scripts:
         except OSError:  # the child has closed its side
             pass
         os.close(ours)
-        return child.wait(30), shown.decode()
+        return child.wait(60), shown.decode()
 
 
 @pytest.fixture

@@ -184,7 +184,7 @@ def read_books(sandbox: SandboxServer, database_url: str) -> Books:
     return books
 
 
-def settled_books(sandbox: SandboxServer, database_url: str, seconds: float = 30) -> Books:
+def settled_books(sandbox: SandboxServer, database_url: str, seconds: float = 120) -> Books:
     """The books once nothing is under way or owed any more; as they stand when the time is over."""
     deadline = time.monotonic() + seconds
     while not (books := read_books(sandbox, database_url)).settled() and time.monotonic() < deadline:

@@ -18,7 +18,7 @@ from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import ServerProcess
 
 
-def wait_until(look: Callable[[], Any], seconds: float = 30, pause: float = 0.03) -> Any:
+def wait_until(look: Callable[[], Any], seconds: float = 120, pause: float = 0.03) -> Any:
     """What `look` gives as soon as it is true; AssertionError when the time is over."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -41,7 +41,7 @@ class Site:
         log = self._folder / f"server-{next(self._count)}.log"
         return self._stack.enter_context(ServerProcess(self.sandbox, self.database_url, log, 0, **changes))
 
-    def books(self, seconds: float = 30) -> Books:
+    def books(self, seconds: float = 120) -> Books:
         return settled_books(self.sandbox, self.database_url, seconds)
 
     def logs(self) -> str:
@@ -58,7 +58,7 @@ class Site:
         return any(rule["id"] == fault and rule["hits"] for rule in rules)
 
 
-def ended(server: ServerProcess, assignment_id: str, seconds: float = 30) -> dict[str, Any]:
+def ended(server: ServerProcess, assignment_id: str, seconds: float = 120) -> dict[str, Any]:
     """The assignment after its end."""
 
     def over() -> dict[str, Any] | None:

@@ -36,7 +36,7 @@ def batch(server: ServerProcess, batch_id: str) -> dict[str, Any]:
 
 
 def wait_for(server: ServerProcess, batch_id: str) -> dict[str, Any]:
-    wait_until(lambda: batch(server, batch_id)["status"] == "done", 60)
+    wait_until(lambda: batch(server, batch_id)["status"] == "done", 180)
     return batch(server, batch_id)
 
 
@@ -60,7 +60,7 @@ def test_what_a_cancelled_and_killed_batch_had_begun_is_ended(site: Site) -> Non
     assert first.client.post(f"/api/batches/{batch_id}/cancel").status_code == 200
     first.kill()
     second = site.start()
-    wait_until(lambda: batch(second, batch_id)["counts"]["running"] == 0, 60)
+    wait_until(lambda: batch(second, batch_id)["counts"]["running"] == 0, 180)
     counts = batch(second, batch_id)["counts"]
     assert counts["assigned"] + counts["cancelled"] == SIZE
     assert counts["cancelled"] > 0

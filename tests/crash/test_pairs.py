@@ -142,14 +142,14 @@ class World:
         together = threading.Barrier(2)
 
         def one(place: int) -> None:
-            together.wait(10)
+            together.wait(60)
             answers[place] = self.do(self.pair[place], place)
 
         threads = [threading.Thread(target=one, args=(place,)) for place in (0, 1)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(40)
+            thread.join(60)
         return answers
 
 

@@ -144,4 +144,4 @@ async def test_who_stops_looking_leaves_no_session_behind(pool: Database) -> Non
     for look in looks:
         look.cancel()
     await asyncio.gather(*looks, return_exceptions=True)
-    await asyncio.wait_for(asyncio.gather(*(add(pool, f"No. {n}") for n in range(20))), 10)
+    await asyncio.wait_for(asyncio.gather(*(add(pool, f"No. {n}") for n in range(20))), 30)

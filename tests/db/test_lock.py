@@ -79,7 +79,7 @@ def test_a_process_that_ends_leaves_the_file_free(file: Path) -> None:
     with held_by_another_process(file) as other:
         assert other.stdin
         other.stdin.close()
-        assert other.wait(10) == 0
+        assert other.wait(60) == 0
         SingleProcess(file).close()
 
 

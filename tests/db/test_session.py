@@ -139,7 +139,7 @@ class SlowDisk(sqlite3.Connection):
 
     def commit(self) -> None:
         self.waits.set()
-        self.free.wait(30)
+        self.free.wait(60)
         super().commit()
 
 

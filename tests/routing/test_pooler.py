@@ -95,5 +95,5 @@ async def test_what_another_process_changes_is_known_soon_and_the_start_says_how
                 values = (await door.ask(ASKED))["assistantOverrides"]["variableValues"]
                 return bool(values["restaurant_name"] == "Nuova Roma")
 
-            await until(known, 3)
+            await until(known)
     assert len([line for line in lines if "leads through a pooler" in line["event"]]) == 1

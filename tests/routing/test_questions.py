@@ -122,7 +122,7 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(
     answered = threading.Event()
 
     def slow(message: Json) -> tuple[int, Any]:
-        answered.wait(30)
+        answered.wait(60)
         return 200, {"destination": STAFF, "result": "late", "documents": [DOCUMENT]}
 
     tools.answers[asked["type"]] = slow

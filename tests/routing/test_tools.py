@@ -79,7 +79,7 @@ async def test_what_is_passed_on_is_signed_and_names_the_restaurant(door: Door, 
     payload = f"{stamp}.{restaurant['restaurant_id']}.".encode() + got.body
     assert got.headers["x-trunkline-restaurant"] == restaurant["restaurant_id"]
     assert got.headers["x-trunkline-signature"] == hmac.new(KEY.encode(), payload, hashlib.sha256).hexdigest()
-    assert abs(time.time() - int(stamp)) < 5
+    assert abs(time.time() - int(stamp)) < 60
 
 
 async def test_what_is_passed_on_holds_no_secret(door: Door, tools: Webhook) -> None:
@@ -156,7 +156,7 @@ async def test_a_tool_that_takes_too_long_is_not_waited_for(open_door: OpenDoor,
     answered = threading.Event()
 
     def slow(message: dict[str, Any]) -> tuple[int, Any]:
-        answered.wait(30)
+        answered.wait(60)
         return 200, {}
 
     tools.answers["tool-calls"] = slow

@@ -31,7 +31,7 @@ def held(sandbox: SandboxServer, carrier: str = "twilio") -> list[str]:
 
 
 def until(look: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not look():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -363,7 +363,7 @@ def test_papers_are_reviewed_before_an_order_succeeds(sandbox: SandboxServer, ap
         (line,) = order_["phone_numbers"]
         assert (order_["status"], order_["requirements_met"]) == ("pending", False)
         assert (line["requirements_met"], line["requirements_status"]) == (False, "requirement-info-under-review")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (now := look(api, made))["status"] == "pending":
         assert time.monotonic() < deadline
         time.sleep(0.02)

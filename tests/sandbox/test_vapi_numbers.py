@@ -50,7 +50,7 @@ def trunk_numbers(vapi: httpx2.Client, count: int) -> list[dict[str, Any]]:
 
 
 def until_active(vapi: httpx2.Client, row: dict[str, Any]) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while row["status"] != "active":
         assert time.monotonic() < deadline
         time.sleep(0.02)

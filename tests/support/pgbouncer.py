@@ -49,7 +49,7 @@ def pooled(url: str) -> Iterator[str]:
         yield through
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
 

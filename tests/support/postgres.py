@@ -60,7 +60,7 @@ class PostgresServer:
             assert process.stdin
             process.stdin.close()
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -164,7 +164,7 @@ class PostgresServer:
         self._wait_until_ready(log)
 
     def _wait_until_ready(self, log: Path) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self._run("SELECT 1")

@@ -49,7 +49,7 @@ class SandboxServer:
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(5)
+        self._thread.join(60)
         self.control.close()
 
     def reset(self, **options: Any) -> None:

@@ -52,7 +52,7 @@ class ServerProcess:
     def client(self) -> httpx2.Client:
         """A client with the operator's secret, once the server answers."""
         if self._client is None:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while not (found := re.search(r"listens on (http://\S+?);", self._out.read_text())):
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
@@ -86,7 +86,7 @@ class ServerProcess:
 
     def _end(self, how: signal.Signals) -> int:
         self.process.send_signal(how)
-        code = self.process.wait(20)
+        code = self.process.wait(60)
         if self._client is not None:
             self._client.close()
         return code

@@ -48,4 +48,4 @@ def test_an_old_sqlite_knows_the_time_in_the_way_the_engine_asks_for_it_on_a_new
         connection.execute(sa.text("INSERT INTO told (n) VALUES (1)"))
         at = connection.execute(sa.text("SELECT at FROM told")).scalar_one()
     engine.dispose()
-    assert abs(at / 1000 - time.time()) < 5
+    assert abs(at / 1000 - time.time()) < 60
