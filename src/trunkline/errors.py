@@ -264,6 +264,12 @@ class OfferGone(Rejected):
     code = "number_gone"
 
 
+class PriceChanged(Rejected):
+    """It costs more than was agreed to: nothing was bought."""
+
+    code = "price_changed"
+
+
 class WrongNumber(Rejected):
     """A purchase was answered with another number than the one asked for: `sold`, what the carrier says of it, is held
     and paid for from now on."""

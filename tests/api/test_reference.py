@@ -52,3 +52,21 @@ def test_the_viewers_licences_lie_beside_it() -> None:
 @pytest.mark.parametrize("name", ["swagger-ui.css.gz", "README.md", "nothing.js", "..%2Fapp.py"])
 def test_nothing_else_is_served_there(name: str, api: Api) -> None:
     assert api.anonymous.get(f"/docs/{name}").status_code == 404
+
+
+def test_agents_are_told_only_what_there_is(api: Api) -> None:
+    told = api.anonymous.get("/llms.txt", headers={"X-Forwarded-Prefix": "/numbers"})
+    assert told.headers["Content-Type"] == "text/markdown; charset=utf-8"
+    assert "](/numbers/openapi.json)" in told.text
+    text, document = api.anonymous.get("/llms.txt").text, api.anonymous.get("/openapi.json").json()
+    asked = re.findall(r"`(GET|POST) (/api/[^`?]+)", text)
+    assert len(asked) == 7
+    for method, path in asked:
+        ways = {re.sub(r"{\w+}", "{id}", known): way for known, way in document["paths"].items()}
+        assert method.lower() in ways[path], path
+    assert all(
+        field in document["components"]["schemas"]["Agreed"]["properties"]
+        for field in re.findall(r'"(max_\w+_price)":', text)
+    )
+    for linked in re.findall(r"\]\((/[^)]+)\)", text):
+        assert api.anonymous.get(linked).status_code == 200

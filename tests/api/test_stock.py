@@ -60,6 +60,33 @@ def test_a_dry_run_says_the_price_and_buys_nothing(api: Api) -> None:
     assert held(api, number) == []
 
 
+def test_what_is_dearer_than_was_agreed_to_is_not_bought(api: Api) -> None:
+    number = for_sale(api)
+    refused = buy(api, number, agreed={"max_monthly_price": "1.14"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "price_changed")
+    assert (
+        "1.15 USD a month is not within the max_monthly_price that was agreed to, 1.14 USD" in refused.json()["detail"]
+    )
+    euros = buy(api, number, agreed={"max_monthly_price": "9", "currency": "EUR"})
+    assert euros.json()["code"] == "price_changed", "no rate leads there"
+    for nonsense, field in (({}, "agreed"), ({"max_monthly_price": "1", "currency": "XXX"}, "currency")):
+        assert buy(api, number, agreed=nonsense).json()["field"] == field
+    assert held(api, number) == []
+    assert buy(api, number, agreed={"max_monthly_price": "1.15", "max_upfront_price": "0"}).status_code == 201
+
+
+def test_a_restaurants_number_costs_no_more_than_was_agreed_to(api: Api) -> None:
+    """Also in whatever goes on with it: what was agreed to is kept with the run."""
+    less = api.create(phone_number=for_sale(api), agreed={"max_monthly_price": "1.14"})
+    assert (less["phone_number"], less["assignment"]["reason"]) == (None, "carrier_rejected")
+    assert "that was agreed to, 1.14 USD" in less["assignment"]["message"]
+    assert less["assignment"]["criteria"]["max_monthly_price"] == "1.14 USD"
+    again = api.post(f"/api/assignments/{less['assignment']['id']}/retry").json()
+    assert (again["phone_number"], again["reason"]) == (None, "carrier_rejected")
+    enough = {"phone_number": for_sale(api), "agreed": {"max_monthly_price": "1.15"}}
+    assert api.post(f"/api/restaurants/{less['id']}/phone", enough).json()["phone_number"] == enough["phone_number"]
+
+
 def test_the_same_purchase_again_buys_nothing(api: Api) -> None:
     number = for_sale(api)
     bought = buy(api, number)

@@ -1,4 +1,4 @@
-"""/docs: the API's description as a page, shown by a viewer that is a part of the package."""
+"""/docs: the API's description as a page, by a viewer that is a part of the package; /llms.txt: the same for agents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from trunkline.errors import NotFound
 
@@ -50,6 +50,13 @@ PAGE = """<!doctype html>
 async def docs(request: Request) -> HTMLResponse:
     prefix = escape(request.scope.get("root_path", ""))
     return HTMLResponse(PAGE.format(prefix=prefix), headers=HEADERS | {"Cache-Control": "no-store"})
+
+
+@router.get("/llms.txt")
+async def llms(request: Request) -> PlainTextResponse:
+    """For agents, as llmstxt.org has it."""
+    text = _content("llms.txt").decode().replace("{prefix}", request.scope.get("root_path", ""))
+    return PlainTextResponse(text, media_type="text/markdown")
 
 
 @router.get("/docs/{name}")

@@ -38,8 +38,9 @@ async def buy(
         found = await find_offer(services, number, body.carrier)
         response.status_code = 200
         return show_offer(found.carrier.name, found.offer)
-    once = Once.asked(key, "buyNumber", number=number, carrier=body.carrier)
-    if not await buy_number(services, number, body.carrier, once):
+    agreed = body.agreed.limits() if body.agreed else None
+    once = Once.asked(key, "buyNumber", number=number, carrier=body.carrier, agreed=agreed)
+    if not await buy_number(services, number, body.carrier, once, agreed):
         response.status_code = 200
     response.headers["Location"] = f"/api/numbers/{number}"
     return await answer_once(services, once, response, NumberDetail, lambda session: _show(session, number))

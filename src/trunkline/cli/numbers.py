@@ -122,6 +122,8 @@ def buy(number: One, carrier: Carrier = None, yes: Yes = False, json: Json = Fal
     Example:
       trunkline numbers buy +14155550123
     """
+    from trunkline.client.operations.common import price_of
+
     with asking() as client:
         offer = client.price_of_number(number, carrier=carrier)
         price = f"{show.price(offer.monthly_price, offer.currency) or 'a price that is not stated'} a month"
@@ -130,7 +132,7 @@ def buy(number: One, carrier: Carrier = None, yes: Yes = False, json: Json = Fal
         needs = f"; it needs {' and '.join(offer.needs)}" if offer.needs else ""
         if not agreed(f"Buy {offer.number} at {offer.carrier} for {price}{needs}?", yes):
             raise typer.Exit
-        bought = client.buy_number(number, carrier=offer.carrier)
+        bought = client.buy_number(number, carrier=offer.carrier, agreed=price_of(offer))
     if json:
         show.as_json(bought)
     else:

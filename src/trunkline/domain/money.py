@@ -30,12 +30,14 @@ class Money:
 class PriceLimits:
     """What one number may cost: `monthly`, and `at_once` when it is bought, each in one currency; None for no limit.
 
-    Where nothing is said of what is due at once, it may be as much as one month's price and no more.
+    Where nothing is said of what is due at once, it may be as much as one month's price and no more. `agreed`: these
+    are no settings, but what somebody has said yes to for one purchase.
     """
 
     monthly: Money | None = None
     at_once: Money | None = None
-    rates: Rates = field(default_factory=dict)
+    rates: Rates = field(default_factory=dict, hash=False)
+    agreed: bool = False
 
     @classmethod
     def of(
@@ -50,15 +52,19 @@ class PriceLimits:
         not stated, or that no rate brings into the currency of its limit, is within no limit."""
         price = money(monthly, currency, at_once)
         if self.monthly is not None and not self._within(monthly, currency, self.monthly):
-            return f"{price} is not within MAX_MONTHLY_PRICE={self.monthly}"
+            return f"{price} is not within {self._named('MAX_MONTHLY_PRICE')}{self.monthly}"
         if not at_once:
             return None
         if self.at_once is not None:
             fits = self._within(at_once, currency, self.at_once)
-            return None if fits else f"{price} is not within MAX_UPFRONT_PRICE={self.at_once}"
+            return None if fits else f"{price} is not within {self._named('MAX_UPFRONT_PRICE')}{self.at_once}"
         if monthly is not None and at_once <= monthly:
             return None
-        return f"{price}: without MAX_UPFRONT_PRICE no more than a month's price may be due at once"
+        unsaid = "max_upfront_price" if self.agreed else "MAX_UPFRONT_PRICE"
+        return f"{price}: without {unsaid} no more than a month's price may be due at once"
+
+    def _named(self, setting: str) -> str:
+        return f"the {setting.lower()} that was agreed to, " if self.agreed else f"{setting}="
 
     def _within(self, amount: Decimal | None, currency: str | None, limit: Money) -> bool:
         counted = converted(amount, currency, limit.currency, self.rates)

@@ -7,21 +7,31 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from trunkline.domain.choosing import Criteria
+from trunkline.domain.money import PriceLimits
 from trunkline.domain.numbers import E164
 from trunkline.errors import InvalidInput
 
 PICKED = "phone_number"
+AGREED = ("max_monthly_price", "max_upfront_price")
 FORCED_CARRIER = "twilio"  # what `force_twilio` of the API, and of the rows, means
+
+
+def agreed(max_monthly_price: str | None, max_upfront_price: str | None) -> PriceLimits | None:
+    """What somebody has said yes to, each as "1.15 USD"; None where nothing was said."""
+    if max_monthly_price is None and max_upfront_price is None:
+        return None
+    return replace(PriceLimits.of(max_monthly_price, max_upfront_price), agreed=True)
 
 
 @dataclass(frozen=True)
 class Wish:
     """`criteria` say which numbers suit; `reuse` is false where the voice platform's idle numbers are not looked at.
-    `number` is the one that was picked: exactly it, or none."""
+    `number` is the one that was picked: exactly it, or none. What is bought costs no more than was `agreed` to."""
 
     criteria: Criteria = field(default_factory=Criteria)
     reuse: bool = True
     number: E164 | None = None
+    agreed: PriceLimits | None = None
 
     @classmethod
     def asked(cls, criteria: Criteria, force_twilio: bool = False) -> Wish:
@@ -32,8 +42,9 @@ class Wish:
     def stored(cls, criteria: Mapping[str, Any] | None, force_twilio: bool = False) -> Wish:
         """From an assignment's columns."""
         kept = dict(criteria or {})
-        picked = kept.pop(PICKED, None)
-        return replace(cls.asked(Criteria.checked(**kept), force_twilio), number=E164(picked) if picked else None)
+        picked, prices = kept.pop(PICKED, None), {name: kept.pop(name, None) for name in AGREED}
+        wish = cls.asked(Criteria.checked(**kept), force_twilio)
+        return replace(wish, number=E164(picked) if picked else None, agreed=agreed(**prices))
 
     def picking(self, number: E164) -> Wish:
         """The same for exactly this number. InvalidInput where more is asked of it than its carrier."""
@@ -47,8 +58,10 @@ class Wish:
         return not self.reuse
 
     def plain(self) -> dict[str, str]:
-        """The criteria as they were asked for, as JSON, with the number that was picked."""
-        return self.lasting() | ({PICKED: str(self.number)} if self.number else {})
+        """The criteria as they were asked for, as JSON, with the number that was picked and what it may cost."""
+        limits = (self.agreed.monthly, self.agreed.at_once) if self.agreed else ()
+        prices = {name: str(limit) for name, limit in zip(AGREED, limits, strict=False) if limit is not None}
+        return self.lasting() | ({PICKED: str(self.number)} if self.number else {}) | prices
 
     def lasting(self) -> dict[str, str]:
         """The criteria alone, which hold for another number as well."""

@@ -11,6 +11,7 @@ from mcp.server.mcpserver.resolve import Elicit
 from pydantic import BaseModel, Field
 
 from trunkline.client import ApiError, models
+from trunkline.client.operations.common import Agreed
 from trunkline.mcp.caller import caller, refused
 from trunkline.mcp.quotes import Quotes
 from trunkline.mcp.shapes import Quote
@@ -53,6 +54,13 @@ class Price(BaseModel):
         whom = f"for {restaurant}" if restaurant else "for stock"
         price = f"It costs {self.monthly_words} from now on, and {at_once} at once besides."
         return f"Buy {self.number} from {self.carrier} {whom}? {price}"
+
+    @property
+    def agreed(self) -> Agreed | None:
+        """What the yes is for: the server buys nothing dearer, whatever happens after the last look."""
+        if self.monthly is None:
+            return None
+        return {"max_monthly_price": self.monthly, "max_upfront_price": self.at_once or "0", "currency": self.currency}
 
     @property
     def monthly_words(self) -> str:

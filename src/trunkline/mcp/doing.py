@@ -67,7 +67,7 @@ async def buy_number(
     asking.refuse_unless_yes(answered)
     with refusals():
         await asking.refuse_changed(price, carrier)
-        return shown(Number, await caller().ask.buy_number(number, carrier=price.carrier))
+        return shown(Number, await caller().ask.buy_number(number, carrier=price.carrier, agreed=price.agreed))
 
 
 async def ask_to_assign(ctx: Ctx, price: PriceNow, restaurant: str, quote_id: str | None) -> Elicit[Yes] | Yes:
@@ -92,9 +92,10 @@ async def assign_number(
     with refusals():
         if not price.ours:
             await asking.refuse_changed(price, carrier)
-        return shown(
-            Restaurant, await caller().ask.assign_phone(restaurant, phone_number=number, carrier=price.carrier)
+        served = await caller().ask.assign_phone(
+            restaurant, phone_number=number, carrier=price.carrier, agreed=price.agreed
         )
+        return shown(Restaurant, served)
 
 
 async def ask_to_move(ctx: Ctx, number: str, to_restaurant: str, replace: bool) -> Elicit[Yes]:

@@ -36,7 +36,7 @@ class AssignmentRun(Buyer[Assignment]):
         self.restaurant_id: str = row.restaurant_id
         self.batch_id = row.batch_id
         self.wish = Wish.stored(row.criteria, row.force_twilio)
-        self.named = self.wish.number
+        self.named, self.agreed = self.wish.number, self.wish.agreed
         self.candidates = Candidates(
             services, self.wish, inventory, restaurant_id=row.restaurant_id, own_mark=str(self.mark)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import IntegrityError
@@ -12,8 +13,9 @@ from trunkline.carriers.base import Carrier
 from trunkline.db import holds, intents, numbers
 from trunkline.db.models import Number, PurchaseIntent, RunRow, utcnow
 from trunkline.domain.acting import acting
-from trunkline.domain.choosing import Offer, OwnedNumber, in_order
+from trunkline.domain.choosing import Offer, OwnedNumber, in_order, objection
 from trunkline.domain.marks import OwnerMark
+from trunkline.domain.money import PriceLimits, Rates
 from trunkline.domain.numbers import E164
 from trunkline.domain.states import IntentStatus, StepStatus
 from trunkline.errors import (
@@ -24,6 +26,7 @@ from trunkline.errors import (
     Conflict,
     OfferGone,
     OutcomeUnknown,
+    PriceChanged,
     ProviderError,
     Rejected,
     RetryLater,
@@ -53,12 +56,13 @@ FOUND = "found at the carrier: it had been bought"
 
 class Buyer(Run[R]):
     """A run that may buy. `restaurant_id` is whom for, None for stock, `batch_id` what it is a part of; `mark` stands
-    at the carrier from the purchase on; `named` is the one number that a person has asked for. One that is not
-    `patient` leaves a purchase of unknown outcome open, as owed, instead of waiting for it."""
+    at the carrier from the purchase on; `named` is the one number that a person has asked for, `agreed` what it may
+    cost. One that is not `patient` leaves a purchase of unknown outcome open, as owed, instead of waiting for it."""
 
     restaurant_id: str | None = None
     batch_id: str | None = None
     named: E164 | None = None
+    agreed: PriceLimits | None = None
     patient = True
 
     @property
@@ -110,7 +114,7 @@ async def purchase(run: Buyer[Any], carrier: Carrier, offers: list[Offer]) -> Nu
                 refused = error
                 if isinstance(error, AddressDoesNotFit):
                     break  # others of that area are among these offers; another search leaves them out
-        if refused is not None and len(tried) >= OFFERS_TO_TRY:
+        if refused is not None and (len(tried) >= OFFERS_TO_TRY or isinstance(refused, PriceChanged)):
             raise refused
         step.end(StepStatus.DONE, refused.detail if refused else "other purchases have chosen every offered number")
         return None
@@ -140,7 +144,8 @@ async def buy(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) ->
 
 async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) -> PurchaseIntent | None:
     """Commit the intent: this exact number for this run, within what may be spent. None if another purchase has chosen
-    it, or it is held for who names it."""
+    it, or it is held for who names it. PriceChanged where it would cost more than was agreed to."""
+    refuse_dearer(run.agreed, offer, carrier.name, run.settings.budget_rates)
     intent = PurchaseIntent(
         assignment_id=run.id if run.restaurant_id else None,
         restaurant_id=run.restaurant_id,
@@ -176,6 +181,13 @@ async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer)
         await budgets.tell_refused(run.services.database, error)
         raise
     return intent
+
+
+def refuse_dearer(agreed: PriceLimits | None, offer: Offer, carrier: str, rates: Rates) -> None:
+    """PriceChanged where somebody has said yes to less than the offer costs."""
+    why = objection(offer, replace(agreed, rates=rates)) if agreed else None
+    if why is not None:
+        raise PriceChanged(f"{offer.label()}: {why}", provider=carrier, hint="look at the price, and agree to it")
 
 
 async def complete(

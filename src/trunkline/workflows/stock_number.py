@@ -19,6 +19,7 @@ from trunkline.domain.acting import acting
 from trunkline.domain.choosing import Offer, OwnedNumber, exactly, is_ours_to_use, objection
 from trunkline.domain.ids import new_id
 from trunkline.domain.marks import OwnerMark, other_installation, parse_mark
+from trunkline.domain.money import PriceLimits
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, RunStatus
 from trunkline.errors import (
@@ -40,7 +41,7 @@ from trunkline.workflows import accounts
 from trunkline.workflows.budgets import Spender, read_ledger
 from trunkline.workflows.candidates import RAISE_LIMITS, price_limits
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
-from trunkline.workflows.purchase import Buyer, buy, settle_purchase
+from trunkline.workflows.purchase import Buyer, buy, refuse_dearer, settle_purchase
 from trunkline.workflows.purchase_outcome import look_after, plain_kept, read_offer
 from trunkline.workflows.read_holds import held_offer
 from trunkline.workflows.run import end_of
@@ -90,28 +91,38 @@ async def refuse_beyond_budget(services: Services, offer: Offer) -> None:
         (await read_ledger(session, services.settings.budget_rates, [spender])).refuse(spender, offer)
 
 
-async def buy_number(services: Services, number: E164, carrier: str | None = None, once: Once | None = None) -> bool:
+async def buy_number(
+    services: Services,
+    number: E164,
+    carrier: str | None = None,
+    once: Once | None = None,
+    agreed: PriceLimits | None = None,
+) -> bool:
     """Buy this exact number, once, for no restaurant; it is idle then. False where it is ours already. With the same
     idempotency key, the end of the purchase that was begun.
 
-    Conflict where we are buying it. The carrier's refusal as it is: nothing was bought. OutcomeUnknown where
-    the reply was lost: the intent stays open and is settled by itself, and the number is not bought again meanwhile.
+    PriceChanged where it costs more than was `agreed` to. Conflict where we are buying it. The carrier's refusal as it
+    is: nothing was bought. OutcomeUnknown where the reply was lost: the intent stays open and is settled by itself, and
+    the number is not bought again meanwhile.
     """
     begun = await find_begun(services, once)
     if begun is None and await is_held(services, number):
         begun = await find_begun(services, once)  # the same request may have bought it meanwhile
         if begun is None:
             return False
-    run_id = begun.run if begun else await begin_purchase(services, number, carrier, once)
+    run_id = begun.run if begun else await begin_purchase(services, number, carrier, once, agreed)
     ended = await end_of(services, STOCK_PURCHASES, run_id, SENDING_SECONDS)
     if ended.status == RunStatus.DONE or await was_bought(services, ended):
         return True
     raise _as_error(ended, number)
 
 
-async def begin_purchase(services: Services, number: E164, carrier: str | None, once: Once | None) -> str:
-    """The id of the run that buys it."""
+async def begin_purchase(
+    services: Services, number: E164, carrier: str | None, once: Once | None, agreed: PriceLimits | None
+) -> str:
+    """The id of the run that buys it, as it is offered now."""
     chosen = await find_offer(services, number, carrier)
+    refuse_dearer(agreed, chosen.offer, chosen.carrier.name, services.settings.budget_rates)
 
     async def begin(session: AsyncSession) -> Begun:
         bought = {"number": number, "carrier": chosen.carrier.name, "offer": plain_kept(chosen.offer)}

@@ -39,6 +39,10 @@ USED = Foreign(f"{NUMBER} is used by example.com (calls)", hint="take that off i
 PURCHASES: dict[str, Any] = {
     "price": {"summary": "Who sells it, at which price", "value": {"number": NUMBER, "dry_run": True}},
     "buy": {"summary": "Buy it at Twilio", "value": {"number": NUMBER, "carrier": "twilio"}},
+    "agreed": {
+        "summary": "Buy it for no more than this",
+        "value": {"number": NUMBER, "agreed": {"max_monthly_price": "1.15", "currency": "USD"}},
+    },
 }
 
 IMPORTS: dict[str, Any] = {

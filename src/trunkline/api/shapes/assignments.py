@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.api.paging import Listing
 from trunkline.api.shapes import Answer, Body, Moment, Page, Short, Step, show_step
+from trunkline.api.shapes.budgets import Amount
 from trunkline.api.shapes.numbers import NumberSearch
 from trunkline.db import models as rows
 from trunkline.db import runs
+from trunkline.domain.budgets import checked_currency
+from trunkline.domain.money import PriceLimits
 from trunkline.domain.numbers import parse_number
 from trunkline.domain.outcomes import Reason, Source, Status
-from trunkline.domain.wishes import PICKED, Wish
+from trunkline.domain.wishes import PICKED, Wish, agreed
 from trunkline.errors import InvalidInput
 from trunkline.workflows.identify import Identity
 
@@ -33,6 +37,25 @@ class WishBody(Body, NumberSearch):
         return Wish.asked(self.criteria(), self.force_twilio)
 
 
+class Agreed(Body):
+    """What somebody has said yes to for one number: where it would cost more, nothing is bought. A price that its
+    carrier does not state, and one in another currency that BUDGET_RATES does not name, is more."""
+
+    max_monthly_price: Amount = Field(default=None, description="a month")
+    max_upfront_price: Amount = Field(
+        default=None, description="at once, besides; as much as one month's price if it is not given"
+    )
+    currency: str | None = Field(default=None, description="of both; USD if it is not given", examples=["EUR"])
+
+    def limits(self) -> PriceLimits | None:
+        """InvalidInput names the field at fault."""
+        currency = checked_currency(self.currency)
+        told = (self.max_monthly_price, self.max_upfront_price)
+        if told == (None, None):
+            raise InvalidInput("agreed says no price", field="agreed", hint="give max_monthly_price, or leave it out")
+        return agreed(*(None if price is None else f"{price} {currency}" for price in told))
+
+
 class PickBody(WishBody):
     """The same for one restaurant, which may pick its number."""
 
@@ -40,8 +63,10 @@ class PickBody(WishBody):
         default=None, description="exactly this one, in E.164: an idle one of ours, or one that is for sale"
     )
 
+    agreed: Agreed | None = Field(default=None, description="what it may cost; nothing dearer is bought")
+
     def wish(self) -> Wish:
-        wish = super().wish()
+        wish = replace(super().wish(), agreed=self.agreed.limits() if self.agreed else None)
         if self.phone_number is None:
             return wish
         return wish.picking(parse_number(self.phone_number, field=PICKED))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from trunkline.api.shapes import Answer, Body, CarrierName, Price, Short, plain_price
+from trunkline.api.shapes.assignments import Agreed
 from trunkline.api.shapes.numbers import Refusal, show_refusal
 from trunkline.workflows.unused_numbers import Unused
 
@@ -14,6 +15,7 @@ class Purchase(Body):
 
     number: Short = Field(min_length=1, description="in E.164")
     carrier: CarrierName | None = Field(default=None, description="only this carrier; else the first that sells it")
+    agreed: Agreed | None = Field(default=None, description="what it may cost; where it costs more it is not bought")
     dry_run: bool = Field(default=False, description="say who sells it at which price, and do nothing")
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypedDict, Unpack
 
 from trunkline.client import models
-from trunkline.client.operations.common import Criteria, headers_of, part
+from trunkline.client.operations.common import Agreed, Criteria, headers_of, part
 from trunkline.client.wire import Call, Pages
 
 
@@ -58,10 +58,10 @@ def price_of_number(number: str, *, carrier: str | None = None) -> Call[models.O
 
 
 def buy_number(
-    number: str, *, carrier: str | None = None, idempotency_key: str | None = None
+    number: str, *, carrier: str | None = None, agreed: Agreed | None = None, idempotency_key: str | None = None
 ) -> Call[models.NumberDetail]:
-    """Buy this exact number, once, for no restaurant: it is idle then."""
-    body, headers = {"number": number, "carrier": carrier}, headers_of(idempotency_key)
+    """Buy this exact number, once, for no restaurant: it is idle then. Not where it costs more than was `agreed` to."""
+    body, headers = {"number": number, "carrier": carrier, "agreed": agreed}, headers_of(idempotency_key)
     return Call("POST", "/api/numbers", models.NumberDetail, body=body, headers=headers)
 
 
