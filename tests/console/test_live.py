@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 
 from tests.console.conftest import Shop, Visitor
 from tests.console.test_forms import until
+from tests.support.vapi_messages import shape
 
 Told = tuple[str, int]
 
@@ -93,6 +95,37 @@ def test_nobody_is_told_who_is_not_logged_in_and_a_restaurant_of_itself_alone(sh
         shop.restaurant(assign_phone=False)
         shop.app.client.patch(f"/api/restaurants/{made['id']}", json={"name": "Da Pino"}).raise_for_status()
         assert happened(stream)[1] == 1
+
+
+def test_calls_are_told_and_whoever_comes_again_misses_none(shop: Shop, operator: Visitor) -> None:
+    def ring() -> None:
+        message = shape("status-update in-progress", call={"id": str(uuid.uuid4())})
+        shop.app.client.post("/api/vapi/server", json={"message": message}).raise_for_status()
+
+    newest = re.findall(r"/live/calls(\?after=\d+)?", operator.get("/calls"))[0]
+    with following(operator, f"/calls{newest}") as stream:
+        next(stream)
+        ring()
+        last, count = happened(stream)
+        assert count == 1
+    before = len(shop.api("/api/calls")["items"])
+    ring()
+    ring()
+    until(lambda: len(shop.api("/api/calls")["items"]) == before + 2)  # they are written down a little later
+    with following(operator, "/calls", last) as stream:
+        assert next(stream)[1] == 2
+    assert 'hx-sse:connect="/console/live/calls?after=' in operator.get("/calls")
+    assert "hx-sse:connect" not in operator.get("/calls?unrouted=yes")
+
+
+def test_an_open_page_of_a_key_that_is_revoked_ends(shop: Shop, stranger: Visitor) -> None:
+    made = shop.app.client.post("/api/keys", json={"scopes": ["numbers:read"]}).json()
+    stranger.log_in(made["key"])
+    with following(stranger, "") as stream:
+        next(stream)
+        shop.app.client.post(f"/api/keys/{made['id']}/revoke").raise_for_status()
+        assert list(stream)
+    assert stranger.client.get("/live").status_code == 401
 
 
 @pytest.fixture(autouse=True)

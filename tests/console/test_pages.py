@@ -139,3 +139,9 @@ def test_sums_that_are_kept_are_counted_anew_once_something_happens(shop: Shop, 
     shop.use_up()
     shop.restaurant()
     assert shown() != before
+
+
+def test_the_doctor_in_a_server_looks_for_no_server_elsewhere(shop: Shop, operator: Visitor) -> None:
+    assert "runs, and is the one that looks" in text_of(operator.get("/doctor"))
+    server = next(found for found in shop.api("/api/doctor")["items"] if found["subject"] == "server")
+    assert server["level"] == "ok"

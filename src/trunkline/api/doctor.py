@@ -16,4 +16,4 @@ router = APIRouter(prefix="/api/doctor", tags=["health"], dependencies=needs(Sco
 
 @router.get("", **described.DIAGNOSE)
 async def run(services: ServicesDep) -> Findings:
-    return Findings(items=[show_finding(finding) async for finding in diagnose(services)])
+    return Findings(items=[show_finding(finding) async for finding in diagnose(services, by_server=True)])

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from trunkline.console.live import micros
 from trunkline.console.page import Page, PageDep
 from trunkline.console.permission import needs
 from trunkline.console.routing import PageRoute
@@ -38,7 +39,8 @@ async def list_all(page: PageDep) -> Response:
         shown, cursor = cut(found, LIMIT, lambda row: moment(row.first_seen_at, row.id))
         names = await restaurants.names(session, [row.restaurant_id for row in shown if row.restaurant_id])
     given = dict(page.request.query_params)
-    return page.show("calls/list.html", calls=shown, names=names, cursor=cursor, given=given)
+    newest = micros(shown[0].first_seen_at) if shown and not any(given.values()) else None
+    return page.show("calls/list.html", newest=newest, calls=shown, names=names, cursor=cursor, given=given)
 
 
 @router.get("/try", dependencies=needs(Scope.CALLS_READ))

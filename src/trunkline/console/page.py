@@ -103,7 +103,7 @@ class Page:
     @property
     def is_stream(self) -> bool:
         """Whether a page's script asks to be told of what happens."""
-        return self.path == "/live"
+        return self.path.startswith("/live")
 
     @property
     def path(self) -> str:

@@ -60,7 +60,7 @@ def _first_page(page: Page) -> str:
 @router.get("/doctor", dependencies=needs(Scope.METRICS_READ))
 async def examine(page: PageDep) -> Response:
     """What the doctor finds, which asks carriers and Vapi and so may take a while."""
-    findings = [finding async for finding in diagnose(page.services)]
+    findings = [finding async for finding in diagnose(page.services, by_server=True)]
     wrong = [finding for finding in findings if finding.level is not Level.OK]
     fine = [finding for finding in findings if finding.level is Level.OK]
     template = "doctor.html" if page.is_piece else "doctor_page.html"

@@ -53,6 +53,18 @@ async def last_of_numbers(session: AsyncSession, numbers: Sequence[str]) -> dict
     return {number: last for number, last in await session.execute(query) if number}
 
 
+async def newest(session: AsyncSession) -> datetime | None:
+    """When the newest was first heard of."""
+    return (await session.execute(select(func.max(Call.first_seen_at)))).scalar_one()
+
+
+async def since(session: AsyncSession, moment: datetime) -> tuple[int, datetime | None]:
+    """How many were first heard of after it, and when the newest of them was."""
+    query = select(func.count(), func.max(Call.first_seen_at)).where(Call.first_seen_at > moment)
+    count, last = (await session.execute(query)).one()
+    return int(count), last
+
+
 def is_connected(row: Call) -> bool:
     """Whether it was answered for a restaurant: it has begun. The last report of a call that nobody answered may say
     that it began and ended at the same moment."""

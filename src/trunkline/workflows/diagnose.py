@@ -29,13 +29,14 @@ SET_UP = "trunkline setup-vapi"
 REPOINT = "trunkline repoint"
 
 
-async def diagnose(services: Services) -> AsyncIterator[Finding]:
-    """One finding after the other, as they come. `services` need not be started, and a server may run meanwhile."""
+async def diagnose(services: Services, *, by_server: bool = False) -> AsyncIterator[Finding]:
+    """One finding after the other, as they come. `services` need not be started, and a server may run meanwhile:
+    `by_server` where it is the one that looks, at whatever address it listens."""
     database, readable = await check_database(services)
     yield database
     if readable:
         yield await check_keys(services)
-    yield await check_server(services)
+    yield ok("server", "runs, and is the one that looks") if by_server else await check_server(services)
     async for finding in check_address(services):
         yield finding
     for finding in check_secret(services):
