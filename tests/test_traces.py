@@ -127,10 +127,17 @@ def test_a_collector_that_is_away_stops_nothing(
     assert traces.traceparent() is None
 
 
-def test_without_an_endpoint_nothing_of_it_is_loaded() -> None:
-    asked = "import sys, trunkline.app, trunkline.cli.serve; print('opentelemetry.sdk' in sys.modules)"
+def test_what_is_not_asked_for_is_not_loaded() -> None:
+    """Neither the library for traces nor that of assistants: together they are half of a process's memory."""
+    app = "create_app(load_settings(_env_file=None, vapi_api_key='some', vapi_secret_key='other'))"
+    asked = f"""
+import sys
+from trunkline.app import create_app
+from trunkline.settings import load_settings
+{app}
+print({{"opentelemetry.sdk", "mcp"}} & set(sys.modules))"""
     ended = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
-    assert ended.stdout == "False\n"
+    assert ended.stdout == "set()\n"
 
 
 def test_without_the_extra_the_server_says_so_and_starts(

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from trunkline.api import app as api
 from trunkline.api.middleware import MCP
 from trunkline.console import pages as console
+from trunkline.mcp import entrance
 from trunkline.settings import Settings
 
 
@@ -17,8 +18,6 @@ def create_app(settings: Settings) -> FastAPI:
     app = api.create_app(settings)
     console.install(app)
     if find_spec("mcp") is not None:
-        from trunkline.mcp import door
-
         secret = settings.vapi_secret_key.get_secret_value() if settings.vapi_secret_key else ""
-        door.install(app, MCP, secret, app.state.stopping.asked)
+        entrance.install(app, MCP, secret, app.state.stopping.asked)
     return app

@@ -13,6 +13,8 @@ from mcp.types import ElicitResult
 from tests.mcp.conftest import YES, House, says
 from tests.support.app_server import SECRET
 from trunkline.domain.scopes import Scope
+from trunkline.mcp.door import Door
+from trunkline.mcp.entrance import Entrance
 from trunkline.mcp.quotes import Quotes
 from trunkline.mcp.server import INSTRUCTIONS, TOOLS
 
@@ -232,3 +234,14 @@ def test_a_quote_ends_after_ten_minutes() -> None:
         now[0] = at
         with pytest.raises(Exception, match=code):
             quotes.open(quote_id, owner)
+
+
+async def test_a_library_that_cannot_be_loaded_fails_its_requests_and_nothing_else() -> None:
+    def build() -> Door:
+        raise ImportError("no such thing")
+
+    entrance = Entrance(build)
+    async with entrance.open():
+        for _ in range(2):
+            with pytest.raises(ImportError):
+                await entrance({"type": "http"}, None, None)  # type: ignore[arg-type]

@@ -14,9 +14,7 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.context import ServerRequestContext
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trunkline.client import AsyncTrunkline
@@ -72,16 +70,3 @@ def credential(headers: Any) -> str:
     """What the caller has shown, of whichever kind."""
     secret: str | None = headers.get("x-vapi-secret")
     return secret if secret is not None else headers.get("authorization", "").partition(" ")[2].strip()
-
-
-def install(app: Starlette, path: str, secret: str, stopped: Callable[[], Awaitable[object]]) -> None:
-    """Add it to the application, with whose life it begins and ends."""
-    door, inner = Door(app, secret, stopped), app.router.lifespan_context
-
-    @asynccontextmanager
-    async def life(running: Any) -> AsyncIterator[Any]:
-        async with inner(running) as state, door.open():
-            yield state
-
-    app.router.lifespan_context = life
-    app.router.routes.append(Route(path, endpoint=door, include_in_schema=False))

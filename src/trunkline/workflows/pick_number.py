@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -38,7 +39,7 @@ async def name_number(services: Services, wish: Wish) -> Wish:
     named = [row for row in cooling if is_whole(row.number, digits) and wish.criteria.matches(row.number, row.country)]
     if len(named) != 1:
         return wish
-    return Wish(Criteria(carrier=wish.criteria.carrier), number=E164(named[0].number))
+    return replace(wish, criteria=Criteria(carrier=wish.criteria.carrier), reuse=True, number=E164(named[0].number))
 
 
 async def keep_named(session: AsyncSession, wish: Wish, restaurant_id: str) -> None:
