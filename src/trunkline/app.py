@@ -19,5 +19,5 @@ def create_app(settings: Settings) -> FastAPI:
     console.install(app)
     if find_spec("mcp") is not None:
         secret = settings.vapi_secret_key.get_secret_value() if settings.vapi_secret_key else ""
-        entrance.install(app, MCP, secret, app.state.stopping.asked)
+        entrance.install(app, MCP, secret, settings.public_backend_url, app.state.stopping.asked)
     return app

@@ -53,13 +53,13 @@ class Entrance:
             await self._over.wait()
 
 
-def install(app: Starlette, path: str, secret: str, stopped: Callable[[], Awaitable[object]]) -> None:
-    """Add it to the application, with whose life it begins and ends."""
+def install(app: Starlette, path: str, secret: str, home: str | None, stopped: Callable[[], Awaitable[object]]) -> None:
+    """Add it to the application, with whose life it begins and ends. `home` is the address at which we are known."""
 
     def build() -> Door:
         from trunkline.mcp.door import Door
 
-        return Door(app, secret, stopped)
+        return Door(app, secret, home, stopped)
 
     entrance, inner = Entrance(build), app.router.lifespan_context
 
