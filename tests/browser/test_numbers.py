@@ -46,6 +46,24 @@ def test_a_purchase_that_is_refused_is_mended(page: Page, shop: Shop) -> None:
     expect(page.locator("#story .problem")).to_have_count(0)
 
 
+def test_what_a_filter_shows_is_given_back_at_once(page: Page, shop: Shop) -> None:
+    shop.use_up()
+    numbers = [f"+1646555040{n}" for n in range(2)]
+    stock = [{"carrier": "twilio", "number": number} for number in numbers]
+    shop.sandbox.control.post("/numbers", json=stock).raise_for_status()
+    for number in numbers:
+        shop.app.client.post("/api/numbers", json={"number": number}).raise_for_status()
+    page.get_by_role("link", name="Numbers", exact=True).click()
+    page.get_by_role("link", name=re.compile("^idle 2$")).click()
+    page.get_by_role("link", name="Release", exact=True).click()
+    page.get_by_label("give them back to their carriers").check()
+    page.get_by_label("Reason").fill("nobody called")
+    page.get_by_role("button", name="Release 2 numbers, 2.30 USD a month").dblclick()
+    page.wait_for_url("**/numbers?state=releasing")
+    page.goto(f"/console/numbers/{numbers[0]}")
+    expect(page.locator("#story")).to_contain_text("given back")
+
+
 def test_a_budget_refuses_and_is_raised(page: Page, shop: Shop) -> None:
     page.get_by_role("link", name="Budgets").click()
     page.get_by_role("link", name="Set a budget", exact=True).click()

@@ -7,6 +7,8 @@ import time
 import uuid
 from collections.abc import Callable
 
+import pytest
+
 from tests.console.conftest import Json, Shop, Visitor, text_of
 
 
@@ -132,6 +134,38 @@ def test_a_number_is_protected_labelled_and_released(shop: Shop, operator: Visit
     shown = text_of(operator.get(here))
     assert all(word in shown for word in ("released, given back", "release carrier", "It serves nobody"))
     assert "does not hold it" in operator.get(f"{here}/outside")
+
+
+def test_what_a_filter_shows_is_protected_and_released_at_once_but_for_what_is_protected(
+    shop: Shop, operator: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.use_up()
+    bought = [f"+1646555030{n}" for n in range(3)]
+    stock = [{"carrier": "twilio", "number": number} for number in bought]
+    shop.sandbox.control.post("/numbers", json=stock).raise_for_status()
+    for number in bought:
+        shop.app.client.post("/api/numbers", json={"number": number}).raise_for_status()
+    assert "All of these at once" not in operator.get("/numbers")
+    assert "nothing narrows the list" in operator.get("/numbers/bulk/release", 422)
+    assert 'href="/console/numbers/bulk/release?state=idle"' in operator.get("/numbers?state=idle")
+    where = "/numbers/bulk/release?state=idle"
+    old = operator.form(where)
+    assert operator.send("/numbers/bulk/protect?state=idle&min_price=0", reason="vanity").startswith("/numbers?state")
+    assert "there is none that this can be done to. 3 protected ones are left out." in text_of(operator.get(where))
+    assert operator.post(where, old).status_code == 409
+    operator.send(f"/numbers/{bought[0]}/describe")
+    operator.send(f"/numbers/{bought[1]}/describe")
+    page = text_of(operator.get(where))
+    assert "Release 2 numbers, 2.30 USD a month" in page
+    assert "1 protected ones are left out" in page
+    form = operator.form(where) | {"give_back": "yes", "reason": "nobody called"}
+    assert [operator.post(where, form).status_code for _ in range(2)] == [303, 303]
+    until(lambda: all(shop.api(f"/api/numbers/{number}")["state"] == "released" for number in bought[:2]))
+    assert shop.api(f"/api/numbers/{bought[2]}")["state"] == "idle"
+    began = [e for e in shop.api("/api/events?type=release.started&limit=5")["items"] if e["reason"] == "nobody called"]
+    assert sorted(e["number"] for e in began) == sorted(bought[:2])
+    operator.send("/numbers/bulk/unprotect?state=idle")
+    assert shop.api(f"/api/numbers/{bought[2]}")["protected"] is False
 
 
 def test_a_restaurant_is_changed_and_deleted_and_gets_a_new_key(shop: Shop, operator: Visitor) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fastapi import Response
 
 from trunkline.console.page import Page
+from trunkline.db.models import Number
 from trunkline.errors import TrunklineError
 from trunkline.workflows.once import Once
 
@@ -18,7 +19,7 @@ REASON = ("reason", "Reason, for whoever reads it later")
 @dataclass(frozen=True)
 class Question:
     """`says` is what it means, `back` the page without it; `ends`: it ends or costs something. `fields` are typed,
-    `checks` ticked."""
+    `checks` ticked, `carried` goes with the form. `rows` are numbers that it is about, as examples."""
 
     title: str
     says: Sequence[str]
@@ -27,6 +28,8 @@ class Question:
     ends: bool = False
     fields: Pairs = ()
     checks: Pairs = ()
+    carried: Pairs = ()
+    rows: Sequence[Number] = ()
 
     def show(self, page: Page, problem: TrunklineError | None = None) -> Response:
         return page.show_form("confirm.html", problem, **vars(self))

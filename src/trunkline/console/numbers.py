@@ -26,11 +26,13 @@ from trunkline.domain.scopes import Scope
 from trunkline.domain.states import RunStatus
 from trunkline.errors import InvalidInput, TrunklineError
 from trunkline.settings import CARRIER_NAMES
+from trunkline.workflows.change_many import Deed
 from trunkline.workflows.services import Services
 
 router = APIRouter(prefix="/console/numbers", route_class=PageRoute, include_in_schema=False)
 LIMIT, FEW = 50, 10
 LOOK_SECONDS = 5.0
+DEEDS = {Deed.RELEASE: "Release", Deed.PROTECT: "Protect", Deed.UNPROTECT: "Unprotect"}
 PROTECTED = {"yes": True, "no": False}
 
 
@@ -41,7 +43,7 @@ def filter_of(page: Page) -> NumberFilter:
     if idle is not None and not (idle.isdecimal() and len(idle) <= 4):
         raise InvalidInput(f"{idle!r} is no number of days", field="idle_days", hint="a whole number")
     return NumberFilter(
-        states=[state.value] if state else [],
+        states=(state.value,) if state else (),
         carrier=page.query("carrier"),
         country=country.upper() if country else None,
         number_type=number_type.value if number_type else None,
@@ -79,6 +81,8 @@ async def list_all(page: PageDep) -> Response:
             last_calls=await calls.last_of_numbers(session, named),
             given=dict(page.request.query_params),
             state=page.query("state"),
+            narrowed=wanted != NumberFilter(),
+            deeds=DEEDS.items(),
             counts=figures.by_state(counted),
             sums=_sums(counted, wanted.states),
             carriers=CARRIER_NAMES,

@@ -125,11 +125,12 @@ class Page:
         said = self.query(name)
         return None if said is None else one_of(known, said, name)
 
-    def here(self, **changes: Any) -> str:
-        """This page's address with other parameters; None takes one off, and so it does the place in a list."""
+    def here(self, at: str | None = None, **changes: Any) -> str:
+        """This page's address, or that of another one for what this one shows, with other parameters; None takes one
+        off, and so it does the place in a list."""
         kept = {k: v for k, v in self.request.query_params.multi_items() if v and k != "cursor"}
         told = {k: v for k, v in (kept | changes).items() if v is not None}
-        return f"{self.at}{self.path}" + (f"?{urlencode(told)}" if told else "")
+        return f"{self.at}{self.path if at is None else at}" + (f"?{urlencode(told)}" if told else "")
 
     async def form(self) -> dict[str, str]:
         """What was typed, without spaces around it; an empty field is left out."""

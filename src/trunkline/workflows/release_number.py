@@ -47,21 +47,28 @@ async def request_release(
     async def begin(session: AsyncSession) -> Begun:
         await numbers.get(session, number)
         row = (await numbers.lock(session, number))[number]
-        current = await mappings.of_number(session, number)
-        refuse_release(row, bool(current), force)
-        for mapping in current:
-            hours = services.settings.number_cooldown_hours
-            await mappings.end(session, mapping, "number_released", hours, detach=False)
-        numbers.move(row, NumberState.RELEASING)
-        release = await RELEASES.add(session, number=number, give_back=give_back)
-        await debts.settle(session, number)
-        await debts.owe(session, DebtKind.RELEASE_OWED, number, provider=row.carrier, run_id=release.id)
-        return Begun(release.id)
+        return Begun(await begin_release(services, session, row, give_back=give_back, force=force))
 
     try:
         return (await begin_once(services, once, ReleaseNumber.kind, begin)).run
     except IntegrityError:
         raise Conflict(f"{number} is already being released") from None
+
+
+async def begin_release(
+    services: Services, session: AsyncSession, row: Number, *, give_back: bool, force: bool = False
+) -> str:
+    """Write it, of a locked row, unless it is refused; its id. Whoever commits it starts the run."""
+    current = await mappings.of_number(session, row.number)
+    refuse_release(row, bool(current), force)
+    for mapping in current:
+        hours = services.settings.number_cooldown_hours
+        await mappings.end(session, mapping, "number_released", hours, detach=False)
+    numbers.move(row, NumberState.RELEASING)
+    release = await RELEASES.add(session, number=row.number, give_back=give_back)
+    await debts.settle(session, row.number)
+    await debts.owe(session, DebtKind.RELEASE_OWED, row.number, provider=row.carrier, run_id=release.id)
+    return release.id
 
 
 def refuse_release(row: Number, in_use: bool, force: bool) -> None:
