@@ -17,7 +17,7 @@ import httpx2
 from sqlalchemy import text
 from tests.support.postgres import PostgresServer
 
-from benchmarks.batch import SECRET, Terms, World, environment, process
+from benchmarks.batch import SECRET, environment, process
 from benchmarks.lists import statements
 from trunkline.db.migrate import upgrade
 from trunkline.db.session import Database
@@ -117,10 +117,10 @@ def report(took: dict[str, list[float]], sizes: dict[str, int]) -> bool:
 def on(database_url: str, folder: Path, options: argparse.Namespace) -> bool:
     asyncio.run(fill(database_url, options.numbers))
     with ExitStack() as stack:
-        terms = Terms(restaurants=100, guide=0, latency=0.0, at_once=10)
-        world = World(stack.enter_context(process(folder, "sandbox")), terms)
-        url = stack.enter_context(process(folder, "serve", **environment(world, database_url)))
-        return measure(url, options.numbers, options.rounds)
+        sandbox = stack.enter_context(process(folder, "sandbox"))
+        settings = environment(sandbox.url, database_url, 10)
+        served = stack.enter_context(process(folder, "serve", **settings))
+        return measure(served.url, options.numbers, options.rounds)
 
 
 def main() -> None:

@@ -131,6 +131,7 @@ def test_sums_that_are_kept_are_counted_anew_once_something_happens(shop: Shop, 
         numbers = shop.api("/api/costs")["totals"][0]["numbers"]
         assert f"({numbers} numbers;" in text
         assert f"Numbers {numbers} " in total
+        assert f"Paid a month in USD: {shop.api('/api/costs')['totals'][0]['monthly']} USD" in total
         assert f"all {shop.api('/api/numbers/counts')['total']} " in counts
         return text, counts, total
 

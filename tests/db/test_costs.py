@@ -73,3 +73,28 @@ async def test_a_shared_number_is_shown_with_each_of_its_restaurants(database: D
         ("rst_1", Decimal("1.15"), "USD", 2),
         ("rst_2", Decimal("1.15"), "USD", 2),
     ]
+
+
+async def test_months_are_walked_back_by_what_was_bought_and_given_up_since(database: Database) -> None:
+    now = utcnow()
+    begins = [now - timedelta(days=100), now - timedelta(days=50), now - timedelta(days=1)]
+    async with database.write() as session:
+        for last, state, price, bought, released in (
+            (20, "in_service", "2.00", 60, None),
+            (21, "released", "4.00", 60, 40),
+            (22, "released", "7.00", 500, 20),
+            (23, "foreign", "9.00", 60, None),
+        ):
+            at = {"bought_at": now - timedelta(days=bought)}
+            at |= {"released_at": now - timedelta(days=released)} if released else {}
+            session.add(number(last, state, price, "CAD", carrier="telnyx", **at))
+    async with database.read() as session:
+        found = await costs.by_month(session, await figures.billed(session), begins)
+    assert list(found) == ["CAD", "EUR", "USD"]
+    assert [month.began for month in found["CAD"]] == begins
+    assert [month.monthly for month in found["CAD"]] == [
+        {"telnyx": Decimal("13.00")},
+        {"telnyx": Decimal("2.00")},
+        {"telnyx": Decimal("2.00")},
+    ]
+    assert [month.monthly.get("vonage") for month in found["EUR"]] == [None, None, Decimal("1.00")]

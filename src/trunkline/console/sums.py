@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,7 @@ from trunkline.memo import Memo
 from trunkline.workflows.budgets import read_all
 
 T = TypeVar("T")
+MONTHS = 12
 MOST_SECONDS = 30.0  # until what no event tells is seen: a price that is known at last, a pause that is over
 
 
@@ -40,6 +42,14 @@ class Sums:
             return Month(await figures.billed(session), await costs.bought_since(session, month_of(utcnow())))
 
         return await self._of(page, "month", count)
+
+    async def months(self, page: Page) -> dict[str, list[costs.Month]]:
+        """The last twelve, this one last."""
+        lines, _ = await self.month(page)
+        begins = [month_of(utcnow())]
+        while len(begins) < MONTHS:
+            begins.insert(0, month_of(begins[0] - timedelta(days=1)))
+        return await self._of(page, "months", lambda session: costs.by_month(session, lines, begins))
 
     async def budgets(self, page: Page) -> list[Budget]:
         return await self._of(page, "budgets", lambda _: read_all(page.services.database))

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
+from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from trunkline.db.figures import ZERO, Figure
 from trunkline.db.models import Mapping, Number, Restaurant
 from trunkline.domain.money import Money
 from trunkline.domain.numbers import BILLED, NumberState
+
+Source = tuple[str, str]  # currency and carrier
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,15 @@ class Bought:
     numbers: int
     monthly: Decimal
     upfront: Decimal
+
+
+@dataclass(frozen=True)
+class Month:
+    """What was paid for at the end of a month (or is now), by carrier, in one currency, at the prices that are known
+    today."""
+
+    began: datetime
+    monthly: dict[str, Decimal]
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,44 @@ def _total(currency: str, lines: Sequence[Figure], bought: Sequence[Bought]) -> 
         new_monthly=sum((one.monthly for one in new), ZERO),
         upfront=sum((one.upfront for one in new), ZERO),
     )
+
+
+async def by_month(
+    session: AsyncSession, lines: Sequence[Figure], begins: Sequence[datetime]
+) -> dict[str, list[Month]]:
+    """For each currency the months that began then, as far as rows tell: from what is paid for now (`lines`) back, less
+    what was bought and with what was given up since. A number that was taken over is as if it always had been there."""
+    held: dict[Source, Decimal] = {}
+    for line in lines:
+        if line.currency:
+            of = (line.currency, line.carrier or "none")
+            held[of] = held.get(of, ZERO) + line.monthly
+    ours = Number.state.in_([*BILLED, NumberState.RELEASED])
+    came = await _sums_by_month(session, Number.bought_at, begins, ours)
+    went = await _sums_by_month(session, Number.released_at, begins, Number.state == NumberState.RELEASED)
+    found: dict[str, list[Month]] = {of[0]: [] for of in sorted({*held, *chain(*came.values(), *went.values())})}
+    for place in range(len(begins) - 1, -1, -1):
+        for currency, months in found.items():
+            paid = {of[1]: amount for of, amount in sorted(held.items()) if of[0] == currency and amount > 0}
+            months.insert(0, Month(begins[place], paid))
+        bought, given_up = came.get(place, {}), went.get(place, {})
+        for of in {*bought, *given_up}:
+            held[of] = held.get(of, ZERO) - bought.get(of, ZERO) + given_up.get(of, ZERO)
+    return found
+
+
+async def _sums_by_month(
+    session: AsyncSession, at: InstrumentedAttribute[datetime | None], begins: Sequence[datetime], which: Any
+) -> dict[int, dict[Source, Decimal]]:
+    """What came or went in each of the months, by its place."""
+    month = case(*((at < end, place) for place, end in enumerate(begins[1:])), else_=len(begins) - 1).label("month")
+    of = (month, Number.currency, Number.carrier)
+    query = select(*of, func.sum(Number.monthly_price)).where(at >= begins[0], which).group_by(*of)
+    found: dict[int, dict[Source, Decimal]] = {}
+    for place, currency, carrier, amount in await session.execute(query):
+        if currency and amount:
+            found.setdefault(place, {})[currency, carrier or "none"] = amount
+    return found
 
 
 async def by_restaurant(session: AsyncSession, *, after: str | None = None, limit: int = 50) -> list[RestaurantCost]:
