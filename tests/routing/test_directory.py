@@ -10,7 +10,8 @@ import pytest
 
 from trunkline.db.routes import Route, Served
 from trunkline.domain.callers import full_number
-from trunkline.routing.directory import Directory, Former, answer_of, voice_key
+from trunkline.routing.directory import Directory, Former, answer_of
+from trunkline.routing.voice_ids import VoiceIds
 
 NUMBER, VOICE_ID = "+14155550123", "88d8d3f6-5d0f-4c55-9b0f-1f0f3e7d2a11"
 ROMA, MILANO = Served("rst_roma", "Roma"), Served("rst_milano", "Milano")
@@ -57,7 +58,28 @@ def test_an_id_is_found_in_either_case_and_one_that_is_no_uuid_as_it_is() -> Non
     assert name(directory, VOICE_ID.upper()) == "Roma"
     assert name(directory, "pn_12") == "Milano"
     assert directory.find("zzzzzzzz-5d0f-4c55-9b0f-1f0f3e7d2a11", None, None, None) is None
-    assert voice_key("x" * 36) == "x" * 36
+
+
+def test_ids_are_told_apart_whatever_lies_beside_them() -> None:
+    """The bytes of one may lie across two others; an odd number's id may become an ordinary number's."""
+    ids, last = VoiceIds(), "0001-0000-000000000001"
+    first, second = f"00000000-0000-{last}", f"11111111-1111-{last}"
+    ids.set(first, 0x2233445566778899)
+    ids.set(second, 14155550124)
+    across = "22334455-6677-8899-1111-111111110001"
+    assert [ids.get(one) for one in (first, second)] == [0x2233445566778899, 14155550124]
+    assert ids.get(across) is None
+    ids.set(first, "112")
+    assert ids.get(first) == "112"
+    ids.set(first, 14155550123)
+    assert [ids.get(first), ids.get(second.upper()), ids.get("zz")] == [14155550123, 14155550124, None]
+
+
+def test_a_number_that_is_none_is_found_by_its_text() -> None:
+    directory = directory_of(Route("+0123", VOICE_ID, ROMA), Route("112", None, MILANO))
+    assert name(directory, VOICE_ID) == name(directory, None, "+0123") == "Roma"
+    assert name(directory, None, "112") == "Milano"
+    assert directory.find(None, None, "+123", None) is None
 
 
 @pytest.mark.parametrize("asked", [(None, None, None, None), (VOICE_ID, None, NUMBER, None), ("", "", "", "")])
@@ -126,7 +148,8 @@ def test_a_garbage_collection_has_nothing_to_visit() -> None:
     directory = directory_of(
         *(Route(f"+1415555{n:04d}", str(uuid.uuid4()), Served(f"rst_{n}", f"No. {n}")) for n in range(1000))
     )
-    held = [value for name, value in vars(directory).items() if name != "_special"]
+    of_ids = vars(directory).pop("_ids")
+    held = [*vars(of_ids).values(), *(value for name, value in vars(directory).items() if name != "_special")]
     gc.collect()
     assert [gc.is_tracked(value) for value in held] == [False] * len(held)
     assert len(directory) == 1000

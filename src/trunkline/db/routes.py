@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import String, TextClause, bindparam, text
@@ -80,19 +78,27 @@ async def one(session: AsyncSession, voice_ids: Sequence[str], number: str | Non
 
 
 async def _routes(session: AsyncSession, rows: Rows, mapped: Rows) -> list[Route]:
-    groups = {number: list(group) for number, group in groupby(mapped, key=itemgetter(0))}
-    shared = [row[1] for group in groups.values() if len(group) > 1 for row in group]
-    callers = await _callers(session, shared) if shared else {}
+    """Nearly every number has one restaurant or none: only the others are put in groups."""
+    first: dict[str, Sequence[Any]] = {}
+    shared: dict[str, list[Sequence[Any]]] = {}
+    for row in mapped:
+        if (before := first.setdefault(row[0], row)) is not row:
+            shared.setdefault(row[0], [before]).append(row)
+    callers = await _callers(session, [row[1] for group in shared.values() for row in group]) if shared else {}
     found = []
     for number, voice_id, state, former_id, former_name in rows:
-        group: Rows = groups.get(number, ())
-        served = tuple(Served(row[1], row[3], tuple(callers.get(row[1], ()))) for row in group)
-        if served and group[0][2]:
-            found.append(Route(number, voice_id, served[0], served[1:]))
-        elif served or state not in FORMER_STATES or former_id is None:
-            found.append(Route(number, voice_id, None, served))
-        else:
+        if (group := shared.get(number)) is not None:
+            served = tuple(Served(row[1], row[3], tuple(callers.get(row[1], ()))) for row in group)
+        elif (one := first.get(number)) is not None:
+            group, served = [one], (Served(one[1], one[3]),)
+        elif state in FORMER_STATES and former_id is not None:
             found.append(Route(number, voice_id, former=Served(former_id, former_name)))
+            continue
+        else:
+            found.append(Route(number, voice_id))
+            continue
+        active = bool(group[0][2])
+        found.append(Route(number, voice_id, served[0] if active else None, served[1:] if active else served))
     return found
 
 

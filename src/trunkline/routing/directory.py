@@ -9,6 +9,7 @@ import msgspec
 
 from trunkline.db.routes import Route, Served
 from trunkline.domain.callers import forms, full_number
+from trunkline.routing.voice_ids import VoiceIds
 
 encode = msgspec.json.encode
 
@@ -37,24 +38,26 @@ class Shared:
 
 
 Answer = bytes | Former
+Key = int | str  # of a number
+BEFORE_ID, BEFORE_NAME, BEFORE_NUMBER = b'{"restaurant_id":"', b'","restaurant_name":"', b'","called_number":"'
 read_values = msgspec.json.Decoder(Values).decode
 
 
 class Directory:
-    """Finds the restaurant of a call. The answer is the JSON of its `Values`, as it stands in memory.
+    """Finds the restaurant of a call. The answer is the JSON of its `Values`, put together from what is in memory.
 
-    A million numbers are two dictionaries of text, bytes and integers: such objects hold no others, so neither they
-    nor the dictionaries are ever visited by a garbage collection, and nothing stalls when one runs. The few numbers
-    that need more than one answer are kept apart.
+    A million numbers are a dictionary of integers and bytes, and one of bytes: such objects hold no others, so neither
+    they nor the dictionaries are ever visited by a garbage collection, and nothing stalls when one runs. The few
+    numbers that need more than one answer are kept apart.
     """
 
     def __init__(self) -> None:
-        self._answers: dict[str, bytes] = {}
-        self._special: dict[str, Shared | Former] = {}
-        self._numbers: dict[int | str, str] = {}  # by the voice platform's id; of a number it once had, for ever
+        self._served: dict[Key, bytes] = {}
+        self._special: dict[Key, Shared | Former] = {}
+        self._ids = VoiceIds()  # also those of a number that it once had, for ever
 
     def __len__(self) -> int:
-        return len(self._answers) + len(self._special)
+        return len(self._served) + len(self._special)
 
     def find(
         self, first_id: str | None, second_id: str | None, number: str | None, caller: str | None
@@ -62,38 +65,64 @@ class Directory:
         """By the voice platform's ids of the called number, else by the number; None where nobody is known."""
         for voice_id in (first_id, second_id):
             if voice_id is not None:
-                known = self._numbers.get(voice_key(voice_id))
+                known = self._ids.get(voice_id)
                 if known is not None and (found := self._of(known, caller)) is not None:
                     return found
         if number is None:
             return None
-        return self._of(number, caller)
+        return self._of(key_of(number), caller)
 
-    def _of(self, number: str, caller: str | None) -> Answer | None:
-        answer = self._answers.get(number)
-        if answer is not None:
-            return answer
+    def _of(self, number: Key, caller: str | None) -> Answer | None:
+        served = self._served.get(number)
+        if served is not None:
+            return whole(number, served)
         special = self._special.get(number)
         if isinstance(special, Shared):
-            return special.callers.get(full_number(caller, number) or "", special.answers)
+            return special.callers.get(full_number(caller, text_of(number)) or "", special.answers)
         return special
 
     def update(self, routes: Iterable[Route]) -> None:
         """Take over how these numbers are answered now."""
         for route in routes:
-            number, answer = route.number, resolve(route)
-            if isinstance(answer, bytes):
-                if self._answers.get(number) != answer:
-                    self._answers[number] = answer
-                self._special.pop(number, None)
-            else:
-                self._answers.pop(number, None)
-                if answer is None:
+            number, active = key_of(route.number), route.active
+            plain = active is not None and not route.others and route.former is None
+            answer = None if plain else resolve(route)
+            if active is not None and (plain or isinstance(answer, bytes)):
+                served = short(active)
+                if self._served.get(number) != served:
+                    self._served[number] = served
+                if self._special:
                     self._special.pop(number, None)
-                else:
+            else:
+                self._served.pop(number, None)
+                self._special.pop(number, None)
+                if isinstance(answer, Shared | Former):
                     self._special[number] = answer
-            if answer is not None and route.voice_id is not None:
-                self._numbers[voice_key(route.voice_id)] = number
+            if route.voice_id is not None and (plain or answer is not None):
+                self._ids.set(route.voice_id, number)
+
+
+def key_of(number: str) -> Key:
+    """An E.164 number as an integer, which takes half the memory of its text."""
+    digits = number[1:]
+    if digits.isdecimal() and number[0] == "+" and digits[0] != "0" and len(digits) < 19 and digits.isascii():
+        return int(digits)
+    return number
+
+
+def text_of(number: Key) -> str:
+    return number if isinstance(number, str) else f"+{number}"
+
+
+def short(served: Served) -> bytes:
+    """What differs from one answer to the next, as it stands in the JSON: there no line ends within a text."""
+    return encode(served.restaurant_id)[1:-1] + b"\n" + encode(served.name)[1:-1]
+
+
+def whole(number: Key, served: bytes) -> bytes:
+    restaurant_id, _, name = served.partition(b"\n")
+    called = b"+%d" % number if isinstance(number, int) else encode(number)[1:-1]
+    return b"".join((BEFORE_ID, restaurant_id, BEFORE_NAME, name, BEFORE_NUMBER, called, b'"}'))
 
 
 def answer_of(route: Route, caller: str | None) -> Answer | None:
@@ -121,16 +150,6 @@ def resolve(route: Route) -> bytes | Shared | Former | None:
     if route.active and answers:
         callers |= dict.fromkeys(known_by(route.active), answers)
     return Shared(answers, callers)
-
-
-def voice_key(voice_id: str) -> int | str:
-    """A UUID as an integer: half the memory of its text."""
-    if len(voice_id) == 36:
-        try:
-            return int(voice_id.replace("-", ""), 16)
-        except ValueError:
-            return voice_id
-    return voice_id
 
 
 def known_by(served: Served) -> list[str]:

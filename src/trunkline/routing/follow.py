@@ -16,7 +16,7 @@ from trunkline.metrics import DIRECTORY_MISSES, DIRECTORY_NUMBERS
 from trunkline.routing.directory import Answer, Directory, answer_of
 
 log = structlog.get_logger()
-SLICE = 500
+SLICE = 1000
 CHECK_SECONDS = 10.0
 CHECK_SECONDS_UNTOLD = 1.0  # behind a pooler, through which PostgreSQL can tell nobody of a change
 LATE_IDS = 1000  # as many changes may be committed after one that got its id later
