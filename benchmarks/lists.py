@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from tests.support.postgres import PostgresServer
 
-from trunkline.db import calls, number_lists, restaurants
+from trunkline.db import batches, calls, number_lists, restaurants
 from trunkline.db.calls import CallFilter
 from trunkline.db.migrate import upgrade
 from trunkline.db.number_lists import NumberFilter, NumberSort
@@ -25,6 +25,7 @@ from trunkline.db.session import Database
 
 Ask = Callable[[AsyncSession], Awaitable[Any]]
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+BATCH, MOST_ITEMS = "bat_1", 100_000
 FAST_MS, DEEP_RATIO = 50.0, 1.5
 SHUFFLED = "(n * 7919) % 1000"  # 0 to 999, spread over all rows: what a rare kind is rare by
 
@@ -59,7 +60,24 @@ def statements(embedded: bool, count: int, begin: datetime = BEGIN) -> list[str]
         f"""INSERT INTO calls (id, restaurant_id, caller, called, former, reported, first_seen_at, updated_at)
         SELECT 'call' || n, CASE WHEN {SHUFFLED} <> 8 THEN {restaurant} END, '+1415' || (5550000 + n % 5000), {number},
             {false}, {true}, {at}, {at} FROM {numbers}""",
+        *batch(numbers, number, restaurant, at, min(count, MOST_ITEMS)),
         "ANALYZE",
+    ]
+
+
+def batch(numbers: str, number: str, restaurant: str, at: str, items: int) -> list[str]:
+    """One that has served the first of them, but for the last item."""
+    last, false = items - 1, "(1 = 0)"
+    return [
+        f"""INSERT INTO batches (id, request, status, epoch, created_at)
+        VALUES ('{BATCH}', '{{}}', 'running', 1, '2026-01-01 00:00:00')""",
+        f"""INSERT INTO assignments (id, restaurant_id, status, source, number, criteria, force_twilio, batch_id, nth,
+            epoch, created_at)
+        SELECT 'asg_' || n, {restaurant}, 'assigned', 'purchased', {number}, '{{}}', {false}, '{BATCH}', 1, 1, {at}
+        FROM {numbers} WHERE n < {last}""",
+        f"""INSERT INTO batch_items (batch_id, restaurant_id, seq, status, assignment_id, updated_at)
+        SELECT '{BATCH}', {restaurant}, n, CASE WHEN n < {last} THEN 'assigned' ELSE 'queued' END, 'asg_' || n, {at}
+        FROM {numbers} WHERE n < {items}""",
     ]
 
 
@@ -77,7 +95,11 @@ def questions(count: int) -> dict[str, Ask]:
     def served(**wanted: Any) -> Ask:
         return lambda session: restaurants.page(session, limit=51, **wanted)
 
-    early = BEGIN + timedelta(seconds=count * 0.02)
+    def ended(since: datetime | None) -> Ask:
+        return lambda session: anext(batches.ended_since(session, BATCH, since))
+
+    early, items = BEGIN + timedelta(seconds=count * 0.02), min(count, MOST_ITEMS)
+    some = [f"rst_{1000000000000000 + n}" for n in range(0, items, items // batches.CHUNK)][: batches.CHUNK]
     return {
         "numbers": listed(),
         "deep numbers": listed(after=(None, number)),
@@ -104,6 +126,17 @@ def questions(count: int) -> dict[str, Ask]:
         "restaurants by a rare part of the name": served(search=f"ROMA {count - 3}"),
         "restaurants lately created": served(created_after=late),
         "restaurants deleted": served(deleted=True),
+        "a batch's restaurants": lambda session: batches.restaurants_without(
+            session, include_shared=False, search=None, most=51
+        ),
+        "a batch's unfinished items": lambda session: batches.unfinished(
+            session, BATCH, picked=False, after=items - 500
+        ),
+        "whether a batch has such": lambda session: batches.has_unfinished(session, BATCH),
+        "a batch's ended items": ended(None),
+        "those that ended of late": ended(BEGIN + timedelta(seconds=items - 100)),
+        "a piece of them, shown": lambda session: batches.items_of(session, BATCH, some),
+        "a batch's counts": lambda session: batches.counts(session, [BATCH]),
         "calls": heard(),
         "deep calls": heard((early, "call0")),
         "calls of a restaurant": heard(restaurant_id=restaurant),

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.api.conftest import Api, Json, until
+from trunkline.db import batches, number_lists
 from trunkline.domain.ids import new_id
 
 
@@ -141,6 +142,22 @@ def test_each_item_is_an_event_and_the_stream_goes_on_after_the_last_one_seen(ap
     again = watch(api, batch["id"], Last_Event_ID=last)
     assert again[-1] == told[-1]
     assert {i for i, _, _ in watch(api, batch["id"], Last_Event_ID="nonsense")} == {"item", "end"}
+
+
+def test_a_batch_of_any_size_is_begun_worked_on_and_watched_in_pieces(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PIECE", "CHUNK"):
+        monkeypatch.setattr(batches, name, 2)
+    monkeypatch.setattr(number_lists, "PIECE", 2)
+    crowd = Crowd(api, 6)
+    batch = crowd.start(limit=5)
+    told = [data for name, _, data in watch(api, batch["id"]) if name == "item"]
+    assert sorted(item["restaurant_id"] for item in told) == sorted(crowd.ids[:5])
+    assert {item["monthly_price"] for item in told} == {"1.15"}
+    again = [data["restaurant_id"] for name, _, data in watch(api, batch["id"]) if name == "item"]
+    assert sorted(again) == sorted(crowd.ids[:5])
+    assert [number is not None for number in crowd.numbers()] == [True] * 5 + [False]
 
 
 def test_an_item_without_a_number_says_why(api: Api) -> None:

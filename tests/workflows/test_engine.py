@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support.desk import Desk
+from trunkline.workflows import engine
 from trunkline.workflows.assign_number import AssignNumber
-from trunkline.workflows.engine import _engine
 from trunkline.workflows.kinds import start_stray_runs
 
 pytestmark = pytest.mark.anyio
@@ -41,11 +41,23 @@ async def look_for_strays(desk: Desk) -> None:
         await start_stray_runs(desk.services)
 
 
+async def test_every_start_of_a_run_is_known_however_many_there_were(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ATTEMPTS", 2)
+    run = (await desk.assign()).id
+    for attempt in (1, 2, 3, 4):
+        await desk.services.engine.start(AssignNumber.kind, run, attempt)
+        await desk.services.engine.wait(run, 60)
+    assert len(await engine._attempts(run)) == 5
+    assert await engine._attempts(run[:-1]) == []
+
+
 def test_an_old_sqlite_knows_the_time_in_the_way_the_engine_asks_for_it_on_a_new_python(tmp_path: Path) -> None:
-    engine = _engine(f"sqlite:///{tmp_path / 'trunkline.sqlite'}")
-    with engine.connect() as connection:
+    opened = engine._engine(f"sqlite:///{tmp_path / 'trunkline.sqlite'}")
+    with opened.connect() as connection:
         connection.execute(sa.text("CREATE TABLE told (at INTEGER DEFAULT (unixepoch('subsec') * 1000), n INTEGER)"))
         connection.execute(sa.text("INSERT INTO told (n) VALUES (1)"))
         at = connection.execute(sa.text("SELECT at FROM told")).scalar_one()
-    engine.dispose()
+    opened.dispose()
     assert abs(at / 1000 - time.time()) < 60

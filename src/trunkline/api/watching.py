@@ -49,12 +49,15 @@ class Watching:
         async with self._services.database.read() as session:
             # The batch first, so that no item can end unseen between the last look at the items and its end.
             batch = (await show_batches(session, [await BATCHES.get(session, batch_id)]))[0]
-            found = await batches.ended_since(session, batch_id, since and since - LATE)
-            keys = [(batch_id, restaurant_id, at) for restaurant_id, at in found]
+            keys: list[tuple[str, str, datetime]] = []
+            async for part in batches.ended_since(session, batch_id, since and since - LATE):
+                keys += [(batch_id, restaurant_id, at) for restaurant_id, at in part]
             fresh = [restaurant_id for _, restaurant_id, at in keys if (batch_id, restaurant_id, at) not in self._items]
-            for item in await show_items(session, await batches.items_of(session, batch_id, fresh)):
-                ended = EndedItem(item.restaurant_id, item.updated_at, item.model_dump_json())
-                self._items[batch_id, ended.restaurant_id, ended.at] = ended
+            for start in range(0, len(fresh), batches.CHUNK):
+                shown = await batches.items_of(session, batch_id, fresh[start : start + batches.CHUNK])
+                for item in await show_items(session, shown):
+                    ended = EndedItem(item.restaurant_id, item.updated_at, item.model_dump_json())
+                    self._items[batch_id, ended.restaurant_id, ended.at] = ended
         ended_items = [self._items[key] for key in keys if key in self._items]
         self._forget()
         over = batch.status != RunStatus.RUNNING.value and not batch.counts.running

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from collections.abc import Mapping as Columns
 from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Assignment, Batch, BatchItem, Mapping, Number, Restaurant, utcnow
@@ -18,7 +31,9 @@ from trunkline.errors import Superseded
 from trunkline.texts import folded
 
 BATCHES, ITEMS = cast(Table, Batch.__table__), cast(Table, BatchItem.__table__)
-CHUNK = 500
+CHUNK = 200
+PIECE = 2000
+UNFINISHED = (ItemStatus.QUEUED, ItemStatus.RUNNING)
 STATUS = select(BATCHES.c.status).where(BATCHES.c.id == bindparam("this_batch")).with_for_update(read=True)
 
 
@@ -49,33 +64,42 @@ async def page(
     return (await session.execute(query.where(Batch.id < before) if before else query)).scalars().all()
 
 
+class Wanting(NamedTuple):
+    """A restaurant that a batch would serve, and what it once asked of its number."""
+
+    id: str
+    wish: Columns[str, Any] | None
+
+
 async def restaurants_without(
-    session: AsyncSession, *, include_shared: bool, search: str | None, limit: int | None
-) -> Sequence[Restaurant]:
-    """The restaurants that a batch would serve, oldest first: without a number and without a running assignment;
-    `include_shared` adds those that share a number, but for the one whose number it first was (else the active one),
-    who keeps it."""
+    session: AsyncSession, *, include_shared: bool, search: str | None, after: str = "", most: int
+) -> Sequence[Wanting]:
+    """A piece of the restaurants that a batch would serve, oldest first, from after this id on: without a number and
+    without a running assignment; `include_shared` adds those that share a number, but for the one whose number it first
+    was (else the active one), who keeps it."""
     busy = exists().where(Assignment.restaurant_id == Restaurant.id, Assignment.status == "running")
     own = exists().where(Mapping.restaurant_id == Restaurant.id, Mapping.ended_at.is_(None))
-    wanted = ~own
-    if include_shared:
-        wanted = or_(~own, Restaurant.id.in_(await sharers_to_move(session)))
-    query = select(Restaurant).where(Restaurant.deleted_at.is_(None), wanted, ~busy).order_by(Restaurant.id)
+    wanted = or_(~own, Restaurant.id.in_(sharers_to_move())) if include_shared else ~own
+    query = select(Restaurant.id, Restaurant.wish).where(
+        Restaurant.deleted_at.is_(None), wanted, ~busy, Restaurant.id > after
+    )
     if search:
         query = query.where(Restaurant.folded_name.contains(folded(search), autoescape=True))
-    return (await session.execute(query.limit(limit) if limit else query)).scalars().all()
+    return [Wanting(*row) for row in await session.execute(query.order_by(Restaurant.id).limit(most))]
 
 
-async def sharers_to_move(session: AsyncSession) -> Sequence[str]:
+def sharers_to_move() -> Select[Any]:
     """Of every shared number, all restaurants but the one that keeps it."""
     shared = select(Mapping.number).where(Mapping.ended_at.is_(None)).group_by(Mapping.number).having(func.count() > 1)
-    query = (
-        select(Mapping)
-        .where(Mapping.ended_at.is_(None), Mapping.number.in_(shared))
-        .order_by(Mapping.number, (Mapping.source == Source.SHARED), Mapping.active.desc(), Mapping.id)
+    place = func.row_number().over(
+        partition_by=Mapping.number, order_by=((Mapping.source == Source.SHARED), Mapping.active.desc(), Mapping.id)
     )
-    by_number = groupby((await session.execute(query)).scalars(), key=lambda mapping: mapping.number)
-    return [mapping.restaurant_id for _, sharers in by_number for mapping in list(sharers)[1:]]
+    sharers = (
+        select(Mapping.restaurant_id, place.label("place"))
+        .where(Mapping.ended_at.is_(None), Mapping.number.in_(shared))
+        .subquery()
+    )
+    return select(sharers.c.restaurant_id).where(sharers.c.place > 1)
 
 
 async def add_items(
@@ -84,19 +108,30 @@ async def add_items(
     """One for each, in their order; `picked` are the exact numbers that some are to have."""
     numbers = picked or {}
     queued = {"batch_id": batch_id, "status": ItemStatus.QUEUED.value, "updated_at": utcnow()}
-    rows = [
-        {**queued, "restaurant_id": restaurant_id, "seq": n, "picked": numbers.get(restaurant_id)}
-        for n, restaurant_id in enumerate(restaurant_ids)
-    ]
-    for start in range(0, len(rows), CHUNK):
-        await session.execute(insert(BatchItem), rows[start : start + CHUNK])
+    for start in range(0, len(restaurant_ids), CHUNK):
+        part = enumerate(restaurant_ids[start : start + CHUNK], start)
+        rows = [
+            {**queued, "restaurant_id": restaurant_id, "seq": n, "picked": numbers.get(restaurant_id)}
+            for n, restaurant_id in part
+        ]
+        await session.execute(insert(ITEMS), rows)
 
 
-async def unfinished(session: AsyncSession, batch_id: str) -> Sequence[BatchItem]:
+async def unfinished(session: AsyncSession, batch_id: str, *, picked: bool, after: int = -1) -> Sequence[BatchItem]:
+    """A piece of the items that are to be worked on, in the batch's order, from after this place on: those that are to
+    have an exact number, or the others."""
     query = select(BatchItem).where(
-        BatchItem.batch_id == batch_id, BatchItem.status.in_([ItemStatus.QUEUED, ItemStatus.RUNNING])
+        BatchItem.batch_id == batch_id,
+        BatchItem.status.in_(UNFINISHED),
+        BatchItem.seq > after,
+        BatchItem.picked.is_not(None) if picked else BatchItem.picked.is_(None),
     )
-    return (await session.execute(query.order_by(BatchItem.seq))).scalars().all()
+    return (await session.execute(query.order_by(BatchItem.seq).limit(CHUNK))).scalars().all()
+
+
+async def has_unfinished(session: AsyncSession, batch_id: str) -> bool:
+    query = select(ITEMS.c.seq).where(ITEMS.c.batch_id == batch_id, ITEMS.c.status.in_(UNFINISHED)).limit(1)
+    return (await session.execute(query)).first() is not None
 
 
 async def set_items(
@@ -125,7 +160,7 @@ async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:
         return True
     # Items that stopped for a cancellation only after the batch had been resumed.
     await set_items(session, batch_id, ItemStatus.CANCELLED, ItemStatus.QUEUED, reason=None, message=None)
-    if await unfinished(session, batch_id):
+    if await has_unfinished(session, batch_id):
         return False
     row.status, row.ended_at = RunStatus.DONE.value, utcnow()
     return True
@@ -174,28 +209,39 @@ async def items(
     return [(item, name, assignment) for item, name, assignment in await session.execute(query)]
 
 
-async def ended_since(session: AsyncSession, batch_id: str, since: datetime | None) -> Sequence[tuple[str, datetime]]:
-    """(restaurant, when) of the items that ended at that time or later, in the order in which they did; of all that
-    ended where it is None."""
-    query = (
-        select(ITEMS.c.restaurant_id, ITEMS.c.updated_at)
-        .where(ITEMS.c.batch_id == batch_id, ITEMS.c.status.not_in([ItemStatus.QUEUED, ItemStatus.RUNNING]))
-        .order_by(ITEMS.c.updated_at, ITEMS.c.seq)
-    )
+async def ended_since(
+    session: AsyncSession, batch_id: str, since: datetime | None
+) -> AsyncIterator[Sequence[tuple[str, datetime]]]:
+    """(restaurant, when) of the items that ended at that time or later, in the order in which they did, in pieces; of
+    all that ended where it is None."""
+    place: tuple[datetime, int] | None = None
+    ended = ITEMS.c.batch_id == batch_id, ITEMS.c.status.not_in(UNFINISHED)
+    query = select(ITEMS.c.restaurant_id, ITEMS.c.updated_at, ITEMS.c.seq).where(*ended)
     if since is not None:
         query = query.where(ITEMS.c.updated_at >= since)
-    return [(restaurant_id, at) for restaurant_id, at in await session.execute(query)]
+    query = query.order_by(ITEMS.c.updated_at, ITEMS.c.seq).limit(PIECE)
+    while True:
+        after = query if place is None else query.where(tuple_(ITEMS.c.updated_at, ITEMS.c.seq) > _place(*place))
+        rows = (await session.execute(after)).all()
+        if rows:
+            yield [(restaurant_id, at) for restaurant_id, at, _ in rows]
+        if len(rows) < PIECE:
+            return
+        place = rows[-1][1], rows[-1][2]
+
+
+def _place(at: datetime, seq: int) -> ColumnElement[Any]:
+    return tuple_(literal(at, ITEMS.c.updated_at.type), literal(seq))
 
 
 async def items_of(
     session: AsyncSession, batch_id: str, restaurant_ids: Sequence[str]
 ) -> Sequence[tuple[BatchItem, str, Assignment | None]]:
-    """The same as `items`, of these restaurants, in the order in which they ended."""
-    found: list[tuple[BatchItem, str, Assignment | None]] = []
-    for start in range(0, len(restaurant_ids), CHUNK):
-        part = BatchItem.restaurant_id.in_(restaurant_ids[start : start + CHUNK])
-        rows = await session.execute(SHOWN.where(BatchItem.batch_id == batch_id, part))
-        found += [(item, name, assignment) for item, name, assignment in rows]
+    """The same as `items`, of a piece of its restaurants, in the order in which they ended."""
+    rows = await session.execute(
+        SHOWN.where(BatchItem.batch_id == batch_id, BatchItem.restaurant_id.in_(restaurant_ids))
+    )
+    found = [(item, name, assignment) for item, name, assignment in rows]
     return sorted(found, key=lambda row: (row[0].updated_at, row[0].seq))
 
 

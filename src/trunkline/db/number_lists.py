@@ -16,6 +16,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 from trunkline.db.models import Mapping, Number
 from trunkline.domain.cursors import EPOCH, MICROSECOND, after_id, after_value
 
+PIECE = 500
+
 
 class NumberSort(StrEnum):
     """What a list is in the order of; the dearest, or longest idle, come first. A number that has no such thing is in
@@ -88,6 +90,16 @@ def place_of(row: Number, sort: NumberSort) -> str:
     if sort is NumberSort.IDLE_SINCE and row.idle_since is not None:
         return f"{sort} {(row.idle_since - EPOCH) // MICROSECOND} {row.number}"
     return f"{sort} {row.monthly_price} {row.number}" if sort is NumberSort.PRICE else row.number
+
+
+async def prices(session: AsyncSession, wanted: Sequence[str]) -> dict[str, tuple[Decimal | None, str | None]]:
+    """(monthly price, currency) of each number."""
+    found = {}
+    for start in range(0, len(wanted), PIECE):
+        part = Number.number.in_(wanted[start : start + PIECE])
+        rows = await session.execute(select(Number.number, Number.monthly_price, Number.currency).where(part))
+        found.update({number: (price, currency) for number, price, currency in rows})
+    return found
 
 
 def conditions(wanted: NumberFilter) -> list[ColumnElement[bool]]:

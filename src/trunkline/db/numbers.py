@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any, cast
 
 from sqlalchemy import Table, and_, bindparam, delete, exists, func, or_, select, update
@@ -388,9 +387,3 @@ async def known(session: AsyncSession, wanted: Iterable[str]) -> dict[str, Numbe
 
 async def any_known(session: AsyncSession) -> bool:
     return (await session.execute(select(Number.number).limit(1))).first() is not None
-
-
-async def prices(session: AsyncSession, wanted: Sequence[str]) -> dict[str, tuple[Decimal | None, str | None]]:
-    """(monthly price, currency) of each number."""
-    query = select(Number.number, Number.monthly_price, Number.currency).where(Number.number.in_(wanted))
-    return {number: (price, currency) for number, price, currency in await session.execute(query)}

@@ -30,6 +30,7 @@ from trunkline.errors import Superseded
 log = structlog.get_logger()
 Work = Callable[[str], Awaitable[None]]
 THREADS = 8
+ATTEMPTS = 8  # of a run that are asked for at once
 SUBSECONDS_SINCE = (3, 42)  # SQLite
 PENDING = "PENDING"
 ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
@@ -227,8 +228,14 @@ class Attempt(NamedTuple):
 
 
 async def _attempts(run_id: str) -> list[Attempt]:
-    known = await DBOS.list_workflows_async(workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False)
-    return [Attempt(workflow.status, workflow.executor_id) for workflow in known]
+    """Asked for by their ids, which are counted from 0 on: a prefix is looked for among all records."""
+    found: list[Attempt] = []
+    while True:
+        asked = [f"{run_id}.{attempt}" for attempt in range(len(found), len(found) + ATTEMPTS)]
+        known = await DBOS.list_workflows_async(workflow_ids=asked, load_input=False, load_output=False)
+        found += [Attempt(workflow.status, workflow.executor_id) for workflow in known]
+        if len(known) < ATTEMPTS:
+            return found
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:

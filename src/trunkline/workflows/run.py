@@ -80,12 +80,20 @@ async def end_of(services: Services, kind: Runs[R], run_id: str, seconds: float)
         await asyncio.sleep(min(LOOK_SECONDS, left))
 
 
-async def side_by_side(places: int, jobs: Iterable[Callable[[], Awaitable[Any]]]) -> None:
+Job = Callable[[], Awaitable[Any]]
+
+
+async def side_by_side(places: int, jobs: Iterable[Job] | AsyncIterator[Job]) -> None:
     """Do the jobs in their order, at most so many at once. The first error stops the others and is raised."""
-    waiting = iter(jobs)
+    waiting = jobs if isinstance(jobs, AsyncIterator) else _each(jobs)
+    taking = asyncio.Lock()
 
     async def worker() -> None:
-        for job in waiting:
+        while True:
+            async with taking:
+                job = await anext(waiting, None)
+            if job is None:
+                return
             await job()
 
     try:
@@ -94,6 +102,11 @@ async def side_by_side(places: int, jobs: Iterable[Callable[[], Awaitable[Any]]]
                 group.create_task(worker())
     except ExceptionGroup as stopped:
         raise stopped.exceptions[0] from None
+
+
+async def _each(jobs: Iterable[Job]) -> AsyncIterator[Job]:
+    for job in jobs:
+        yield job
 
 
 class Run(Generic[R]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import assignments, batches, restaurants
+from trunkline.db.batches import Wanting
 from trunkline.db.models import Batch, BatchItem, Restaurant, utcnow
 from trunkline.db.runs import BATCHES
 from trunkline.domain.acting import ActorKind, acting, acting_as
@@ -30,7 +31,7 @@ from trunkline.workflows.inventory import BatchInventory, LiveInventory
 from trunkline.workflows.manage_restaurant import add_assignment, check_offered
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.plan_batch import Plan, plan_for
-from trunkline.workflows.run import execute, side_by_side
+from trunkline.workflows.run import Job, execute, side_by_side
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
@@ -82,10 +83,11 @@ def wish_for(own: Mapping[str, Any] | None, asked: Wish) -> Wish:
 async def plan_batch(services: Services, request: BatchRequest) -> Plan:
     """Look and count, change nothing. InvalidInput where no restaurant matches; a ProviderError where a list cannot be
     read."""
-    matching = await _matching(services, request)
-    async with services.database.read() as session:
-        own = {} if request.ignore_wishes else await own_wishes(session, matching)
-    wanted = [(row.id, wish_for(own.get(row.id), request.wish)) for row in matching]
+    wanted: list[tuple[str | None, Wish]] = []
+    async for part in _matching(services, request):
+        async with services.database.read() as session:
+            own = {} if request.ignore_wishes else await own_wishes(session, part)
+        wanted += [(row.id, wish_for(own.get(row.id), request.wish)) for row in part]
     return await plan_for(services, wanted, request.bounds)
 
 
@@ -94,11 +96,11 @@ async def start_batch(services: Services, request: BatchRequest, once: Once | No
     if before := await find_begun(services, once):
         return before.run
     await check_offered(services, request.wish)
-    matching = await _matching(services, request)
+    matching = [row.id async for part in _matching(services, request) for row in part]
 
     async def begin(session: AsyncSession) -> Begun:
         batch = await BATCHES.add(session, request=request.plain())
-        await batches.add_items(session, batch.id, [row.id for row in matching])
+        await batches.add_items(session, batch.id, matching)
         await accounts.try_again(services, session)
         return Begun(batch.id)
 
@@ -140,7 +142,7 @@ async def resume_batch(services: Services, batch_id: str, once: Once | None = No
             raise Conflict("the batch is running", hint=f"watch it at GET /api/batches/{batch_id}")
         for status in (ItemStatus.CANCELLED, ItemStatus.FAILED, ItemStatus.UNASSIGNED):
             await batches.set_items(session, batch_id, status, ItemStatus.QUEUED, reason=None, message=None)
-        if not await batches.unfinished(session, batch_id):
+        if not await batches.has_unfinished(session, batch_id):
             raise Conflict("every restaurant of the batch has its number", hint="start a new batch")
         batches.reopen(batch)
         await accounts.try_again(services, session)
@@ -167,18 +169,9 @@ class RunBatch:
 
     async def _round(self, services: Services, batch: Batch) -> bool:
         """Work on all that is unfinished; whether there is nothing more to do here."""
-        async with services.database.read() as session:
-            unfinished = await batches.unfinished(session, batch.id)
-        asked = asked_of_all(batch.request)
-        for picky in (True, False):  # what one of them is to have is not given to another one
-            await side_by_side(
-                services.settings.provider_concurrency * ITEMS_PER_PLACE,
-                [
-                    partial(self._item, services, batch, item, asked)
-                    for item in unfinished
-                    if (item.picked is not None) is picky
-                ],
-            )
+        places = services.settings.provider_concurrency * ITEMS_PER_PLACE
+        for picked in (True, False):  # what one of them is to have is not given to another one
+            await side_by_side(places, self._jobs(services, batch, picked))
         if services.engine.closing:
             return True  # what has not begun is for the next process
         async with services.database.write() as session:
@@ -186,6 +179,18 @@ class RunBatch:
         if not over:
             await asyncio.sleep(PAUSE)
         return over
+
+    async def _jobs(self, services: Services, batch: Batch, picked: bool) -> AsyncIterator[Job]:
+        """A job for each unfinished item, read in pieces as places become free."""
+        asked, after = asked_of_all(batch.request), -1
+        while not services.engine.closing:
+            async with services.database.read() as session:
+                part = await batches.unfinished(session, batch.id, picked=picked, after=after)
+            if not part:
+                return
+            after = part[-1].seq
+            for item in part:
+                yield partial(self._item, services, batch, item, asked)
 
     async def _item(self, services: Services, batch: Batch, item: BatchItem, asked: Wish) -> None:
         if services.engine.closing:
@@ -243,17 +248,25 @@ class RunBatch:
             raise Cancelled("the batch was stopped, or is run by another process now")
 
 
-async def _matching(services: Services, request: BatchRequest) -> list[Restaurant]:
-    async with services.database.read() as session:
-        matching = await batches.restaurants_without(
-            session, include_shared=request.include_shared, search=request.search, limit=request.limit
-        )
-    if not matching:
-        raise InvalidInput("no restaurant matches", field="search", hint="restaurants without a number are served")
-    return list(matching)
+async def _matching(services: Services, request: BatchRequest) -> AsyncIterator[Sequence[Wanting]]:
+    """In pieces; InvalidInput where there is none."""
+    after, left = "", request.limit
+    while left is None or left > 0:
+        most = batches.PIECE if left is None else min(left, batches.PIECE)
+        async with services.database.read() as session:
+            part = await batches.restaurants_without(
+                session, include_shared=request.include_shared, search=request.search, after=after, most=most
+            )
+        if not part and not after:
+            raise InvalidInput("no restaurant matches", field="search", hint="restaurants without a number are served")
+        if part:
+            yield part
+        if len(part) < most:
+            return
+        after, left = part[-1].id, None if left is None else left - len(part)
 
 
-async def own_wishes(session: Any, rows: list[Restaurant]) -> dict[str, Mapping[str, Any] | None]:
+async def own_wishes(session: Any, rows: Sequence[Wanting | Restaurant]) -> dict[str, Mapping[str, Any] | None]:
     """What each restaurant asked of its number; of those that are older than this was kept, the latest assignment
     says it."""
     unkept = [row.id for row in rows if row.wish is None]

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.api.paging import Listing
 from trunkline.api.shapes import Answer, Page, Price, Text, plain_price
 from trunkline.api.shapes.assignments import WishBody
-from trunkline.db import models, numbers
+from trunkline.db import models, number_lists
 from trunkline.domain.budgets import SpendingLimits, checked_currency
 from trunkline.domain.notes import MAX_NAME
 from trunkline.domain.outcomes import Source
@@ -231,7 +231,7 @@ async def show_items(
     session: AsyncSession, rows: Sequence[tuple[models.BatchItem, str, models.Assignment | None]]
 ) -> list[BatchItem]:
     held = [assignment.number for _, _, assignment in rows if assignment is not None and assignment.number]
-    prices = await numbers.prices(session, held)
+    prices = await number_lists.prices(session, held)
     shown = []
     for item, name, assignment in rows:
         number = assignment.number if assignment is not None and item.status == "assigned" else None

@@ -150,6 +150,10 @@ class BatchItem(Base):
     reason: Mapped[str | None] = mapped_column(String(40))
     message: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+    __table_args__ = (
+        Index("ix_batch_items_batch_id_seq", "batch_id", "seq"),
+        Index("ix_batch_items_batch_id_updated_at", "batch_id", "updated_at"),
+    )
 
 
 class Repoint(RunRow):
