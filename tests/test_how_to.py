@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
-from tests.support.server_process import QUICK
+from tests.support.server_process import SECRET
 from trunkline.sandbox.server import environment
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +37,7 @@ class Reader:
         self.folder, self.sandbox, self.database = folder, sandbox, database
         kept = {name: os.environ[name] for name in ("HOME", "SSL_CERT_DIR") if name in os.environ}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.environment = kept | environment(sandbox.url) | QUICK | {"PATH": path}
+        self.environment = kept | environment(sandbox.url) | {"VAPI_SECRET_KEY": SECRET, "PATH": path}
         self.url = ""
         self.server: subprocess.Popen[str] | None = None
 

@@ -96,13 +96,16 @@ def test_no_secret_and_nobodys_number_is_in_a_trace(collector: Collector, sandbo
         server.client.get(f"/api/numbers/{number}")
         server.client.get("/api/calls", params={"search": CALLER})
         server.client.get(f"/api/no-such-path/{CALLER}")
-        sandbox.fault(provider="twilio", operation="incoming_numbers.delete", status=400, times=1)
-        server.client.request("DELETE", f"/api/restaurants/{made['id']}", params={"release": "true"})
+        sandbox.fault(provider="twilio", operation="available_numbers.search", status=400, times=1)
+        server.client.post("/api/restaurants", json={"name": "Nobody's", "force_twilio": True})
         call = {"type": "assistant-request", "call": {"id": "call-1", "customer": {"number": CALLER}}}
         asked = {"message": call | {"phoneNumber": {"number": number}}}
         assert server.client.post(WEBHOOK_PATH, json=asked).status_code == 200
     names = {span.name for span in collector.spans}
     assert {f"POST {WEBHOOK_PATH}", "GET /api/numbers/{number}", "GET none"} <= names
+    (failed,) = [span for span in collector.spans if span.name == "search" and span.status.code]
+    assert (failed.status.code, failed.status.message) == (2, "")
+    assert told(failed)["error.type"] == "Rejected"
     secrets = {SECRET, *(value for value in environment(sandbox.url).values() if not value.startswith("http"))}
     for secret in {*secrets, CALLER[1:], number[1:]}:
         assert not any(secret.encode() in body for body in collector.bodies), secret
