@@ -28,7 +28,7 @@ from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import settle_debts
 from trunkline.workflows.watch_drift import watch_drift
 
-LAST_SPANS_SECONDS = 3.0
+LAST_SPANS_SECONDS = 5.0
 
 
 def refuse_unusable(settings: Settings) -> None:
