@@ -15,6 +15,16 @@ from trunkline.domain.ids import first_id
 RUNNING = select(Assignment).where(Assignment.restaurant_id == bindparam("restaurant"), Assignment.status == "running")
 LATEST = select(func.coalesce(func.max(Assignment.nth), 0)).where(Assignment.restaurant_id == bindparam("restaurant"))
 
+_NTH = (
+    select(Assignment.restaurant_id, func.max(Assignment.nth).label("nth"))
+    .where(Assignment.restaurant_id.in_(bindparam("restaurants", expanding=True)))
+    .group_by(Assignment.restaurant_id)
+    .subquery()
+)
+NEWEST = select(Assignment).join(
+    _NTH, (Assignment.restaurant_id == _NTH.c.restaurant_id) & (Assignment.nth == _NTH.c.nth)
+)
+
 
 async def add(session: AsyncSession, restaurant_id: str, **columns: Any) -> Assignment:
     """Write the next assignment of a restaurant, whose row the caller holds. IntegrityError if one runs."""
@@ -37,16 +47,10 @@ async def all_running(session: AsyncSession) -> dict[str, str | None]:
 
 async def latest(session: AsyncSession, restaurant_ids: Sequence[str]) -> dict[str, Assignment]:
     """The newest assignment of each restaurant, whatever the clocks said."""
-    newest = (
-        select(Assignment.restaurant_id, func.max(Assignment.nth).label("nth"))
-        .where(Assignment.restaurant_id.in_(restaurant_ids))
-        .group_by(Assignment.restaurant_id)
-        .subquery()
-    )
-    query = select(Assignment).join(
-        newest, (Assignment.restaurant_id == newest.c.restaurant_id) & (Assignment.nth == newest.c.nth)
-    )
-    return {row.restaurant_id: row for row in (await session.execute(query)).scalars()}
+    if not restaurant_ids:
+        return {}
+    rows = await session.execute(NEWEST, {"restaurants": restaurant_ids})
+    return {row.restaurant_id: row for row in rows.scalars()}
 
 
 async def page(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import cast
 
-from sqlalchemy import ColumnElement, Table, func, or_, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.event_rows import about_debt
@@ -17,6 +17,12 @@ from trunkline.domain.states import DebtKind
 
 DEBTS = cast(Table, Debt.__table__)
 TOLD = [DEBTS.c[name] for name in ("id", "kind", "provider", "restaurant_id", "run_id")]
+SETTLE = (
+    update(DEBTS)
+    .where(DEBTS.c.subject == bindparam("of"), DEBTS.c.settled_at.is_(None))
+    .values(settled_at=bindparam("now"))
+    .returning(*TOLD)
+)
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 OVERDUE = timedelta(hours=1)
 
@@ -53,11 +59,8 @@ async def owe(
 
 async def settle(session: AsyncSession, subject: str, *kinds: DebtKind) -> None:
     """All debts of the subject, or those of these kinds."""
-    query = update(DEBTS).where(DEBTS.c.subject == subject, DEBTS.c.settled_at.is_(None))
-    if kinds:
-        query = query.where(DEBTS.c.kind.in_(kinds))
-    settled = query.values(settled_at=utcnow()).returning(*TOLD)
-    for row in (await session.execute(settled)).all():
+    settled = SETTLE.where(DEBTS.c.kind.in_(kinds)) if kinds else SETTLE
+    for row in (await session.execute(settled, {"of": subject, "now": utcnow()})).all():
         about = about_debt(row.id, subject, row.restaurant_id, row.run_id)
         announce(session, EventType.DEBT_SETTLED, about, after={"kind": row.kind, "provider": row.provider})
 

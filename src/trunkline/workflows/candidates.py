@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -255,8 +256,11 @@ class Candidates:
     ) -> T | None:
         """The first that our tables have set free since the list was asked for, and that `look` shows to be free
         outside as well; what it does not show so is not looked at again."""
+        if self._inventory.hands_out and listing.was_just_compared():
+            return None  # of a batch's many items not each one asks the same
         async with self._services.database.read() as session:
             freed = await choosing.freed_since(session, listing.since, self._restaurant_id)
+        listing.compared_at = time.monotonic() if not freed else -math.inf
         left = [f for f in freed if not (f.number in listing.open or f.number in listing.looked_at)]
         for one in [f for f in left if not self._inventory.was_used(f.number) and self._asks_for(f)][:MOST_LOOKS]:
             if (seen := await look(one)) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ class Listing(Generic[T]):
     nobody else is served there, and no restaurant of ours had it when the list was asked for, at `asked_at` by the
     monotonic clock and `since` by the calendar's. `others` are the installations whose marks were seen, with how many
     numbers each has; `numbers` are all that it had, None where they are too many to be kept; `looked_at` those that our
-    tables have set free since and that outside are not."""
+    tables have set free since and that outside are not, and at `compared_at` they had set none free."""
 
     asked_at: float
     since: datetime
@@ -33,11 +34,15 @@ class Listing(Generic[T]):
     others: dict[str, int]
     numbers: frozenset[str] | None = None
     looked_at: set[str] = field(default_factory=set)
+    compared_at: float = -math.inf
 
     def has_just_lacked(self, number: str) -> bool:
         """Whether it was asked for within a moment, and did not have the number."""
         fresh = time.monotonic() - self.asked_at < MOMENT
         return fresh and self.numbers is not None and number not in self.numbers
+
+    def was_just_compared(self) -> bool:
+        return time.monotonic() - self.compared_at < MOMENT
 
 
 Read = Callable[[], Coroutine[Any, Any, Listing[T]]]
