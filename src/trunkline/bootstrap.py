@@ -11,6 +11,7 @@ from trunkline.carriers.registry import build_carriers
 from trunkline.db import installation
 from trunkline.db.lock import SingleProcess, database_file
 from trunkline.db.migrate import ensure_current
+from trunkline.db.paces import SharedPace
 from trunkline.db.session import Database
 from trunkline.domain.scopes import scopes_of_secret
 from trunkline.errors import InvalidInput, SettingsError
@@ -78,7 +79,7 @@ async def idle_services(settings: Settings) -> AsyncIterator[Services]:
     REDACTOR.know(*settings.secrets())
     database = Database(settings.database_url)
     engine = Engine(settings.database_url, database, settings.takeover_seconds)
-    accounts = Accounts(settings)
+    accounts = Accounts(settings, None if database.embedded else SharedPace(database, engine.process_id))
     carriers, voice = build_carriers(settings, accounts), VapiPlatform(settings, accounts.of("vapi"))
     services = Services(settings, database, engine, carriers, voice, installation="", outgoing=Outgoing(settings))
     try:

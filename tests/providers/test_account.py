@@ -13,6 +13,7 @@ from tests.support.sandbox_server import SandboxServer
 from trunkline.errors import Cancelled, RetryLater, Role
 from trunkline.providers.account import Account, Accounts, Limits
 from trunkline.providers.http import Check, ProviderClient, before_sending
+from trunkline.providers.pace import Demand, Lease, OwnPace, Urgency, share, urgent
 from trunkline.sandbox.server import environment
 from trunkline.sandbox.vapi import DEFAULT_SECRET
 from trunkline.settings import load_settings
@@ -200,3 +201,81 @@ async def test_every_check_around_a_request_is_asked(client: Clients) -> None:
     with before_sending(named("outer")), before_sending(named("inner")):
         await make(asking)
     assert asked == ["outer", "inner"]
+
+
+# Who goes first
+
+
+async def test_who_is_more_urgent_goes_first(sandbox: SandboxServer, client: Clients) -> None:
+    asking = client(Account("vapi", Limits(at_once=1)))
+
+    async def named(urgency: Urgency) -> None:
+        with urgent(urgency):
+            await asking.request("make", "POST", "/assistant", json={"name": urgency.name}, creates=True)
+
+    async with held(sandbox, asking):
+        waiting = []
+        for urgency in (Urgency.UNASKED, Urgency.BATCH, Urgency.LIVE):
+            waiting.append(asyncio.create_task(named(urgency)))
+            await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
+    reply = await asking.request("list", "GET", "/assistant")
+    names = [row["name"] for row in sorted(reply.body, key=lambda row: row["createdAt"]) if row["name"].isupper()]
+    assert names == ["LIVE", "BATCH", "UNASKED"]
+
+
+async def test_who_gives_up_waiting_keeps_no_place(sandbox: SandboxServer, client: Clients) -> None:
+    asking = client(Account("vapi", Limits(at_once=1)))
+    async with held(sandbox, asking):
+        waiting = [asyncio.create_task(make(asking)) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+    done = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in done] == [asyncio.CancelledError, type(None), type(None)]
+    await make(asking)
+    assert made(sandbox) == 3
+
+
+async def test_who_is_let_in_and_gives_up_at_the_same_moment_gives_the_place_back(client: Clients) -> None:
+    account = Account("vapi", Limits(at_once=1))
+
+    async def come_in() -> None:
+        async with account.turn(Role.VOICE, "look"):
+            pytest.fail("it had given up")
+
+    coming = asyncio.create_task(come_in())
+    while not account.open:
+        await asyncio.sleep(0)
+    coming.cancel()
+    await asyncio.gather(coming, return_exceptions=True)
+    assert account.open == 0
+    await make(client(account))
+
+
+async def test_where_no_turn_can_be_had_everybody_is_told(client: Clients) -> None:
+    class Broken(OwnPace):
+        async def lease(self, provider: str, limits: Limits, demand: Demand) -> Lease:
+            raise ValueError("out of order")
+
+    asking = client(Account("vapi", Limits(), Broken()))
+    told = await asyncio.gather(*(make(asking) for _ in range(3)), return_exceptions=True)
+    assert [str(error) for error in told] == ["out of order"] * 3
+
+
+@pytest.mark.parametrize(
+    ("at_once", "wanted", "shares"),
+    [
+        (10, [3], [3]),
+        (10, [20], [10]),
+        (10, [20, 20], [5, 5]),
+        (10, [2, 20], [2, 8]),
+        (10, [20, 0, 3], [7, 0, 3]),
+        (10, [9, 9, 9], [4, 3, 3]),
+        (1, [5, 5], [1, 0]),
+        (3, [], []),
+    ],
+)
+def test_places_are_shared_as_evenly_as_what_is_wanted_allows(
+    at_once: int, wanted: list[int], shares: list[int]
+) -> None:
+    assert share(at_once, wanted) == shares

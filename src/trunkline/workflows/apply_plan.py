@@ -29,6 +29,7 @@ from trunkline.errors import (
     Superseded,
     TrunklineError,
 )
+from trunkline.providers.pace import Urgency, urgent
 from trunkline.workflows.mend_number import Mending, NotDue, mend
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.repoint_numbers import patiently
@@ -88,7 +89,8 @@ class ApplyPlan:
     async def work(self, services: Services, row: Apply) -> None:
         run = await Run.of(services, APPLIES, row)
         refused: dict[str, TrunklineError] = {}
-        with acting_as(Acting(ActorKind.RECONCILE, id=row.id, name=acting().name, reason=row.why)):
+        by_plan = Acting(ActorKind.RECONCILE, id=row.id, name=acting().name, reason=row.why)
+        with acting_as(by_plan), urgent(Urgency.UNASKED):
             for kinds in ORDER:
                 await self._go_through(run, [kind.value for kind in kinds], refused)
         if services.engine.closing:

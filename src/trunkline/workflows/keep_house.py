@@ -12,6 +12,7 @@ import structlog
 from trunkline.db import endpoints, retention
 from trunkline.db.models import utcnow
 from trunkline.db.retention import PIECE, Prune
+from trunkline.providers.pace import Urgency, urgent
 from trunkline.workflows.ask_prices import ask_missing_prices
 from trunkline.workflows.check_books import check_books
 from trunkline.workflows.measure_books import measure_books
@@ -25,11 +26,12 @@ BETWEEN = 0.05  # so that others get the database's one write lock
 
 async def keep_house(services: Services) -> None:
     """For ever. What fails is done the next time."""
-    await asyncio.gather(
-        _every(MINUTE, services, measure_books),
-        _every(HOUR, services, check_books),
-        _every(DAY, services, ask_missing_prices, prune),
-    )
+    with urgent(Urgency.UNASKED):
+        await asyncio.gather(
+            _every(MINUTE, services, measure_books),
+            _every(HOUR, services, check_books),
+            _every(DAY, services, ask_missing_prices, prune),
+        )
 
 
 async def _every(seconds: float, services: Services, *jobs: Callable[[Services], Awaitable[object]]) -> None:

@@ -16,6 +16,7 @@ from trunkline.domain.drifts import Drift, DriftKind, Facts, Found, Policy, chec
 from trunkline.domain.money import Money
 from trunkline.domain.numbers import NumberType
 from trunkline.errors import ProviderError
+from trunkline.providers.pace import Urgency, urgent
 from trunkline.workflows.accounts import VOICE
 from trunkline.workflows.compare_worlds import Comparison
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
@@ -54,12 +55,14 @@ class Looked:
 
 async def compare(services: Services, policy: Policy) -> Compared:
     """The present differences. Conflict where more would be given back than may be at once."""
-    worlds = await read_worlds(services)
-    looked = await _look_for_missing(services, worlds)
+    with urgent(Urgency.UNASKED):
+        worlds = await read_worlds(services)
+        looked = await _look_for_missing(services, worlds)
+        prices = await _prices(services, worlds)
     comparison = Comparison(
         services,
         worlds,
-        prices=await _prices(services, worlds),
+        prices=prices,
         elsewhere=looked.elsewhere,
         gone=looked.gone,
         called=await _called(services, worlds),

@@ -24,6 +24,7 @@ from trunkline.domain.outcomes import TRY_AGAIN, Outcome
 from trunkline.domain.states import ItemStatus, RunStatus
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Cancelled, Conflict, InvalidInput, TrunklineError
+from trunkline.providers.pace import Urgency, urgent
 from trunkline.workflows import accounts
 from trunkline.workflows.assign_number import AssignNumber, work_on
 from trunkline.workflows.assignment_run import AssignmentRun
@@ -162,8 +163,9 @@ class RunBatch:
     async def work(self, services: Services, row: Batch) -> None:
         services.lists[row.id] = BatchInventory(LiveInventory())
         try:
-            while not await self._round(services, row):
-                pass  # a resume has queued items again meanwhile, or an error of ours has stopped one
+            with urgent(Urgency.BATCH):
+                while not await self._round(services, row):
+                    pass  # a resume has queued items again meanwhile, or an error of ours has stopped one
         finally:
             services.lists.pop(row.id, None)
 

@@ -12,7 +12,17 @@ from trunkline.db.models.keys import Key
 from trunkline.db.models.numbers import Debt, Mapping, Number, NumberChange, PurchaseIntent
 from trunkline.db.models.plans import PlannedDrift, ReconcilePlan
 from trunkline.db.models.runs import Assignment, Batch, BatchItem, Move, Release, Repoint, RunRow, Step, StockPurchase
-from trunkline.db.models.tenants import Call, Caller, IdempotencyKey, Installation, Process, ProviderAccount, Restaurant
+from trunkline.db.models.tenants import (
+    Call,
+    Caller,
+    IdempotencyKey,
+    Installation,
+    PacePlaces,
+    PaceRow,
+    Process,
+    ProviderAccount,
+    Restaurant,
+)
 from trunkline.db.models.visits import Visit
 
 __all__ = [
@@ -38,6 +48,8 @@ __all__ = [
     "Move",
     "Number",
     "NumberChange",
+    "PacePlaces",
+    "PaceRow",
     "PlannedDrift",
     "Process",
     "ProviderAccount",

@@ -52,6 +52,28 @@ class Process(Base):
     seen_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
+class PaceRow(Base):
+    """An account's pace, which all processes of this installation share (PostgreSQL only): when its next turn is that
+    nobody has taken, and until when nobody sends anything."""
+
+    __tablename__ = "paces"
+    provider: Mapped[str] = mapped_column(String(16), primary_key=True)
+    free_at: Mapped[datetime | None]
+    paused_until: Mapped[datetime | None]
+
+
+class PacePlaces(Base):
+    """The places at an account that a process has, how many it wants, and until when it has them without asking again
+    (PostgreSQL only)."""
+
+    __tablename__ = "pace_places"
+    provider: Mapped[str] = mapped_column(String(16), primary_key=True)
+    process: Mapped[str] = mapped_column(String(80), primary_key=True)
+    wanted: Mapped[int]
+    held: Mapped[int]
+    until: Mapped[datetime]
+
+
 class Restaurant(Base):
     """The tenant. `api_key_hash` is that of a key of the former kind, None without one (see `Key`); `wish` is what it
     asked of its number, which is what a batch asks for it. `external_id` is its id in somebody else's system, of one
