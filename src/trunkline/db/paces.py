@@ -50,7 +50,7 @@ async def lease(session: AsyncSession, process: str, provider: str, limits: Limi
     asked = await session.execute(locked.returning(PaceRow.free_at, PaceRow.paused_until, func.clock_timestamp()))
     free_at, paused_until, now = asked.one()
     places = await _lend(session, process, provider, limits, demand, now)
-    turns = min(demand.turns, max(places - demand.open, 0))
+    turns = demand.turns if places > demand.open else 0
     free = None if free_at is None else (free_at - now).total_seconds()
     begins, free = reserve(limits, free, 0.0, turns)
     ends = max(now + timedelta(seconds=demand.pause), paused_until or now)

@@ -104,7 +104,7 @@ class OwnPace:
 
     async def lease(self, provider: str, limits: Limits, demand: Demand) -> Lease:
         now = time.monotonic()
-        turns = min(demand.turns, max(limits.at_once - demand.open, 0))
+        turns = demand.turns if limits.at_once > demand.open else 0
         begins, self._next[provider] = reserve(limits, self._next.get(provider), now, turns)
         return Lease(turns, begins - now, limits.at_once)
 
