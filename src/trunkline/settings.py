@@ -154,8 +154,12 @@ class Settings(BaseSettings):
     assign_wait_seconds: Seconds = Field(20.0, ge=0, description="how long POST /api/restaurants waits for the flow")
     number_cooldown_hours: float = Field(168.0, ge=0, le=87_600, description="quarantine of a number that was given up")
 
-    provider_requests_per_second: float = Field(20.0, ge=1, description="requests a second to one provider account")
-    provider_concurrency: int = Field(10, ge=1, description="requests at once to one provider account")
+    provider_requests_per_second: float = Field(
+        20.0, ge=1, description="requests a second to one provider account, of all processes together"
+    )
+    provider_concurrency: int = Field(
+        10, ge=1, description="requests at once to one provider account, of all processes together"
+    )
     provider_timeout_seconds: Seconds = Field(20.0, gt=0, description="how long a provider's answer is waited for")
     retry_for_seconds: Seconds = Field(60.0, ge=0, description="how long a step is retried before the assignment fails")
     listing_lag_seconds: Seconds = Field(
