@@ -87,7 +87,7 @@ def test_plain_is_a_line_a_row_and_a_tab_between_cells(operator: Operator) -> No
     assert made.assignment is not None
     line = [made.id, made.name, "", made.phone_number, "", made.assignment.source]
     assert line in [row.split("\t") for row in operator.run("--plain", "restaurants", "list").splitlines()]
-    facts = dict(row.split("\t") for row in operator.run("--plain", "restaurants", "show", made.id).splitlines())
+    facts = dict(row.split("\t") for row in operator.run("restaurants", "show", made.id, "--plain").splitlines())
     assert facts["number"] == made.phone_number
     story = operator.run("--plain", "history", made.id).splitlines()
     assert {row.count("\t") for row in story} == {3}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from trunkline import __version__
 from trunkline.cli import (
@@ -44,8 +45,20 @@ from trunkline.cli.asking import FAILED, USAGE
 from trunkline.cli.output import PLAIN, complain, say
 from trunkline.errors import InvalidInput, SettingsError, TrunklineError
 
+
+class Everywhere(TyperGroup):
+    """`--plain` is of the program, and may stand where `--json` may: behind the command as well."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ours = args[: args.index("--")] if "--" in args else args
+        if "--plain" in ours:
+            args = ["--plain", *(word for word in ours if word != "--plain"), *args[len(ours) :]]
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
     name="trunkline",
+    cls=Everywhere,
     help="Gives every restaurant on a shared voice assistant its own phone number.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 partly done, 4 goes on after --timeout.",
     no_args_is_help=True,

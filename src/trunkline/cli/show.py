@@ -105,7 +105,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> 
 
 def plain(*values: Any) -> None:
     """One line, whatever is in it: what is not known is an empty cell."""
-    typer.echo("\t".join("" if value is None else cell(value).replace("\t", " ") for value in values))
+    typer.echo("\t".join("" if value in (None, [], ()) else cell(value).replace("\t", " ") for value in values))
 
 
 def narrowest(columns: Sequence[str], texts: Sequence[Sequence[str]]) -> int:
