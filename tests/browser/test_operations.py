@@ -29,7 +29,7 @@ def test_a_batch_is_watched_cancelled_and_resumed(page: Page, shop: Shop) -> Non
     group = uuid.uuid4().hex[:6]
     rows = [{"name": f"Kette {group} {n}"} for n in range(BATCH)]
     shop.app.client.post("/api/restaurants/bulk", json={"rows": rows, "assign_phone": False}).raise_for_status()
-    hold = shop.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="hold", skip=5)
+    hold = shop.sandbox.fault(provider="vapi", operation="phone_numbers.create", kind="hold", skip=5)
     page.goto("/console/batches/new")
     page.get_by_label("Only those whose name has").fill(group)
     page.get_by_role("button", name="Plan it").click()
@@ -155,7 +155,8 @@ def test_an_open_page_goes_on_when_the_server_is_back(browser: Browser, migrated
             context.set_default_timeout(PATIENT)
             page = context.new_page()
             log_in(page, SECRET)
-            page.goto(f"/console/restaurants/{made['id']}")
+            with page.expect_response(re.compile("/console/live")):  # it follows what happens
+                page.goto(f"/console/restaurants/{made['id']}")
             expect(page.get_by_text("It has no number.")).to_be_visible()
         with ServerProcess(sandbox, f"sqlite:///{file}", tmp_path / "second.log", port) as second:
             second.client.post(f"/api/restaurants/{made['id']}/phone").raise_for_status()

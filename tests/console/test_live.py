@@ -75,7 +75,6 @@ def test_each_step_of_a_run_is_told(shop: Shop, operator: Visitor) -> None:
     with following(operator, f"?about={made['id']}") as stream:
         next(stream)
         assert shop.app.client.post(path, json={"area_code": "646"}, headers=later).status_code == 202
-        next(stream)
         page = f"/restaurants/{made['id']}/story"
         until(lambda: next(stream) and "search" in operator.get(page).split('class="steps"')[-1])
         shop.sandbox.control.delete(f"/faults/{hold}")
@@ -115,6 +114,9 @@ def test_calls_are_told_and_whoever_comes_again_misses_none(shop: Shop, operator
     with following(operator, "/calls", last) as stream:
         assert next(stream)[1] == 2
     assert 'hx-sse:connect="/console/live/calls?after=' in operator.get("/calls")
+    odd = shape("status-update in-progress", call={"id": str(uuid.uuid4())}, customer={"number": "sip:nobody@pbx"})
+    shop.app.client.post("/api/vapi/server", json={"message": odd}).raise_for_status()
+    until(lambda: "sip:nobody@pbx" in operator.get("/calls"))
     assert "hx-sse:connect" not in operator.get("/calls?unrouted=yes")
 
 

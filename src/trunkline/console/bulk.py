@@ -13,7 +13,7 @@ from trunkline.console.permission import needs
 from trunkline.console.routing import PageRoute
 from trunkline.db.figures import ZERO
 from trunkline.db.models import Number
-from trunkline.domain.money import money, plain
+from trunkline.domain.money import money
 from trunkline.domain.scopes import Scope
 from trunkline.workflows.change_many import MOST, Chosen, Deed, change_many, choose
 
@@ -77,7 +77,7 @@ def _monthly(rows: Sequence[Number]) -> str:
         currency: sum((row.monthly_price or ZERO for row in priced if row.currency == currency), ZERO)
         for currency in sorted({row.currency for row in priced}, key=str)
     }
-    told = [money(plain(amount), currency) for currency, amount in sums.items()]
+    told = [money(amount, currency) for currency, amount in sums.items()]
     return " and ".join(told) if told else "whose price is not known"
 
 

@@ -133,4 +133,6 @@ def national_form(number: str) -> str:
 
 
 def international_form(number: str) -> str:
-    return phonenumbers.format_number(phonenumbers.parse(number), PhoneNumberFormat.INTERNATIONAL)
+    """As people read it; what is no number (a SIP address, a caller who hides) stays as it is."""
+    parsed = _parsed(number)
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL) if parsed else number

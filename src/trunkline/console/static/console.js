@@ -38,4 +38,6 @@
   document.addEventListener("htmx:after:process", (event) => tellTimes(event.target.parentElement ?? document));
   document.addEventListener("htmx:after:swap", () => tellTimes(document));
   tellTimes(document);
+  // On a narrow screen the pages stand in one line, which begins with the first.
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 })();
