@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import PacePlaces, PaceRow
-from trunkline.db.session import DATABASE_AWAY, Database
+from trunkline.db.session import Database
 from trunkline.providers.pace import Demand, Lease, Limits, OwnPace, reserve, share
 
 log = structlog.get_logger()
@@ -25,8 +26,8 @@ ANSWER_SECONDS = 3.0  # of the database: a provider's answer is not kept waiting
 
 
 class SharedPace:
-    """The `Pace` of one of several processes. While the database is away it keeps to its own, so that what was begun
-    can be ended."""
+    """The `Pace` of one of several processes. While the database is away, takes no writes or is at an older schema, it
+    keeps to its own: what was begun can be ended, and a doctor can look."""
 
     renew_seconds = RENEW_SECONDS
 
@@ -38,7 +39,7 @@ class SharedPace:
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._database.write() as session:
                 return await lease(session, self._process, provider, limits, demand)
-        except (TimeoutError, *DATABASE_AWAY) as error:
+        except (TimeoutError, SQLAlchemyError) as error:
             log.warning("the pace of an account is not shared now", provider=provider, error=type(error).__name__)
             return await self._alone.lease(provider, limits, demand)
 

@@ -105,10 +105,11 @@ class Account:
         try:
             await self._go_on_admitting()
         except Exception as error:
+            if not self._waits():
+                raise
             for _, _, place in self._waiting:
                 if not place.done():
                     place.set_exception(error)
-            raise
 
     async def _go_on_admitting(self) -> None:
         while self._waits() or (self._pace.renew_seconds is not None and self._places > 0):
