@@ -12,6 +12,7 @@ from trunkline.console.live import newest_event
 from trunkline.console.page import Page, PageDep
 from trunkline.console.permission import needs
 from trunkline.console.routing import PageRoute
+from trunkline.console.sums import sums_of
 from trunkline.console.wishes import criteria_of, month_after
 from trunkline.db import batches
 from trunkline.db.models import Batch
@@ -36,8 +37,8 @@ async def list_all(page: PageDep) -> Response:
     newest = await newest_event(page)
     async with page.services.database.read() as session:
         found = await batches.page(session, before=after_id(page.query("cursor")), limit=LIMIT + 1)
-        shown, cursor = cut(found, LIMIT, lambda row: row.id)
-        rows = await progress_of(session, shown)
+    shown, cursor = cut(found, LIMIT, lambda row: row.id)
+    rows = await sums_of(page).batches(page, shown)
     return page.show("batches/list.html", newest=newest, rows=rows, cursor=cursor)
 
 

@@ -1,4 +1,4 @@
-"""What all numbers come to: each sum is counted once for everybody who looks, until something happens."""
+"""What all numbers and batches come to: each sum is counted once for everybody who looks, until something happens."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from trunkline.console.page import Page
 from trunkline.db import costs, figures
 from trunkline.db.costs import Bought
 from trunkline.db.figures import Figure
-from trunkline.db.models import utcnow
+from trunkline.db.models import Batch, utcnow
 from trunkline.db.number_lists import NumberFilter
 from trunkline.domain.budgets import Budget, month_of
 from trunkline.memo import Memo
+from trunkline.workflows.batch_progress import Progress, progress_of
 from trunkline.workflows.budgets import read_all
 
 T = TypeVar("T")
@@ -53,6 +54,11 @@ class Sums:
 
     async def budgets(self, page: Page) -> list[Budget]:
         return await self._of(page, "budgets", lambda _: read_all(page.services.database))
+
+    async def batches(self, page: Page, shown: Sequence[Batch]) -> list[Progress]:
+        """How far each of them is."""
+        key = tuple((row.id, row.status) for row in shown)
+        return await self._of(page, key, lambda session: progress_of(session, shown))
 
     async def numbers(self, page: Page, wanted: NumberFilter) -> list[Figure]:
         """Those that the page's address asks for, in whatever order and state."""
