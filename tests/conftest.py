@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.support.desk import Desk, Opener, sandbox_settings
 from tests.support.postgres import PostgresServer
@@ -28,6 +29,8 @@ def pytest_configure() -> None:
     os.environ.pop("SSL_CERT_FILE", None)
     os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure([*structlog.get_config()["processors"][:-1], plain])  # the other takes seconds for a traceback
 
 
 @pytest.hookimpl(optionalhook=True)

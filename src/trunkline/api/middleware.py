@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import structlog
+from anyio import BrokenResourceError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -71,6 +72,11 @@ def method_of(scope: Scope) -> str:
     return scope["method"] if scope["method"] in METHODS else "other"
 
 
+def has_left(error: Exception) -> bool:
+    """Whether nothing has happened but that who listened to a stream went while the framework kept it alive."""
+    return isinstance(error, ExceptionGroup) and error.split(BrokenResourceError)[1] is None
+
+
 class Exchange:
     """One request and its answer."""
 
@@ -110,6 +116,8 @@ class Exchange:
             with acting_as(self._acting()):
                 await (refusal or self._app)(self._scope, self.receive, self.send)
         except Exception as error:
+            if self._status and has_left(error):
+                return
             answer = unexpected(error)
             if self._status:  # half an answer is out: the connection must break
                 raise
