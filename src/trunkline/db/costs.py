@@ -13,12 +13,10 @@ from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from trunkline.db.figures import ZERO, Figure
+from trunkline.db.figures import NO_CARRIER, ZERO, Figure, Source, monthly
 from trunkline.db.models import Mapping, Number, Restaurant
 from trunkline.domain.money import Money
 from trunkline.domain.numbers import BILLED, NumberState
-
-Source = tuple[str, str]  # currency and carrier
 
 
 @dataclass(frozen=True)
@@ -111,18 +109,15 @@ async def by_month(
 ) -> dict[str, list[Month]]:
     """For each currency the months that began then, as far as rows tell: from what is paid for now (`lines`) back, less
     what was bought and with what was given up since. A number that was taken over is as if it always had been there."""
-    held: dict[Source, Decimal] = {}
-    for line in lines:
-        if line.currency:
-            of = (line.currency, line.carrier or "none")
-            held[of] = held.get(of, ZERO) + line.monthly
+    held = monthly(lines)
     ours = Number.state.in_([*BILLED, NumberState.RELEASED])
     came = await _sums_by_month(session, Number.bought_at, begins, ours)
     went = await _sums_by_month(session, Number.released_at, begins, Number.state == NumberState.RELEASED)
-    found: dict[str, list[Month]] = {of[0]: [] for of in sorted({*held, *chain(*came.values(), *went.values())})}
+    currencies = {currency for _, currency in {*held, *chain(*came.values(), *went.values())}}
+    found: dict[str, list[Month]] = {currency: [] for currency in sorted(currencies)}
     for place in range(len(begins) - 1, -1, -1):
         for currency, months in found.items():
-            paid = {of[1]: amount for of, amount in sorted(held.items()) if of[0] == currency and amount > 0}
+            paid = {of[0]: amount for of, amount in sorted(held.items()) if of[1] == currency and amount > 0}
             months.insert(0, Month(begins[place], paid))
         bought, given_up = came.get(place, {}), went.get(place, {})
         for of in {*bought, *given_up}:
@@ -140,7 +135,7 @@ async def _sums_by_month(
     found: dict[int, dict[Source, Decimal]] = {}
     for place, currency, carrier, amount in await session.execute(query):
         if currency and amount:
-            found.setdefault(place, {})[currency, carrier or "none"] = amount
+            found.setdefault(place, {})[carrier or NO_CARRIER, currency] = amount
     return found
 
 

@@ -17,6 +17,8 @@ from trunkline.domain.numbers import BILLED, NumberState
 
 PUT_ASIDE = "put_aside"
 ZERO = Decimal(0)
+NO_CARRIER = "none"
+Source = tuple[str, str]  # carrier and currency
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,16 @@ def by_state(found: Iterable[Figure]) -> dict[NumberState, int]:
     for figure in found:
         counts[figure.state] += figure.numbers
     return {state: counts[state] for state in NumberState if counts[state]}
+
+
+def monthly(found: Iterable[Figure]) -> dict[Source, Decimal]:
+    """What they cost, as far as a price is known, by carrier (or `none`) and currency."""
+    sums: dict[Source, Decimal] = {}
+    for figure in found:
+        if figure.currency:
+            source = (figure.carrier or NO_CARRIER, figure.currency)
+            sums[source] = sums.get(source, ZERO) + figure.monthly
+    return sums
 
 
 def _grouped(state: Any, wanted: list[ColumnElement[bool]]) -> Select[Any]:

@@ -25,7 +25,7 @@ class Measures:
     """`monthly` is by carrier and currency, `waiting_since` of the oldest delivery to an endpoint that takes them."""
 
     numbers: dict[NumberState, int]
-    monthly: dict[tuple[str, str], Decimal]
+    monthly: dict[figures.Source, Decimal]
     unpriced: int
     running: dict[str, int]
     paused_batches: int
@@ -37,20 +37,14 @@ class Measures:
 
 async def measure(session: AsyncSession) -> Measures:
     held = await figures.counted(session, NumberFilter())
-    monthly: dict[tuple[str, str], Decimal] = {}
-    unpriced = 0
-    for figure in (one for one in held if one.state in BILLED):
-        unpriced += figure.unpriced
-        if figure.currency:
-            of = (figure.carrier or "none", figure.currency)
-            monthly[of] = monthly.get(of, Decimal(0)) + figure.monthly
+    billed = [figure for figure in held if figure.state in BILLED]
     waiting, since = await _waiting(session)
     disabled = select(func.count()).where(Endpoint.status == EndpointStatus.DISABLED, Endpoint.deleted_at.is_(None))
     paused = select(func.count()).where(Batch.status == RunStatus.PAUSED)
     return Measures(
         numbers=figures.by_state(held),
-        monthly=monthly,
-        unpriced=unpriced,
+        monthly=figures.monthly(billed),
+        unpriced=sum(figure.unpriced for figure in billed),
         running={kind.row.__tablename__: await _running(session, kind.row) for kind in KINDS},
         paused_batches=int((await session.execute(paused)).scalar_one()),
         batch_items=await _items(session),
