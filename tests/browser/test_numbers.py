@@ -49,10 +49,7 @@ def test_a_purchase_that_is_refused_is_mended(page: Page, shop: Shop) -> None:
 def test_what_a_filter_shows_is_given_back_at_once(page: Page, shop: Shop) -> None:
     shop.use_up()
     numbers = [f"+1646555040{n}" for n in range(2)]
-    stock = [{"carrier": "twilio", "number": number} for number in numbers]
-    shop.sandbox.control.post("/numbers", json=stock).raise_for_status()
-    for number in numbers:
-        shop.app.client.post("/api/numbers", json={"number": number}).raise_for_status()
+    shop.buy(*numbers)
     page.get_by_role("link", name="Numbers", exact=True).click()
     page.get_by_role("link", name=re.compile("^idle 2$")).click()
     page.get_by_role("link", name="Release", exact=True).click()

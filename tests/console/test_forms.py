@@ -141,10 +141,7 @@ def test_what_a_filter_shows_is_protected_and_released_at_once_but_for_what_is_p
 ) -> None:
     shop.use_up()
     bought = [f"+1646555030{n}" for n in range(3)]
-    stock = [{"carrier": "twilio", "number": number} for number in bought]
-    shop.sandbox.control.post("/numbers", json=stock).raise_for_status()
-    for number in bought:
-        shop.app.client.post("/api/numbers", json={"number": number}).raise_for_status()
+    shop.buy(*bought)
     assert "All of these at once" not in operator.get("/numbers")
     assert "nothing narrows the list" in operator.get("/numbers/bulk/release", 422)
     assert 'href="/console/numbers/bulk/release?state=idle"' in operator.get("/numbers?state=idle")

@@ -11,9 +11,9 @@ import pytest
 
 from tests.support.sandbox_server import SandboxServer
 from trunkline.errors import Cancelled, RetryLater, Role
-from trunkline.providers.account import Account, Accounts, Limits
+from trunkline.providers.account import Account, Accounts
 from trunkline.providers.http import Check, ProviderClient, before_sending
-from trunkline.providers.pace import Demand, Lease, OwnPace, Urgency, share, urgent
+from trunkline.providers.pace import Demand, Lease, Limits, OwnPace, Urgency, share, urgent
 from trunkline.sandbox.server import environment
 from trunkline.sandbox.vapi import DEFAULT_SECRET
 from trunkline.settings import load_settings

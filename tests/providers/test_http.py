@@ -19,8 +19,9 @@ from tests.support.raw_server import RawServer, raw_server
 from tests.support.sandbox_server import SandboxServer
 from trunkline import __version__
 from trunkline.errors import ActionRequired, OfferGone, OutcomeUnknown, ProviderError, Rejected, RetryLater
-from trunkline.providers.account import Account, Limits
+from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient, Reply, retry_after, short_text
+from trunkline.providers.pace import Limits
 from trunkline.sandbox.vapi import DEFAULT_SECRET
 
 pytestmark = pytest.mark.anyio

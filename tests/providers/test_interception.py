@@ -20,8 +20,9 @@ from trunkline.errors import (
     Rejected,
     RetryLater,
 )
-from trunkline.providers.account import Account, Limits
+from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient, Reply
+from trunkline.providers.pace import Limits
 
 pytestmark = pytest.mark.anyio
 

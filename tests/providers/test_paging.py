@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from trunkline.errors import ActionRequired, ListFailed, Missing, ProviderError, Rejected, RetryLater, Role
-from trunkline.providers.account import Account, Limits
+from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient
+from trunkline.providers.pace import Limits
 from trunkline.providers.paging import MOST_PAGES, Page, every
 
 pytestmark = pytest.mark.anyio

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.support.loopback import LoopbackServer, QuietHandler
 
-class Collector:
+
+class Collector(LoopbackServer):
     """Use as a context manager. `url` is what OTEL_EXPORTER_OTLP_ENDPOINT is set to; a server sends the last spans when
     it ends."""
 
@@ -20,21 +19,17 @@ class Collector:
         self.bodies: list[bytes] = []
         collector = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.body()
                 assert self.path == "/v1/traces"
                 collector.take(body)
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
+        self.url = self.address
 
     def take(self, body: bytes) -> None:
         self.bodies.append(body)
@@ -59,16 +54,6 @@ class Collector:
             return 1 + depth(parents[span_id]) if parents.get(span_id) in parents else 0
 
         return [" " * depth(span.span_id) + span.name for span in ours]
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def told(span: Any) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from standardwebhooks import Webhook
+
+from tests.support.loopback import LoopbackServer, QuietHandler
 
 Json = dict[str, Any]
 
@@ -32,7 +31,7 @@ class Received(NamedTuple):
         return True
 
 
-class Receiver:
+class Receiver(LoopbackServer):
     """Use as a context manager. `answer` says (status, headers, body) to each request."""
 
     def __init__(self) -> None:
@@ -40,9 +39,9 @@ class Receiver:
         self.answer: Callable[[Received], tuple[int, dict[str, str], bytes]] = lambda _: (200, {}, b"ok")
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.body()
                 got = Received(self.headers["webhook-id"], dict(self.headers), body)
                 status, headers, said = receiver.answer(got)
                 receiver.received.append(got._replace(status=status))
@@ -52,12 +51,8 @@ class Receiver:
                 self.end_headers()
                 self.wfile.write(said)
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        super().__init__(Handler)
+        self.url = f"{self.address}/hook"
 
     def about(self, subject: str) -> list[Received]:
         """What came about a restaurant."""
@@ -66,13 +61,3 @@ class Receiver:
     def taken(self, subject: str) -> list[str]:
         """The ids of the events about a restaurant that were taken, as they came."""
         return [got.id for got in self.about(subject) if got.status == 200]
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.loopback import LoopbackServer, QuietHandler
 
 Answer = tuple[int, Any]
 
@@ -25,7 +25,7 @@ class Got:
         return ":".join(str(self.message[key]) for key in ("type", "status") if key in self.message)
 
 
-class Webhook:
+class Webhook(LoopbackServer):
     """Use as a context manager. `answers` maps a message type to (status, JSON) or to a function of the message."""
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Webhook:
         self.answers: dict[str, Answer | Callable[[dict[str, Any]], Answer]] = {}
         webhook = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = -1  # One write for head and body: two small ones would wait for each other's acknowledgement.
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.body()
                 message = json.loads(body)["message"]
                 webhook.got.append(Got({k.lower(): v for k, v in self.headers.items()}, body, message))
                 answer = webhook.answers.get(message["type"], (200, {}))
@@ -49,20 +49,8 @@ class Webhook:
                 self.end_headers()
                 self.wfile.write(text)
 
-            def log_message(self, format: str, *args: Any) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/api/vapi/server"
-
-    def __enter__(self) -> Webhook:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
+        self.url = f"{self.address}/api/vapi/server"
 
     @property
     def kinds(self) -> list[str]:
