@@ -37,9 +37,8 @@ class Door:
         self._stopped = stopped
         key = hashlib.sha256(b"trunkline mcp\0" + secret.encode()).digest()
         self._server = build_server(self._client, Quotes(key))
-        unbound = TransportSecuritySettings(
-            enable_dns_rebinding_protection=False
-        )  # which knows no address but loopback
+        # Its own protection knows no address but loopback: `is_foreign` is ours.
+        unbound = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         self._server.streamable_http_app(transport_security=unbound)
         self._answer = AuthContextMiddleware(self._server.session_manager.handle_request)
 

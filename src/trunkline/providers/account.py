@@ -16,8 +16,6 @@ from trunkline.errors import RetryLater, Role
 from trunkline.providers.pace import BURST_SECONDS, URGENCY, Demand, Limits, OwnPace, Pace
 from trunkline.settings import Settings
 
-__all__ = ["Account", "Accounts", "Limits"]
-
 
 class Account:
     """One account at one provider: a carrier account, or an organisation at the voice platform.

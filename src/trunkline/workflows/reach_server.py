@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from trunkline.errors import TrunklineError
-from trunkline.providers.account import Account, Limits
+from trunkline.providers.account import Account
 from trunkline.providers.http import ProviderClient, Reply
+from trunkline.providers.pace import Limits
 from trunkline.workflows.services import Services
 
 ANSWER_SECONDS = 10.0
