@@ -72,7 +72,7 @@ class Site:
 
     def connect(self) -> socket.socket:
         port = int(self.server.url.rpartition(":")[2])
-        return socket.create_connection(("127.0.0.1", port), timeout=10)
+        return socket.create_connection(("127.0.0.1", port), timeout=60)
 
     def said(self, *parts: bytes) -> bytes:
         """All that comes back on one connection, until the server hangs up."""
@@ -155,10 +155,10 @@ def test_a_byte_now_and_then_gains_no_time(site: Site) -> None:
     with site.connect() as connection:
         connection.sendall(request("POST", "/size", "Content-Length: 60000"))
         with suppress(OSError):
-            for _ in range(100):
+            for _ in range(1200):
                 connection.sendall(b"a")
                 time.sleep(0.05)
-            pytest.fail("it went on for twelve times as long as a request may take")
+            pytest.fail("it went on for a minute")
         with suppress(ConnectionResetError):
             assert problem_of(rest_of(connection)) == (408, "request_timeout")
 
@@ -232,7 +232,7 @@ def test_calls_are_answered_while_others_never_finish(api: Api, roma: dict[str, 
     try:
         for n, connection in enumerate(with_all):
             connection.sendall(unfinished[n % 3])
-        with socket.create_connection(address, timeout=10) as endless:
+        with socket.create_connection(address, timeout=60) as endless:
             with suppress(OSError):
                 for _ in range(16):
                     endless.sendall(b"GET / HTTP/1.1\r\nX-A: " + b"a" * KB * KB)

@@ -21,7 +21,7 @@ STEERING = {"\x1b", "\x07", "\x9b", "\u202e", "\u2066"}
 def hostile(operator: Operator, server: ServerProcess) -> str:
     """The id of a restaurant in service whose name steers terminals."""
     made = operator.restaurant("Roma")
-    with sqlite3.connect(server.log.parent / "trunkline.sqlite", timeout=10) as database:
+    with sqlite3.connect(server.log.parent / "trunkline.sqlite", timeout=60) as database:
         database.execute("UPDATE restaurants SET name = ? WHERE id = ?", (HOSTILE, made.id))
     return str(made.id)
 

@@ -39,7 +39,7 @@ def tried(printed: str) -> httpx2.Response:
     assert url
     assert body
     headers = dict(re.findall(r'-H "([\w-]+): ([^"]+)"', printed))
-    return httpx2.post(url[1], headers=headers, json=json.loads(body[1]), timeout=30)
+    return httpx2.post(url[1], headers=headers, json=json.loads(body[1]), timeout=90)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ async def test_one_key_twenty_times_at_once_is_one_restaurant(site: Site) -> Non
     server = site.start()
     url = str(server.client.base_url)
     headers = {"X-Vapi-Secret": SECRET, "Idempotency-Key": "the-same"}
-    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=90) as client:
         answers = await asyncio.gather(*(client.post("/api/restaurants", json={"name": "Roma"}) for _ in range(20)))
     assert {a.status_code for a in answers} == {201}
     assert len({a.json()["id"] for a in answers}) == 1

@@ -131,7 +131,7 @@ def test_soak(postgres_site: Site, capsys: Any) -> None:
 def arrived(site: Site, receiver: Receiver, server: ServerProcess, endpoint: str) -> bool:
     """Whether the endpoint has got every event, from its own creation on; what waits for its next try is tried
     before that."""
-    for _ in range(20):
+    for _ in range(90):
         if committed(site.database_url, since="endpoint.created").keys() <= {got.id for got in receiver.received}:
             return True
         time.sleep(1)

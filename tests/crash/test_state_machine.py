@@ -148,7 +148,7 @@ class Operation(RuleBasedStateMachine):
             self.runner.close()
 
     async def _all_settled(self) -> None:
-        for _ in range(300):
+        for _ in range(1200):
             if self.books().settled():
                 return
             await asyncio.sleep(0.1)

@@ -162,7 +162,7 @@ def open_door(sandbox: SandboxServer, database_url: str) -> OpenDoor:
             async with (
                 idle_services(settings) as services,
                 running_router(services) as router,
-                httpx2.AsyncClient(base_url=url, timeout=10) as client,
+                httpx2.AsyncClient(base_url=url, timeout=60) as client,
             ):
                 app = WebhookFirst()
                 app.webhook = Webhook(settings, router)

@@ -13,7 +13,7 @@ ELSEWHERE, ELSEWHERE_KEY = "elsewhere", "KEY0ANOTHER0ACCOUNT"
 
 
 def client_of(sandbox: SandboxServer, key: str = DEFAULT_SECRET) -> httpx2.Client:
-    return httpx2.Client(base_url=f"{sandbox.url}/v2", headers={"Authorization": f"Bearer {key}"}, timeout=10)
+    return httpx2.Client(base_url=f"{sandbox.url}/v2", headers={"Authorization": f"Bearer {key}"}, timeout=60)
 
 
 def switch(sandbox: SandboxServer, **values: Any) -> None:

@@ -43,7 +43,7 @@ def recorder() -> Recorder:
 
 
 def client_of(sandbox: SandboxServer, recorder: Recorder, user: str, password: str) -> Client:
-    http = TwilioHttpClient(timeout=10)
+    http = TwilioHttpClient(timeout=60)
     assert http.session is not None
     http.session.hooks["response"].append(recorder)
     client = Client(user, password, http_client=http)
@@ -251,7 +251,7 @@ def test_every_operation_answers_as_the_official_documents_say(sandbox: SandboxS
     sandbox.control.post("/numbers", json=rows).raise_for_status()
     base = f"/2010-04-01/Accounts/{DEFAULT_ACCOUNT}"
     hooks: dict[str, list[Callable[..., Any]]] = {"response": [recorder]}
-    with httpx2.Client(base_url=sandbox.url, auth=auth, timeout=10, event_hooks=hooks) as http:
+    with httpx2.Client(base_url=sandbox.url, auth=auth, timeout=60, event_hooks=hooks) as http:
         sub = http.post("/2010-04-01/Accounts.json", data={"FriendlyName": "S"}).json()["sid"]
         http.post(f"/2010-04-01/Accounts/{sub}.json", data={"FriendlyName": "T"})
         numbers = {

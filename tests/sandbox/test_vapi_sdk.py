@@ -88,7 +88,7 @@ def recorder() -> specs.Recorder:
 @pytest.fixture
 def sdk(sandbox: SandboxServer, recorder: specs.Recorder) -> Iterator[Vapi]:
     open_accounts(sandbox)
-    with httpx.Client(timeout=10, event_hooks={"response": [recorder]}) as http:
+    with httpx.Client(timeout=60, event_hooks={"response": [recorder]}) as http:
         yield Vapi(token=DEFAULT_SECRET, base_url=sandbox.url, httpx_client=http)
 
 
@@ -188,7 +188,7 @@ def test_the_sdk_reports_refusals_with_status_and_body(sdk: Vapi) -> None:
 @pytest.mark.anyio
 async def test_the_async_sdk_imports_and_lists(sandbox: SandboxServer, recorder: specs.Recorder) -> None:
     open_accounts(sandbox)
-    async with httpx.AsyncClient(timeout=10, event_hooks={"response": [recorder.asynchronous]}) as http:
+    async with httpx.AsyncClient(timeout=60, event_hooks={"response": [recorder.asynchronous]}) as http:
         sdk = AsyncVapi(token=DEFAULT_SECRET, base_url=sandbox.url, httpx_client=http)
         request = CreatePhoneNumbersRequest_Twilio(
             number=NUMBERS["twilio"], twilio_account_sid=TWILIO_SID, twilio_auth_token=TWILIO_TOKEN

@@ -19,7 +19,7 @@ ONCE: Any = {"max_retries": 0}
 def test_the_sdk_drives_every_assistant_operation_and_reads_calls(sandbox: SandboxServer) -> None:
     document = [specs.load(CURRENT, closed=True, patch=corrected)] if specs.present(CURRENT) else []
     recorder = specs.Recorder(*document)
-    with httpx.Client(timeout=10, event_hooks={"response": [recorder]}) as http:
+    with httpx.Client(timeout=60, event_hooks={"response": [recorder]}) as http:
         sdk = Vapi(token=DEFAULT_SECRET, base_url=sandbox.url, httpx_client=http)
         assistants = sdk.assistants
         [shared] = assistants.list(limit=10, request_options=ONCE)

@@ -312,7 +312,7 @@ def test_a_wrong_key_is_401(sandbox: SandboxServer, auth: tuple[str, str]) -> No
 def test_key_and_secret_may_be_in_the_query_and_are_not_logged(sandbox: SandboxServer) -> None:
     query = {"api_key": DEFAULT_ACCOUNT, "api_secret": DEFAULT_SECRET}
     answer = httpx2.post(
-        f"{sandbox.url}/number/buy", params=query, data={"country": "US", "msisdn": NUMBER}, timeout=10
+        f"{sandbox.url}/number/buy", params=query, data={"country": "US", "msisdn": NUMBER}, timeout=60
     )
     assert answer.json() == DONE
     assert DEFAULT_SECRET not in str(sandbox.requests(provider="vonage"))

@@ -61,7 +61,7 @@ def recorder() -> Recorder:
 
 
 def sdk_of(sandbox: SandboxServer, recorder: Recorder | None = None, secret: str = DEFAULT_SECRET) -> Vonage:
-    options = HttpClientOptions(api_host=sandbox.host, rest_host=sandbox.host, timeout=10, max_retries=0)
+    options = HttpClientOptions(api_host=sandbox.host, rest_host=sandbox.host, timeout=60, max_retries=0)
     sdk = Vonage(Auth(api_key=DEFAULT_ACCOUNT, api_secret=secret), options)
     if recorder is not None:
         sdk.http_client._session.hooks["response"].append(recorder)

@@ -24,7 +24,7 @@ class TwilioApi:
         password: str = DEFAULT_SECRET,
     ) -> None:
         self.sandbox, self.account = sandbox, account
-        self.http = httpx2.Client(base_url=sandbox.url, auth=(user or account, password), timeout=10, verify=False)
+        self.http = httpx2.Client(base_url=sandbox.url, auth=(user or account, password), timeout=60, verify=False)
         self.base = f"/2010-04-01/Accounts/{account}"
 
     def get(self, path: str, **query: Any) -> httpx2.Response:

@@ -30,7 +30,7 @@ VAPI_URLS = {
 @contextmanager
 def client_of(sandbox: SandboxServer, key: str = DEFAULT_SECRET) -> Iterator[httpx2.Client]:
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx2.Client(base_url=sandbox.url, headers=headers, timeout=10) as client:
+    with httpx2.Client(base_url=sandbox.url, headers=headers, timeout=60) as client:
         yield client
 
 

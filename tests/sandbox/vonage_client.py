@@ -15,7 +15,7 @@ NOT_YOU = {"error-code": "401", "error-code-label": "authentication failed"}
 
 
 def client_of(sandbox: SandboxServer, key: str = DEFAULT_ACCOUNT, secret: str = DEFAULT_SECRET) -> httpx2.Client:
-    return httpx2.Client(base_url=sandbox.url, auth=(key, secret), timeout=10)
+    return httpx2.Client(base_url=sandbox.url, auth=(key, secret), timeout=60)
 
 
 def switch(sandbox: SandboxServer, **values: Any) -> None:

@@ -85,6 +85,7 @@ async def test_sms_stays_with_the_owner_of_the_number(desk: Desk) -> None:
     assert (await desk.number(assignment.number)).saved_urls is not None
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_purchase_path_takes_six_requests_with_the_credential_known(desk: Desk) -> None:
     await desk.assign("first")
     before = desk.seen()
@@ -99,6 +100,7 @@ async def test_purchase_path_takes_six_requests_with_the_credential_known(desk: 
     ]
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_number_of_ours_is_reused_with_three_requests(desk: Desk) -> None:
     first = await desk.assign()
     await delete_restaurant(desk.services, first.restaurant_id)
@@ -114,6 +116,7 @@ async def test_a_number_of_ours_is_reused_with_three_requests(desk: Desk) -> Non
     ]
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_an_idle_number_of_vapi_is_marked_and_looked_at_again(desk: Desk) -> None:
     await desk.assign("warm up")
     own(desk.sandbox, "+14155550199")

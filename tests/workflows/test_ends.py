@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def settled(desk: Desk) -> None:
-    for _ in range(100):
+    for _ in range(1200):
         await work_off(desk.services)
         if not await desk.debts():
             return

@@ -50,7 +50,7 @@ def call(sandbox: SandboxServer, number: str | None) -> dict[str, Any]:
 
 async def until(desk: Desk, settled: Any) -> None:
     """Debts are worked off in the background."""
-    for _ in range(100):
+    for _ in range(1200):
         if not await desk.debts() and settled():
             return
         await asyncio.sleep(0.05)
@@ -87,6 +87,7 @@ async def test_the_webhooks_credential_is_made_once_for_many_numbers(open_desk: 
         assert kinds.count("custom-credential") == 1
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_an_idle_number_is_pointed_at_our_server_with_three_requests(open_desk: Opener, webhook: Webhook) -> None:
     """And with two more looks, before and after its first mark, where it had none of ours."""
     async with at_server(open_desk, webhook) as desk:

@@ -35,6 +35,7 @@ async def end_of(desk: Desk, batch_id: str) -> dict[str, int]:
     return await counts(desk, batch_id)
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_every_restaurant_gets_its_number_and_lists_are_read_once(desk: Desk) -> None:
     await restaurants(desk, 12)
     own(desk.sandbox, "+14155550199")
@@ -197,7 +198,7 @@ async def test_a_batch_goes_on_after_a_restart(open_desk: Opener) -> None:
             await asyncio.sleep(0.05)
     desk.sandbox.control.delete("/faults")
     async with open_desk() as desk:
-        for _ in range(200):
+        for _ in range(600):
             if (await counts(desk, batch)).get("assigned") == 30:
                 break
             await asyncio.sleep(0.1)

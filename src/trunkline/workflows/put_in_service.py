@@ -39,6 +39,7 @@ from trunkline.workflows.run import RunStep
 from trunkline.workflows.services import plain_target
 
 MARKING_SECONDS = 1.0  # in which everybody who saw no mark has written theirs
+MARKING_SHARE = 0.75  # of it: what was seen longer ago is looked at once more before it is marked
 FRESH_SECONDS = 2.0  # what was seen longer ago is looked at again before it is changed
 TAKING_OFF_SECONDS = 2.0  # in which whoever wrote a mark over another one by buying what is held has taken it off again
 GIVING_WAY_SECONDS = (
@@ -111,7 +112,7 @@ async def take_unmarked(run: AssignmentRun, step: RunStep, held: Held, target: T
     several installations that want the number, the last one has it. Foreign for the others."""
     quiet = min(run.settings.listing_lag_seconds, MARKING_SECONDS)
     try:
-        await step.ask(partial(mark_record, run, held, target, quiet * 0.75))
+        await step.ask(partial(mark_record, run, held, target, quiet * MARKING_SHARE))
     except Conflict:  # many wait for their turn: it is looked at once more, and taken however long that takes
         await step.ask(partial(mark_record, run, held, target, math.inf))
     await step.pause(quiet)
