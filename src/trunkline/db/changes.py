@@ -54,7 +54,7 @@ async def publish(session: AsyncSession, sender: str) -> set[str]:
     """Write what was noted to the feed and to the events, and on PostgreSQL notify the other processes, with the
     transaction that did it. The numbers concerned."""
     await session.flush()
-    await events.write(session)
+    session.info["told"] = await events.write(session)
     numbers: set[str] = session.info.get("numbers", set())
     if renamed := session.info.get("restaurants"):
         query = select(Mapping.number).where(Mapping.restaurant_id.in_(renamed), Mapping.ended_at.is_(None))

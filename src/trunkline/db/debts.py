@@ -70,9 +70,20 @@ async def is_owed(session: AsyncSession, kind: DebtKind, subject: str) -> bool:
     return (await session.execute(query.limit(1))).first() is not None
 
 
+async def turns(session: AsyncSession) -> dict[str | None, float]:
+    """In how many seconds a debt of each provider has its turn; at most 0 where one has it now."""
+    times = select(DEBTS.c.provider, func.min(DEBTS.c.next_try_at), func.max(DEBTS.c.next_try_at))
+    open_ones = await session.execute(times.where(DEBTS.c.settled_at.is_(None)).group_by(DEBTS.c.provider))
+    now = utcnow()
+    return {
+        provider: 0.0 if (last - now).total_seconds() > LONGEST_WAIT * 2 else (first - now).total_seconds()
+        for provider, first, last in open_ones
+    }
+
+
 async def providers_due(session: AsyncSession) -> Sequence[str | None]:
     """Whose debts have their turn now."""
-    return (await session.execute(select(DEBTS.c.provider).where(due()).distinct())).scalars().all()
+    return [provider for provider, seconds in (await turns(session)).items() if seconds <= 0]
 
 
 async def take_due(session: AsyncSession, provider: str | None) -> Debt | None:

@@ -108,7 +108,7 @@ async def with_work(session: AsyncSession) -> Sequence[str]:
         Endpoint.status == EndpointStatus.ENABLED,
         Endpoint.deleted_at.is_(None),
         or_(Endpoint.paused_until.is_(None), Endpoint.paused_until <= now),
-        or_(Endpoint.position < await events.newest(session), due),
+        or_(Endpoint.position < events.NEWEST.scalar_subquery(), due),
     )
     return list((await session.execute(query)).scalars())
 

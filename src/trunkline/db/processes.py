@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Process
 
-FORGOTTEN_AFTER = timedelta(days=1)
+NOW = func.clock_timestamp()
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-async def beat(session: AsyncSession, process_id: str, ttl: float) -> set[str]:
-    """Say that this process lives; the ids of all that said so within `ttl` seconds."""
-    now = func.clock_timestamp()
-    row = insert(Process).values(id=process_id, seen_at=now)
-    await session.execute(row.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}))
-    await session.execute(delete(Process).where(Process.seen_at < now - FORGOTTEN_AFTER))
-    alive = select(Process.id).where(Process.seen_at > now - timedelta(seconds=ttl))
-    return set((await session.execute(alive)).scalars())
+class Living(NamedTuple):
+    """The ids of the processes that have said of late that they live, and of those that have not and may have left
+    work."""
+
+    alive: set[str]
+    silent: set[str]
 
 
-async def forget(session: AsyncSession, process_id: str) -> None:
-    """It ends in good order: nobody is to wait for its heartbeat."""
-    await session.execute(delete(Process).where(Process.id == process_id))
+async def beat(session: AsyncSession, process_id: str, ttl: float) -> Living:
+    """Say that this process lives, and who else has said so within `ttl` seconds: one statement."""
+    row = insert(Process).values(id=process_id, seen_at=NOW)
+    said = row.on_conflict_do_update(index_elements=["id"], set_={"seen_at": NOW}).returning(Process.id)
+    others = select(Process.id, Process.seen_at > NOW - timedelta(seconds=ttl)).where(Process.id != process_id)
+    living = Living({process_id}, set())
+    for other, lives in await session.execute(others.add_cte(said.cte("said"))):
+        (living.alive if lives else living.silent).add(other)
+    return living
+
+
+async def leave(session: AsyncSession, process_id: str) -> None:
+    """It ends in good order: nobody is to wait for its heartbeat before its work is taken over."""
+    await session.execute(update(Process).where(Process.id == process_id).values(seen_at=LONG_AGO))
+
+
+async def forget(session: AsyncSession, silent: Collection[str], ttl: float) -> None:
+    """They have left nothing; those that were frozen only, and beat again meanwhile, are not meant."""
+    gone = delete(Process).where(Process.id.in_(silent), Process.seen_at <= NOW - timedelta(seconds=ttl))
+    await session.execute(gone.execution_options(synchronize_session=False))

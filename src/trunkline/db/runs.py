@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import Table, bindparam, exists, func, literal, select, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -98,6 +98,12 @@ REPOINTS = Runs(Repoint, "run", "POST /api/numbers/repoint starts one")
 BATCHES = Runs(Batch, "batch", "GET /api/batches lists them")
 STOCK_PURCHASES = Runs(StockPurchase, "purchase")
 APPLIES = Runs(Apply, "run", "POST /api/reconcile/plans/{id}/apply starts one")
+
+
+async def at_work(session: AsyncSession, kinds: Sequence[Runs[Any]]) -> list[Runs[Any]]:
+    """Those of the kinds of which a run is unfinished, by one statement: mostly none is."""
+    looks = [select(literal(nth)).where(exists(kind._unfinished)) for nth, kind in enumerate(kinds)]
+    return [kinds[nth] for nth in (await session.execute(union_all(*looks))).scalars()]
 
 
 def _upsert(upsert: Any) -> Any:

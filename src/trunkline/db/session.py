@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from trunkline.db import changes
 from trunkline.db.addresses import driver_url
+from trunkline.db.bells import Bell
 from trunkline.db.files import HeldFile
 from trunkline.db.postgresql import listen_to_postgresql
 from trunkline.db.sqlite import begin_sqlite, connect_directly, set_pragmas
@@ -63,6 +64,7 @@ class Database:
         self._one_writer = asyncio.Lock()
         self._given_up: set[asyncio.Task[Any]] = set()
         self.listeners: list[Callable[[set[str]], Awaitable[None]]] = []
+        self._bells: list[Bell] = []
         self.sender = secrets.token_hex(8)
 
     @asynccontextmanager
@@ -101,6 +103,8 @@ class Database:
         async with self._transaction() as session:
             yield session
             changed = await changes.publish(session, self.sender)
+        if session.info.get("told"):
+            self.ring()
         if changed:
             await self._tell(changed)
 
@@ -115,6 +119,16 @@ class Database:
             yield session
             await session.commit()
             self.refuse_gone()  # what was committed to a file that is gone is no more
+
+    def bell(self) -> Bell:
+        """A new one, which rings when this process has committed something that is told as an event."""
+        self._bells.append(bell := Bell())
+        return bell
+
+    def ring(self) -> None:
+        """There may be something to do for whoever waits for a bell."""
+        for bell in self._bells:
+            bell.ring()
 
     def refuse_gone(self) -> None:
         """FileGone where an SQLite file is not in its place any more."""

@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos._queue import queue_worker_thread
 from sqlalchemy.engine import make_url
 
 from trunkline.db import processes
@@ -31,6 +33,8 @@ log = structlog.get_logger()
 Work = Callable[[str], Awaitable[None]]
 THREADS = 8
 ATTEMPTS = 8  # of a run that are asked for at once
+QUEUE_SECONDS = 10.0
+LOOK_SECONDS = 60.0  # between two looks for work of processes that nobody knows
 SUBSECONDS_SINCE = (3, 42)  # SQLite
 PENDING = "PENDING"
 ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
@@ -50,14 +54,16 @@ class Engine:
         self._database = database
         self._embedded = database.embedded
         self._ttl = takeover_seconds * 0.6
-        self._beat_seconds = min(2.0, takeover_seconds / 10)
-        self.process_id = "single" if self._embedded else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._beat_seconds = min(3.0, takeover_seconds / 10)
+        self.process_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._workflows: dict[str, Any] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: dict[str, asyncio.Event] = {}
         self._doubtful: set[str] = set()
         self._beating: asyncio.Task[None] | None = None
         self._alive = {self.process_id}
+        self._looked_at = 0.0
+        self._queue = Looks()
         self.closing = False
 
     def register(self, kind: str, work: Work) -> None:
@@ -80,14 +86,18 @@ class Engine:
             "application_version": "1",
             "max_executor_threads": THREADS,
             "serializer": DBOSPortableJSONSerializer(),
-            "use_listen_notify": not self._database.behind_pooler,
-            "notification_listener_polling_interval_sec": 0.1,  # on SQLite the end waits for it; nobody is notified
+            "use_listen_notify": False,  # nobody is notified
+            "notification_listener_polling_interval_sec": 0.1,
             "log_level": "WARNING",
         }
         logging.getLogger("dbos").setLevel(logging.WARNING)
-        DBOS(config=config)
+        dbos = DBOS(config=config)
         DBOS.launch()  # on the loop's own thread, so that recovered runs work on this loop too
-        if not self._embedded:
+        _end_unused(dbos)
+        self._queue.begin(dbos)
+        if self._embedded:
+            await self._take_over(set())
+        else:
             self._beating = asyncio.create_task(self._lease())
 
     async def start(self, kind: str, run_id: str, attempt: int = 0) -> None:
@@ -170,7 +180,9 @@ class Engine:
             await asyncio.wait(tasks, timeout=5)
         if self._beating:
             self._beating.cancel()
-            await self._forget_process()
+            async with self._database.write() as session:
+                await processes.leave(session, self.process_id)
+        await asyncio.to_thread(self._queue.end)
         await asyncio.to_thread(lambda: DBOS.destroy(destroy_registry=True))
         # DBOS had made its own pool the loop's default, and has shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
@@ -202,22 +214,30 @@ class Engine:
     async def _lease(self) -> None:
         while True:
             try:
-                alive = await self._beat()
-                if not self.closing:
-                    await asyncio.to_thread(_take_over, alive)
+                silent = await self._beat()
+                if not self.closing and (silent or time.monotonic() - self._looked_at > LOOK_SECONDS):
+                    await self._take_over(silent)
             except Exception as error:
                 log.warning("heartbeat failed", error=type(error).__name__)
             await asyncio.sleep(self._beat_seconds)
 
     async def _beat(self) -> set[str]:
-        """Say that we live; the ids of all that do, by the database's clock."""
+        """Say that we live; the ids of those that did and do not say so any more, by the database's clock."""
         async with self._database.write() as session:
-            self._alive = await processes.beat(session, self.process_id, self._ttl)
-        return self._alive
+            self._alive, silent = await processes.beat(session, self.process_id, self._ttl)
+        return silent
 
-    async def _forget_process(self) -> None:
-        async with self._database.write() as session:
-            await processes.forget(session, self.process_id)
+    async def _take_over(self, silent: set[str]) -> None:
+        """What dead processes left unfinished. Those that have left nothing more are forgotten."""
+        self._looked_at = time.monotonic()
+        left = await asyncio.to_thread(_recover, self._alive)
+        if left:
+            self._queue.look()
+        if silent:
+            self._database.ring()  # they may have left events to send, and debts
+        if gone := silent - left:
+            async with self._database.write() as session:
+                await processes.forget(session, gone, self._ttl)
 
 
 class Attempt(NamedTuple):
@@ -245,14 +265,53 @@ async def _until(event: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _take_over(alive: set[str]) -> None:
-    """Unfinished runs of processes that stopped beating go back to the queue. The engine guards the write by the dead
-    process's id, so several survivors may do this at once."""
-    owners = {w.executor_id for w in DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)}
-    dead = sorted(owner for owner in owners if owner and owner not in alive)
+def _recover(alive: set[str]) -> set[str]:
+    """Unfinished runs of processes that stopped beating go back to the queue; whose those were. The engine guards the
+    write by the dead process's id, so several survivors may do this at once."""
+    owners = {w.executor_id for w in DBOS.list_workflows(status=PENDING, load_input=False, load_output=False)}
+    dead = {owner for owner in owners if owner and owner not in alive}
     if dead:
-        log.warning("taking over the work of dead processes", processes=dead)
-        DBOS._recover_pending_workflows(dead)
+        log.warning("taking over the work of dead processes", processes=sorted(dead))
+        DBOS._recover_pending_workflows(sorted(dead))
+    return dead
+
+
+class Looks(threading.Event):
+    """When DBOS's worker looks into the queue of what goes on after its process died: once there is something, instead
+    of each second; and seldom by itself, for what another process put there and did not take. Setting it ends them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wanted = threading.Event()
+
+    def begin(self, dbos: DBOS) -> None:
+        work = partial(queue_worker_thread, self, dbos, dbos._registry.get_internal_queue())
+        self._worker = threading.Thread(target=work, daemon=True)
+        self._worker.start()
+        self.look()
+
+    def look(self) -> None:
+        self._wanted.set()
+
+    def end(self) -> None:
+        self.set()
+        self.look()
+        self._worker.join()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Between two looks, however long the worker would wait; whether it is to end."""
+        self._wanted.wait(QUEUE_SECONDS)
+        self._wanted.clear()
+        return self.is_set()
+
+
+def _end_unused(dbos: DBOS) -> None:
+    """DBOS asks its database several times a second for what we have none of: other queues, schedules, delays,
+    deadlines and messages."""
+    dbos._sys_db._run_background_processes = False
+    dbos._background_jobs_stop_event.set()
+    for stop in dbos.background_thread_stop_events:
+        stop.set()
 
 
 def _engine_url(url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from trunkline.db import assignments
+from trunkline.db import assignments, runs
 from trunkline.workflows.apply_plan import ApplyPlan
 from trunkline.workflows.assign_number import AssignNumber
 from trunkline.workflows.move_number import MoveNumber
@@ -35,7 +35,9 @@ def register(services: Services) -> None:
 
 async def start_stray_runs(services: Services) -> None:
     """Runs that our tables call running and that nobody works on."""
-    for work in KINDS:
+    async with services.database.read() as session:
+        at_work = await runs.at_work(session, [work.runs for work in KINDS])
+    for work in (work for work in KINDS if work.runs in at_work):
         async with services.database.read() as session:
             unfinished = await work.runs.unfinished(session)
             batch_of = await assignments.all_running(session) if work.kind == AssignNumber.kind else {}

@@ -110,14 +110,18 @@ async def send_again(services: Services, endpoint_id: str, event_id: str) -> Del
     """One event once more. Conflict while the endpoint is disabled."""
     async with services.database.write() as session:
         await _enabled(session, endpoint_id)
-        return await endpoints.resend(session, endpoint_id, event_id)
+        row = await endpoints.resend(session, endpoint_id, event_id)
+    services.database.ring()
+    return row
 
 
 async def recover(services: Services, endpoint_id: str, since: datetime) -> int:
     """What has not arrived since then is sent again at once; how many."""
     async with services.database.write() as session:
         await _enabled(session, endpoint_id)
-        return await endpoints.recover(session, endpoint_id, since)
+        count = await endpoints.recover(session, endpoint_id, since)
+    services.database.ring()
+    return count
 
 
 async def _enabled(session: Any, endpoint_id: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from trunkline.db import endpoints
+from trunkline.db import endpoints, events
 from trunkline.db.installation import key_salt
 from trunkline.db.models import Delivery, Endpoint, Event, utcnow
 from trunkline.domain.endpoints import EndpointFormat, Sent, ready, sealing_key, unseal
@@ -21,7 +21,7 @@ from trunkline.workflows.services import Services
 from trunkline.workflows.tell_events import plain_event
 
 log = structlog.get_logger()
-PAUSE = 0.5  # between two looks at whether there is something to send
+PAUSE, LONGEST_PAUSE = 0.5, 5.0  # between two looks at whether there is something to send
 AT_ONCE = 8  # to one endpoint
 LONGEST_BODY = 20_000
 
@@ -29,21 +29,26 @@ LONGEST_BODY = 20_000
 async def send_events(services: Services) -> None:
     """For ever. An endpoint that is slow, or dead, holds up nothing but itself."""
     lines: dict[str, asyncio.Task[None]] = {}
+    bell = services.database.bell()
     try:
         while True:
             try:
                 for endpoint_id in await with_work(services):
                     if endpoint_id not in lines or lines[endpoint_id].done():
-                        lines[endpoint_id] = asyncio.create_task(serve(services, endpoint_id))
+                        lines[endpoint_id] = line = asyncio.create_task(serve(services, endpoint_id))
+                        line.add_done_callback(lambda _: bell.ring())
             except Exception as error:
                 log.warning("events cannot be sent now", error=type(error).__name__)
-            await asyncio.sleep(PAUSE)
+            await bell.wait(PAUSE, LONGEST_PAUSE)
     finally:
         for line in lines.values():
             line.cancel()
 
 
 async def with_work(services: Services) -> Sequence[str]:
+    async with services.database.read() as session:
+        if services.database.embedded or not await events.unplaced(session):
+            return await endpoints.with_work(session)
     await give_places(services)
     async with services.database.read() as session:
         return await endpoints.with_work(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -29,7 +30,7 @@ from trunkline.workflows.services import Services
 from trunkline.workflows.stock_number import adopt_number
 
 log = structlog.get_logger()
-PAUSE = 1.0
+PAUSE = 1.0  # between two looks at what is due, at least
 STRAY_SECONDS = 10.0
 MEASURE_SECONDS = 60.0
 LINE = 4  # debts of one provider at once
@@ -38,34 +39,39 @@ LINE = 4  # debts of one provider at once
 async def settle_debts(services: Services) -> None:
     """For ever: try to settle the debts whose turn it is; look for runs that nobody works on."""
     lines: dict[str | None, set[asyncio.Task[None]]] = {}
-    beat = 0
+    bell = services.database.bell()
+    stray_at = measure_at = time.monotonic()
     try:
         while True:
+            pause = PAUSE
             try:
-                await _man_lines(services, lines)
-                if beat % int(STRAY_SECONDS / PAUSE) == 0:
+                pause = await _man_lines(services, lines)
+                if (now := time.monotonic()) >= stray_at:
+                    stray_at = now + STRAY_SECONDS
                     await kinds.start_stray_runs(services)
                     await tidy(services)
-                if beat % int(MEASURE_SECONDS / PAUSE) == 0:
+                if now >= measure_at:
+                    measure_at = now + MEASURE_SECONDS
                     measure(await read_all(services.database), services.settings.budget_rates)
             except Exception as error:
                 log.warning("debts cannot be worked off now", error=type(error).__name__)
-            beat += 1
-            await asyncio.sleep(PAUSE)
+            await bell.wait(PAUSE, min(pause, stray_at - time.monotonic()))
     finally:
         for task in [task for line in lines.values() for task in line]:
             task.cancel()
 
 
-async def _man_lines(services: Services, lines: dict[str | None, set[asyncio.Task[None]]]) -> None:
-    """Somebody works on each provider whose debts are due; a provider that does not answer holds up its own."""
+async def _man_lines(services: Services, lines: dict[str | None, set[asyncio.Task[None]]]) -> float:
+    """Somebody works on each provider whose debts are due; a provider that does not answer holds up its own. In how
+    many seconds the next are."""
     async with services.database.read() as session:
-        due = await debts.providers_due(session)
-    for provider in due:
+        turns = await debts.turns(session)
+    for provider in (provider for provider, seconds in turns.items() if seconds <= 0):
         line = lines.setdefault(provider, set())
         line -= {task for task in line if task.done()}
         if len(line) < LINE:
             line.add(asyncio.create_task(work_off_line(services, provider)))
+    return min(turns.values(), default=STRAY_SECONDS)
 
 
 async def work_off(services: Services) -> None:
