@@ -4,18 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import ProviderAccount, utcnow
 
+ACCOUNTS = cast(Table, ProviderAccount.__table__)
+ACCEPTED = select(ACCOUNTS.c.provider, ACCOUNTS.c.account).where(
+    ACCOUNTS.c.provider.in_(bindparam("providers", expanding=True))
+)
+BLOCKED = select(ACCOUNTS.c.provider, ACCOUNTS.c.blocked_reason, ACCOUNTS.c.blocked_hint).where(
+    ACCOUNTS.c.provider == bindparam("provider"), ACCOUNTS.c.blocked_until > bindparam("now")
+)
 FIRST_BLOCK, LONGEST_BLOCK = timedelta(minutes=1), timedelta(hours=1)
+
+
+class Blocked(NamedTuple):
+    """Where nothing is bought, why, and what mends it."""
+
+    provider: str
+    reason: str | None
+    hint: str | None
 
 
 async def get(session: AsyncSession, provider: str) -> ProviderAccount | None:
     return await session.get(ProviderAccount, provider, populate_existing=True)
+
+
+async def accepted(session: AsyncSession, providers: Sequence[str]) -> dict[str, str]:
+    """The account of each that is worked with; empty, or none, where it was not known."""
+    found = await session.execute(ACCEPTED, {"providers": providers})
+    return {provider: account for provider, account in found}
 
 
 async def remember(session: AsyncSession, provider: str, account: str) -> ProviderAccount:
@@ -43,10 +65,10 @@ async def all_known(session: AsyncSession) -> Sequence[ProviderAccount]:
     return (await session.execute(select(ProviderAccount).order_by(ProviderAccount.provider))).scalars().all()
 
 
-async def blocked(session: AsyncSession, provider: str) -> ProviderAccount | None:
+async def blocked(session: AsyncSession, provider: str) -> Blocked | None:
     """What stops purchases there now; None where nothing does, or one may be tried again."""
-    row = await get(session, provider)
-    return row if row is not None and row.blocked_until is not None and row.blocked_until > utcnow() else None
+    found = await session.execute(BLOCKED, {"provider": provider, "now": utcnow()})
+    return next((Blocked(*row) for row in found), None)
 
 
 async def block(session: AsyncSession, provider: str, account: str, reason: str, hint: str | None) -> None:

@@ -35,6 +35,17 @@ CHUNK = 200
 PIECE = 2000
 UNFINISHED = (ItemStatus.QUEUED, ItemStatus.RUNNING)
 STATUS = select(BATCHES.c.status).where(BATCHES.c.id == bindparam("this_batch")).with_for_update(read=True)
+RUNNING_EPOCH = (
+    select(BATCHES.c.epoch)
+    .where(BATCHES.c.id == bindparam("this_batch"), BATCHES.c.status == RunStatus.RUNNING.value)
+    .with_for_update(read=True)
+)
+REQUEST = select(BATCHES.c.request).where(BATCHES.c.id == bindparam("this_batch"))
+SET_ITEM = update(ITEMS).where(
+    ITEMS.c.batch_id == bindparam("this_batch"),
+    ITEMS.c.restaurant_id == bindparam("this_restaurant"),
+    ITEMS.c.status == bindparam("before"),
+)
 
 
 async def status_of(session: AsyncSession, batch_id: str) -> RunStatus:
@@ -44,8 +55,13 @@ async def status_of(session: AsyncSession, batch_id: str) -> RunStatus:
 
 async def running_epoch(session: AsyncSession, batch_id: str) -> int | None:
     """The epoch of the batch while it runs, which it does until the transaction ends; None if it does not."""
-    query = select(Batch.epoch).where(Batch.id == batch_id, Batch.status == RunStatus.RUNNING)
-    return (await session.execute(query.with_for_update(read=True))).scalar_one_or_none()
+    return (await session.execute(RUNNING_EPOCH, {"this_batch": batch_id})).scalar_one_or_none()
+
+
+async def request_of(session: AsyncSession, batch_id: str) -> Columns[str, Any]:
+    """What was asked of it, which never changes."""
+    request: Columns[str, Any] = (await session.execute(REQUEST, {"this_batch": batch_id})).scalar_one()
+    return request
 
 
 async def hold(session: AsyncSession, batch_id: str) -> Batch:
@@ -139,15 +155,27 @@ async def set_items(
     batch_id: str,
     before: ItemStatus,
     after: ItemStatus,
-    restaurant_id: str | None = None,
     **values: Any,
 ) -> int:
-    """Move items of one status to another; all of them, or one restaurant's. How many were moved."""
+    """Move all items of one status to another. How many were moved."""
     query = update(ITEMS).where(ITEMS.c.batch_id == batch_id, ITEMS.c.status == before.value)
-    if restaurant_id is not None:
-        query = query.where(ITEMS.c.restaurant_id == restaurant_id)
     changed = await session.execute(query.values(status=after.value, updated_at=utcnow(), **values))
     return int(changed.rowcount)  # type: ignore[attr-defined]
+
+
+async def set_item(
+    session: AsyncSession,
+    batch_id: str,
+    before: ItemStatus,
+    after: ItemStatus,
+    restaurant_id: str,
+    **values: Any,
+) -> bool:
+    """Move one restaurant's item from one status to another; False where it has another one."""
+    which = {"this_batch": batch_id, "this_restaurant": restaurant_id, "before": before.value}
+    values |= {"status": after.value, "updated_at": utcnow()}
+    changed = await session.execute(SET_ITEM, which | values)
+    return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 
 async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:

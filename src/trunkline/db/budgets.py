@@ -7,7 +7,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ColumnElement, Select, Table, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +38,10 @@ ENSURE = {
     name: dialect.insert(BUDGETS).on_conflict_do_nothing(index_elements=["subject"])
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
+OF_SUBJECTS = (
+    select(BudgetRow).where(BudgetRow.subject.in_(bindparam("subjects", expanding=True))).order_by(BudgetRow.subject)
+)
+LOCKED = OF_SUBJECTS.with_for_update().execution_options(populate_existing=True)
 HELD, BUYING, BOUGHT = "held", "buying", "bought"
 OPEN = PurchaseIntent.status == IntentStatus.OPEN
 
@@ -32,10 +49,8 @@ OPEN = PurchaseIntent.status == IntentStatus.OPEN
 async def of_subjects(session: AsyncSession, subjects: Collection[str], *, lock: bool = False) -> Sequence[BudgetRow]:
     """Those that there are; `lock` keeps them from every other transaction until this one ends, in one order, so that
     two never wait for each other. Who locks a restaurant or a number as well locks these first."""
-    query = select(BudgetRow).where(BudgetRow.subject.in_(sorted(subjects))).order_by(BudgetRow.subject)
-    if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
-    return (await session.execute(query)).scalars().all()
+    found = await session.execute(LOCKED if lock else OF_SUBJECTS, {"subjects": sorted(subjects)})
+    return found.scalars().all()
 
 
 async def get(session: AsyncSession, subject: str, *, lock: bool = False) -> BudgetRow:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Delete, delete, event, func, insert, inspect, select
+from sqlalchemy import Delete, Table, delete, event, func, insert, inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from trunkline.db.models import Caller, Mapping, Number, NumberChange, Restauran
 from trunkline.domain.numbers import NumberState
 
 CHANNEL = "trunkline_numbers"
+NOTE = insert(cast(Table, NumberChange.__table__))
 LARGEST_NOTE = 400  # numbers in one notification, which may have 8,000 bytes
 KEPT = timedelta(days=1)
 ANSWERED = {NumberState.IN_SERVICE.value, NumberState.COOLING_DOWN.value, NumberState.RELEASING.value}
@@ -61,7 +62,7 @@ async def publish(session: AsyncSession, sender: str) -> set[str]:
         numbers |= set((await session.execute(query)).scalars())
     if numbers:
         now, ordered = utcnow(), sorted(numbers)
-        await session.execute(insert(NumberChange), [{"number": number, "at": now} for number in ordered])
+        await session.execute(NOTE, [{"number": number, "at": now} for number in ordered])
         if session.get_bind().dialect.name != "sqlite":
             for start in range(0, len(ordered), LARGEST_NOTE):
                 payload = " ".join([sender, *ordered[start : start + LARGEST_NOTE]])

@@ -23,6 +23,7 @@ SETTLE = (
     .values(settled_at=bindparam("now"))
     .returning(*TOLD)
 )
+SETTLE_KINDS = SETTLE.where(DEBTS.c.kind.in_(bindparam("kinds", expanding=True)))
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 OVERDUE = timedelta(hours=1)
 
@@ -59,8 +60,8 @@ async def owe(
 
 async def settle(session: AsyncSession, subject: str, *kinds: DebtKind) -> None:
     """All debts of the subject, or those of these kinds."""
-    settled = SETTLE.where(DEBTS.c.kind.in_(kinds)) if kinds else SETTLE
-    for row in (await session.execute(settled, {"of": subject, "now": utcnow()})).all():
+    of = {"of": subject, "now": utcnow()} | ({"kinds": kinds} if kinds else {})
+    for row in (await session.execute(SETTLE_KINDS if kinds else SETTLE, of)).all():
         about = about_debt(row.id, subject, row.restaurant_id, row.run_id)
         announce(session, EventType.DEBT_SETTLED, about, after={"kind": row.kind, "provider": row.provider})
 

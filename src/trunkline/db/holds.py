@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.models import Hold, utcnow
 
 KEPT = timedelta(days=1)  # rows of holds that have run out
+LIVE = select(Hold).where(Hold.number == bindparam("number"), Hold.expires_at > bindparam("now"))
 
 
 async def begun(session: AsyncSession, number: str) -> Hold | None:
@@ -19,8 +20,7 @@ async def begun(session: AsyncSession, number: str) -> Hold | None:
 
 async def live(session: AsyncSession, number: str) -> Hold | None:
     """The hold that counts now."""
-    query = select(Hold).where(Hold.number == number, Hold.expires_at > utcnow())
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(LIVE, {"number": number, "now": utcnow()})).scalar_one_or_none()
 
 
 async def begin(session: AsyncSession, row: Hold) -> None:

@@ -30,6 +30,13 @@ CLOSE = (
     )
     .returning(*TOLD)
 )
+SENT = update(INTENTS).where(INTENTS.c.id == bindparam("this_intent")).values(tried_at=bindparam("tried_at"))
+SENT_AGAIN = SENT.values(attempts=INTENTS.c.attempts + 1)
+TRIED = select(INTENTS.c.offer).where(
+    INTENTS.c.mark == bindparam("mark"),
+    INTENTS.c.carrier == bindparam("carrier"),
+    INTENTS.c.status != IntentStatus.OPEN.value,
+)
 # A purchase that came to nothing may still be carried out: the carrier is asked again after these, and then no more.
 LOOKS = (timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=12))
 OPEN_FOR = select(PurchaseIntent).where(
@@ -73,10 +80,8 @@ async def open_marks(session: AsyncSession) -> set[str]:
 
 async def tried(session: AsyncSession, mark: str, carrier: str) -> list[str | None]:
     """The numbers that were asked for under this mark at this carrier: what came of it is known."""
-    query = select(PurchaseIntent.offer).where(
-        PurchaseIntent.mark == mark, PurchaseIntent.carrier == carrier, PurchaseIntent.status != IntentStatus.OPEN
-    )
-    return [offer["number"] for offer in (await session.execute(query)).scalars()]
+    offers = (await session.execute(TRIED, {"mark": mark, "carrier": carrier})).scalars()
+    return [offer["number"] for offer in offers]
 
 
 async def spent_in_batch(session: AsyncSession, batch_id: str) -> Sequence[PurchaseIntent]:
@@ -95,13 +100,7 @@ async def spent_in_batch(session: AsyncSession, batch_id: str) -> Sequence[Purch
 async def sent(session: AsyncSession, intent: PurchaseIntent, *, again: bool) -> None:
     """The request is about to leave: from now on the carrier's list may lag behind it. `again`: not for the first
     time."""
-    values: dict[str, Any] = {"tried_at": utcnow()} | ({"attempts": PurchaseIntent.attempts + 1} if again else {})
-    await session.execute(
-        update(PurchaseIntent)
-        .where(PurchaseIntent.id == intent.id)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+    await session.execute(SENT_AGAIN if again else SENT, {"this_intent": intent.id, "tried_at": utcnow()})
 
 
 def count_from_now(intent: PurchaseIntent) -> None:

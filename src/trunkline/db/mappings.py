@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import Table, bindparam, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -18,6 +19,12 @@ from trunkline.db.models import Mapping, Number, Restaurant, utcnow
 from trunkline.domain.states import DebtKind
 
 NUMBER_GONE = "number_gone"  # ends a mapping whose number its carrier does not hold any more
+MAPPINGS = cast(Table, Mapping.__table__)
+REST = (
+    update(MAPPINGS)
+    .where(MAPPINGS.c.number == bindparam("of"), MAPPINGS.c.ended_at.is_(None), MAPPINGS.c.id != bindparam("but"))
+    .values(active=False)
+)
 CURRENT = select(Mapping).where(Mapping.restaurant_id == bindparam("restaurant"), Mapping.ended_at.is_(None))
 
 
@@ -98,18 +105,18 @@ async def begin(
     active: bool = True,
 ) -> Mapping:
     """The restaurant has the number, which the caller holds, from now on; `active`: it gets the calls."""
+    if active:
+        await _rest(session, row.number)
     mapping = Mapping(
         number=row.number,
         restaurant_id=restaurant_id,
         assignment_id=assignment_id,
-        active=False,
+        active=active,
         source=source,
         created_at=utcnow(),
     )
     session.add(mapping)
     await session.flush()
-    if active:
-        await activate(session, mapping)
     return mapping
 
 
@@ -160,11 +167,12 @@ def close(mapping: Mapping, reason: str) -> None:
 
 async def activate(session: AsyncSession, mapping: Mapping) -> None:
     """Make this mapping the one that gets the number's calls; the caller holds the number."""
-    await session.execute(
-        update(Mapping)
-        .where(Mapping.number == mapping.number, Mapping.ended_at.is_(None), Mapping.id != mapping.id)
-        .values(active=False)
-    )
-    note(session, [mapping.number])
+    await _rest(session, mapping.number, mapping.id)
     mapping.active = True
     await session.flush()
+
+
+async def _rest(session: AsyncSession, number: str, but: str = "") -> None:
+    """None of its mappings, but this one, gets the number's calls."""
+    await session.execute(REST, {"of": number, "but": but})
+    note(session, [number])

@@ -28,6 +28,8 @@ ENSURE = {
     name: dialect.insert(NUMBERS).on_conflict_do_nothing(index_elements=["number"]).returning(NUMBERS.c.number)
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
+LOCKED = select(Number).where(Number.number == bindparam("wanted")).with_for_update(key_share=True)
+LOCKED = LOCKED.execution_options(populate_existing=True)
 CLAIMED_FOR = (
     select(Number)
     .join(Assignment, Number.claimed_by == Assignment.id)
@@ -75,12 +77,19 @@ async def lock(session: AsyncSession, *wanted: str) -> dict[str, Number]:
     other. Who ends or writes a mapping of a number locks its row first."""
     rows = {}
     for number in sorted(set(wanted)):
-        query = select(Number).where(Number.number == number).with_for_update(key_share=True)
-        row = (await session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
+        row = (await session.execute(LOCKED, {"wanted": number})).scalar_one_or_none()
         if row is None:
             raise NotFound(f"we do not know {number}", hint="GET /api/numbers lists the numbers that we hold or know")
         rows[number] = row
     return rows
+
+
+async def lock_or_add(session: AsyncSession, number: str, state: NumberState, **values: Any) -> Number:
+    """The same of one number, in this state where we did not know it."""
+    found = (await session.execute(LOCKED, {"wanted": number})).scalar_one_or_none()
+    if found is None:
+        await ensure(session, number, state, **values)
+    return found or (await lock(session, number))[number]
 
 
 async def ensure(session: AsyncSession, number: str, state: NumberState, **values: Any) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import exists, func, literal, select, text, tuple_
+from sqlalchemy import Table, bindparam, exists, func, literal, select, text, tuple_
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +21,18 @@ CHUNK = 500
 MOMENT_SECONDS = 2
 MOST_NAMESAKES = 5  # named in a refusal
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's lock_not_available
+HELD = (
+    select(Restaurant)
+    .where(Restaurant.id == bindparam("restaurant"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+RESTAURANTS = cast(Table, Restaurant.__table__)
+LEFT = (
+    select(RESTAURANTS.c.id)
+    .where(RESTAURANTS.c.id == bindparam("restaurant"), RESTAURANTS.c.deleted_at.is_(None))
+    .with_for_update(key_share=True)
+)
 
 
 async def add(session: AsyncSession, restaurant: Restaurant) -> None:
@@ -65,12 +78,18 @@ def delete(restaurant: Restaurant) -> None:
 async def get(session: AsyncSession, restaurant_id: str, *, lock: bool = False) -> Restaurant:
     """NotFound for an unknown or deleted one. `lock` keeps it as it is until the transaction ends: whoever gives it
     something (a number, an assignment) or ends it does so."""
-    restaurant = await session.get(
-        Restaurant, restaurant_id, with_for_update={"key_share": True} if lock else None, populate_existing=lock
-    )
+    if lock:
+        restaurant = (await session.execute(HELD, {"restaurant": restaurant_id})).scalar_one_or_none()
+    else:
+        restaurant = await session.get(Restaurant, restaurant_id)
     if restaurant is None or restaurant.deleted_at is not None:
         raise NotFound(f"there is no restaurant {restaurant_id}", hint="GET /api/restaurants lists them")
     return restaurant
+
+
+async def is_left(session: AsyncSession, restaurant_id: str) -> bool:
+    """Whether it still is, and then stays so until the transaction ends."""
+    return (await session.execute(LEFT, {"restaurant": restaurant_id})).first() is not None
 
 
 async def get_soon(session: AsyncSession, restaurant_id: str) -> Restaurant:

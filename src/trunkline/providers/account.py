@@ -131,7 +131,8 @@ class Account:
     def _is_due(self) -> bool:
         """Whether to lease: turns where there are none, places where it is time to say that we still want them."""
         now, renew = time.monotonic(), self._pace.renew_seconds
-        while self._turns and self._turns[0] < now - BURST_SECONDS - self.limits.spacing:
+        oldest = now - BURST_SECONDS - self.limits.spacing
+        while self._turns and self._turns[0] < oldest:
             self._turns.popleft()  # nobody came for it
         if renew is not None and now - self._leased_at >= renew:
             return True
@@ -147,7 +148,8 @@ class Account:
         )
         now = self._leased_at = time.monotonic()
         self._places = lease.places
-        self._turns.extend(now + lease.begins + n * self.limits.spacing for n in range(lease.turns))
+        first, spacing = now + lease.begins, self.limits.spacing
+        self._turns.extend([first + n * spacing for n in range(lease.turns)])
         self._not_before = max(self._not_before, now + lease.pause)
 
     async def _change(self, seconds: float | None) -> None:

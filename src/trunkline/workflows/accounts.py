@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -37,21 +38,31 @@ class KeysOf(NamedTuple):
 async def keys_of(services: Services, provider: str) -> KeysOf:
     """Ask the provider which account the keys open, and compare it with the remembered one, which is this one if none
     was. Raises a ProviderError where it cannot be asked."""
-    now = await _identity(services, provider)
+    return (await _keys_of(services, [provider]))[0]
+
+
+async def _keys_of(services: Services, providers: Sequence[str]) -> list[KeysOf]:
+    now = {provider: await _identity(services, provider) for provider in providers}
     async with services.database.read() as session:
-        row = await accounts.get(session, provider)
-    if now and (row is None or not row.account):
-        async with services.database.write() as session:
-            row = await accounts.remember(session, provider, now)
-    return KeysOf(provider, now, row.account if row else None)
+        accepted = await accounts.accepted(session, providers)
+    for provider in providers:
+        if now[provider] and not accepted.get(provider):
+            async with services.database.write() as session:
+                accepted[provider] = (await accounts.remember(session, provider, now[provider])).account
+    return [KeysOf(provider, now[provider], accepted.get(provider)) for provider in providers]
+
+
+def are_known(services: Services, *providers: str) -> bool:
+    """Whether each of them has told whose keys these are: it is not asked for that again."""
+    return services.identified.issuperset(providers)
 
 
 async def refuse_changed(services: Services, *providers: str) -> None:
     """ActionRequired if the keys in the settings are those of another account than the one that we have worked with:
     nothing is bought, settled or given back with them until a person says that the change is meant."""
-    for provider in providers:
-        keys = await keys_of(services, provider)
+    for keys in await _keys_of(services, providers):
         if keys.changed:
+            provider = keys.provider
             raise ActionRequired(
                 f"the keys of {shown(provider)} are of account {keys.now}; until now they were of {keys.accepted}",
                 provider="vapi" if provider == VOICE else provider,
@@ -75,7 +86,7 @@ async def accept(services: Services, provider: str) -> KeysOf:
 
 async def all_keys(services: Services) -> list[KeysOf]:
     """Of the voice platform and of every configured carrier."""
-    return [await keys_of(services, provider) for provider in (VOICE, *services.carriers)]
+    return await _keys_of(services, (VOICE, *services.carriers))
 
 
 async def take_over(services: Services, name: str) -> str:
@@ -129,7 +140,10 @@ def shown(provider: str) -> str:
 
 
 async def _identity(services: Services, provider: str) -> str:
-    return await (services.voice.account() if provider == VOICE else services.carriers[provider].account_id())
+    identity = await (services.voice.account() if provider == VOICE else services.carriers[provider].account_id())
+    if identity:
+        services.identified.add(provider)
+    return identity
 
 
 # --- what stops purchases --------------------------------------------------------------------------------------------
@@ -143,7 +157,7 @@ async def refuse_blocked(session: AsyncSession, carrier: str) -> None:
     """Blocked while nothing may be bought at the carrier, with the reason that it gave."""
     row = await accounts.blocked(session, carrier)
     if row is not None:
-        raise Blocked(row.blocked_reason or "", provider=carrier, hint=row.blocked_hint, account_wide=True)
+        raise Blocked(row.reason or "", provider=carrier, hint=row.hint, account_wide=True)
 
 
 async def block(services: Services, carrier: Carrier, error: ProviderError, reason: str | None = None) -> None:

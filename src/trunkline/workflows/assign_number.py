@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -303,7 +304,9 @@ async def get_credential(run: AssignmentRun, carrier: Carrier) -> None:
     """What the import will need, before any money is spent: the keys are those of the accounts that we work with, Vapi
     has the carrier's credential, and there is something that answers."""
     async with run.step("get_credential", carrier.name) as step:
-        await step.ask(lambda: accounts.refuse_changed(run.services, carrier.name, accounts.VOICE))
+        check = partial(accounts.refuse_changed, run.services, carrier.name, accounts.VOICE)
+        asks_nobody = accounts.are_known(run.services, carrier.name, accounts.VOICE)
+        await (check() if asks_nobody else step.ask(check))
         if carrier.name in run.services.credentials:
             step.detail = "known" if run.services.credentials[carrier.name] else "not needed"
             return

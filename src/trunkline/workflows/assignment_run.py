@@ -16,7 +16,7 @@ from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import Outcome, Reason
 from trunkline.domain.states import DebtKind, ItemStatus, RunStatus
 from trunkline.domain.wishes import Wish
-from trunkline.errors import Cancelled, NotFound
+from trunkline.errors import Cancelled
 from trunkline.metrics import ASSIGNMENTS as ENDED
 from trunkline.workflows import accounts
 from trunkline.workflows.candidates import Candidates
@@ -64,7 +64,7 @@ class AssignmentRun(Buyer[Assignment]):
     async def refuse_stopped(self, session: AsyncSession) -> None:
         """A cancelled batch buys nothing more, nor one that was paused because its account refuses; and a restaurant
         that was deleted needs no number."""
-        if not await self.restaurant_is_left(session):
+        if not await restaurants.is_left(session, self.restaurant_id):
             raise Cancelled("the restaurant was deleted before the purchase")
         if self.batch_id is None:
             return
@@ -101,7 +101,7 @@ class AssignmentRun(Buyer[Assignment]):
             cancelled = outcome.reason is Reason.CANCELLED
             status = ItemStatus.CANCELLED if cancelled else ItemStatus(outcome.status.value)
             ends: dict[str, Any] = {"reason": reason, "message": outcome.message}
-            await batches.set_items(session, self.batch_id, ItemStatus.RUNNING, status, self.restaurant_id, **ends)
+            await batches.set_item(session, self.batch_id, ItemStatus.RUNNING, status, self.restaurant_id, **ends)
         await self.end(
             session,
             status=outcome.status.value,
@@ -111,14 +111,6 @@ class AssignmentRun(Buyer[Assignment]):
             message=outcome.message,
             hint=outcome.hint,
         )
-
-    async def restaurant_is_left(self, session: AsyncSession) -> bool:
-        """Whether the restaurant still is, held until the transaction ends."""
-        try:
-            await restaurants.get(session, self.restaurant_id, lock=True)
-        except NotFound:
-            return False
-        return True
 
     @staticmethod
     def count(outcome: Outcome) -> None:

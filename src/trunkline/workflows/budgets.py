@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import batches, budgets, intents
 from trunkline.db.models import BudgetRow
-from trunkline.db.runs import BATCHES
 from trunkline.db.session import Database
 from trunkline.domain.budgets import ALL, LEVELS, Budget, BudgetOf, Limit, SpendingLimits, Used
 from trunkline.domain.choosing import Offer
@@ -87,7 +86,7 @@ async def _batch_bounds(session: AsyncSession, batch_id: str | None) -> list[Bud
     """What a batch may spend: what was shown and said yes to."""
     if batch_id is None:
         return []
-    limits = SpendingLimits.of_batch((await BATCHES.get(session, batch_id)).request)
+    limits = SpendingLimits.of_batch(await batches.request_of(session, batch_id))
     if not limits.given():
         return []
     await batches.hold(session, batch_id)

@@ -58,7 +58,7 @@ async def check_accounts(services: Services) -> AsyncIterator[Finding]:
             text = f"the keys of {shown(provider)} are of account {keys.now}; until now they were of {keys.accepted}"
             yield problem(provider, text, f"set the former keys again, or: trunkline accounts accept {provider}")
     for row in blocked:
-        yield problem(row.provider, f"nothing is bought there for now: {row.blocked_reason}", row.blocked_hint)
+        yield problem(row.provider, f"nothing is bought there for now: {row.reason}", row.hint)
 
 
 async def compare(services: Services, carrier: Carrier) -> AtCarrier:

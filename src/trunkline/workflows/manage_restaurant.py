@@ -122,6 +122,11 @@ async def add_assignment(session: AsyncSession, restaurant_id: str, wish: Wish, 
     """Write the assignment of a restaurant that may have one, which somebody then has to work on. Raises as
     `request_number` does."""
     await restaurants.get(session, restaurant_id, lock=True)
+    return await add_held_assignment(session, restaurant_id, wish, **columns)
+
+
+async def add_held_assignment(session: AsyncSession, restaurant_id: str, wish: Wish, **columns: Any) -> Assignment:
+    """The same for a restaurant that the caller holds."""
     await refuse_running(session, restaurant_id)
     current = await mappings.current(session, restaurant_id)
     if current is not None and not await _shared(session, current.number):

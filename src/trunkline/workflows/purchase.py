@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import holds, intents, numbers
-from trunkline.db.models import Number, PurchaseIntent, RunRow, utcnow
+from trunkline.db.models import Number, PurchaseIntent, RunRow, Step, utcnow
+from trunkline.db.runs import Runs
 from trunkline.domain.acting import acting
 from trunkline.domain.choosing import Offer, OwnedNumber, in_order, objection
 from trunkline.domain.marks import OwnerMark
@@ -47,6 +48,7 @@ from trunkline.workflows.purchase_outcome import (
     refuse_other,
 )
 from trunkline.workflows.run import Run, RunStep
+from trunkline.workflows.services import Services
 
 R = TypeVar("R", bound=RunRow)
 OFFERS_TO_TRY = 5
@@ -57,13 +59,18 @@ FOUND = "found at the carrier: it had been bought"
 class Buyer(Run[R]):
     """A run that may buy. `restaurant_id` is whom for, None for stock, `batch_id` what it is a part of; `mark` stands
     at the carrier from the purchase on; `named` is the one number that a person has asked for, `agreed` what it may
-    cost. One that is not `patient` leaves a purchase of unknown outcome open, as owed, instead of waiting for it."""
+    cost. One that is not `patient` leaves a purchase of unknown outcome open, as owed, instead of waiting for it.
+    `bought_at` are the carriers that this execution has asked to sell."""
 
     restaurant_id: str | None = None
     batch_id: str | None = None
     named: E164 | None = None
     agreed: PriceLimits | None = None
     patient = True
+
+    def __init__(self, services: Services, kind: Runs[R], row: R, rows: list[Step]) -> None:
+        super().__init__(services, kind, row, rows)
+        self.bought_at: set[str] = set()
 
     @property
     def is_one_of_many(self) -> bool:
@@ -95,8 +102,7 @@ async def purchase(run: Buyer[Any], carrier: Carrier, offers: list[Offer]) -> Nu
     settled.
     """
     random.shuffle(offers)  # equal prices: simultaneous purchases should not all want the same number first
-    async with run.services.database.read() as session:
-        tried = await intents.tried(session, str(run.mark), carrier.name)
+    tried = await tried_before(run, carrier)
     async with run.step("purchase", carrier.name) as step:
         refused: Rejected | None = None
         for offer in in_order(offers):
@@ -118,6 +124,15 @@ async def purchase(run: Buyer[Any], carrier: Carrier, offers: list[Offer]) -> Nu
             raise refused
         step.end(StepStatus.DONE, refused.detail if refused else "other purchases have chosen every offered number")
         return None
+
+
+async def tried_before(run: Buyer[Any], carrier: Carrier) -> list[str | None]:
+    """The numbers that this run has asked the carrier for, in this execution or an earlier one."""
+    if not run.resumed and carrier.name not in run.bought_at:
+        run.bought_at.add(carrier.name)
+        return []
+    async with run.services.database.read() as session:
+        return await intents.tried(session, str(run.mark), carrier.name)
 
 
 async def buy(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) -> Number | None:

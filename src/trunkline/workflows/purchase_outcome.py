@@ -36,8 +36,7 @@ async def conclude(
         await numbers.forget_unless_known(session, await numbers.get(session, intent.number))
     if owned is None:
         return None
-    await numbers.ensure(session, owned.number, NumberState.PURCHASING, carrier=intent.carrier)
-    row = (await numbers.lock(session, owned.number))[owned.number]
+    row = await numbers.lock_or_add(session, owned.number, NumberState.PURCHASING, carrier=intent.carrier)
     mine = (None, claimed_by, intent.assignment_id)
     if row.state not in (*numbers.NOT_OURS, NumberState.IDLE) or row.claimed_by not in mine:
         return None

@@ -11,7 +11,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import debts, mappings, numbers
+from trunkline.db import debts, mappings, numbers, restaurants
 from trunkline.db.models import Number
 from trunkline.domain.choosing import OwnedNumber, with_answerer
 from trunkline.domain.marks import carries_mark_of, other_installation, parse_mark
@@ -347,7 +347,7 @@ async def write_mapping(
 ) -> Outcome:
     """The number is in service and the assignment ends, in one transaction. A shared mapping that the restaurant had
     ends with it."""
-    if not await run.restaurant_is_left(session):
+    if not await restaurants.is_left(session, run.restaurant_id):
         raise Conflict("the restaurant was deleted meanwhile")
     old = await mappings.current(session, run.restaurant_id)
     rows = await numbers.lock(session, held.number, *([old.number] if old else []))

@@ -29,7 +29,7 @@ from trunkline.workflows import accounts
 from trunkline.workflows.assign_number import AssignNumber, work_on
 from trunkline.workflows.assignment_run import AssignmentRun
 from trunkline.workflows.inventory import BatchInventory, LiveInventory
-from trunkline.workflows.manage_restaurant import add_assignment, check_offered
+from trunkline.workflows.manage_restaurant import add_held_assignment, check_offered
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.plan_batch import Plan, plan_for
 from trunkline.workflows.run import Job, execute, side_by_side
@@ -215,7 +215,7 @@ class RunBatch:
         except TrunklineError as error:
             ends = {"reason": error.code, "message": error.detail}
             async with services.database.write() as session:
-                await batches.set_items(
+                await batches.set_item(
                     session, batch.id, ItemStatus.QUEUED, ItemStatus.FAILED, item.restaurant_id, **ends
                 )
             return
@@ -236,9 +236,9 @@ class RunBatch:
             own = {} if ignore else await own_wishes(session, [restaurant])
             wish = Wish(number=E164(item.picked)) if item.picked else wish_for(own.get(restaurant_id), asked)
             begun = {"batch_id": batch.id, "epoch": 1, "started_at": utcnow()}
-            assignment = await add_assignment(session, restaurant_id, wish, **begun)
+            assignment = await add_held_assignment(session, restaurant_id, wish, **begun)
             await self._refuse_stopped(session, batch)
-            if not await batches.set_items(
+            if not await batches.set_item(
                 session, batch.id, ItemStatus.QUEUED, ItemStatus.RUNNING, restaurant_id, assignment_id=assignment.id
             ):
                 raise Cancelled("the batch does not wait for this restaurant any more")

@@ -38,8 +38,8 @@ class Balance:
 class Services:
     """`carriers` are the configured ones, in the order to try; `installation` is the name in our owner marks;
     `outgoing` leads to endpoints; `credentials` are the carriers' credentials in Vapi that were found in this process
-    (None: not needed); `lists` are those that the items of a batch share while it runs here, by batch id, `listings`
-    those that all assignments share."""
+    (None: not needed), `identified` are who has told whose keys we have; `lists` are those that the items of a batch
+    share while it runs here, by batch id, `listings` those that all assignments share."""
 
     settings: Settings
     database: Database
@@ -51,6 +51,7 @@ class Services:
     credentials: dict[str, str | None] = field(default_factory=dict)
     trust: ImportTrust = field(default_factory=ImportTrust)
     balances: dict[str, Balance] = field(default_factory=dict)
+    identified: set[str] = field(default_factory=set)
     lists: dict[str, Inventory] = field(default_factory=dict)
     listings: Listings = field(default_factory=Listings)
     key_uses: KeyUses = field(default_factory=KeyUses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import mappings, numbers
+from trunkline.db import mappings, numbers, restaurants
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import Outcome, Reason, Source, Status, unassigned
 from trunkline.errors import Conflict, RetryLater, TrialLimit
@@ -42,7 +42,7 @@ async def reuse_trial_number(run: AssignmentRun, carrier: Carrier, limit: TrialL
 
 async def share(session: AsyncSession, run: AssignmentRun, number: str, policy: TrialSharing) -> Outcome | None:
     """Map the restaurant to a number that others have; None if it has just gone out of service."""
-    if not await run.restaurant_is_left(session):
+    if not await restaurants.is_left(session, run.restaurant_id):
         raise Conflict("the restaurant was deleted meanwhile")
     old = await mappings.current(session, run.restaurant_id)
     rows = await numbers.lock(session, number, *([old.number] if old else []))
