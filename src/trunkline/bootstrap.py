@@ -23,6 +23,7 @@ from trunkline.voice.vapi import VapiPlatform
 from trunkline.workflows import kinds
 from trunkline.workflows.accounts import warn_of_others
 from trunkline.workflows.engine import Engine
+from trunkline.workflows.gate import RUNS_PER_PLACE, Gate
 from trunkline.workflows.keep_house import keep_house
 from trunkline.workflows.send_events import send_events
 from trunkline.workflows.services import Services
@@ -81,7 +82,8 @@ async def idle_services(settings: Settings) -> AsyncIterator[Services]:
     engine = Engine(settings.database_url, database, settings.takeover_seconds)
     accounts = Accounts(settings, None if database.embedded else SharedPace(database, engine.process_id))
     carriers, voice = build_carriers(settings, accounts), VapiPlatform(settings, accounts.of("vapi"))
-    services = Services(settings, database, engine, carriers, voice, installation="", outgoing=Outgoing(settings))
+    gate, outgoing = Gate(settings.provider_concurrency * RUNS_PER_PLACE), Outgoing(settings)
+    services = Services(settings, database, engine, carriers, voice, installation="", outgoing=outgoing, gate=gate)
     try:
         yield services
     finally:
@@ -132,4 +134,5 @@ async def running_services(
                 sender.cancel()
                 watcher.cancel()
                 housekeeper.cancel()
+                services.gate.close()
                 await services.engine.close(last_seconds() if last_seconds else settings.shutdown_seconds)

@@ -11,13 +11,18 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 
 def new_id(prefix: str) -> str:
     """`prefix_` and 16 characters: 9 of time in milliseconds, 7 random. Later ids sort after earlier ones."""
-    return _written(prefix, (time.time_ns() // 1_000_000) << 35 | secrets.randbits(35))
+    return f"{prefix}_{moment()}"
 
 
-def first_id(prefix: str, moment: datetime) -> str:
-    """What no id sorts before that was made at this moment or later."""
-    return _written(prefix, int(moment.timestamp() * 1000) << 35)
+def moment() -> str:
+    """What is not told apart from another one of the same millisecond by its order."""
+    return _written((time.time_ns() // 1_000_000) << 35 | secrets.randbits(35))
 
 
-def _written(prefix: str, value: int) -> str:
-    return f"{prefix}_" + "".join(ALPHABET[value >> shift & 31] for shift in range(75, -1, -5))
+def first_id(prefix: str, since: datetime) -> str:
+    """What no id sorts before that was made at this time or later."""
+    return f"{prefix}_{_written(int(since.timestamp() * 1000) << 35)}"
+
+
+def _written(value: int) -> str:
+    return "".join(ALPHABET[value >> shift & 31] for shift in range(75, -1, -5))

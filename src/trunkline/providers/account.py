@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 from contextvars import Context
 from email.utils import parsedate_to_datetime
 
+from trunkline.domain.ids import moment
 from trunkline.errors import RetryLater, Role
-from trunkline.providers.pace import BURST_SECONDS, URGENCY, Demand, Limits, OwnPace, Pace
+from trunkline.providers.pace import BURST_SECONDS, SINCE, URGENCY, Demand, Limits, OwnPace, Pace
 from trunkline.settings import Settings
 
 
@@ -33,7 +34,7 @@ class Account:
         self.clock_skew: float | None = None
         self._pace = pace or OwnPace()
         self._not_before = 0.0
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[int, str, int, asyncio.Future[None]]] = []
         self._count = itertools.count()
         self._turns: deque[float] = deque()
         self.open = self._places = 0
@@ -48,7 +49,7 @@ class Account:
     @asynccontextmanager
     async def turn(self, role: Role, operation: str) -> AsyncIterator[None]:
         """One request may be sent inside. Waits for a pause to end, for a place and for the pace; who is more urgent
-        goes first.
+        goes first, and then whose work was begun first.
 
         A pause longer than we wait for an answer is the caller's to sit out, who can free what it holds meanwhile:
         RetryLater, of this role and operation.
@@ -83,7 +84,8 @@ class Account:
 
     async def _admitted(self) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (URGENCY.get(), next(self._count), place))
+        since = SINCE.get() or moment()
+        heapq.heappush(self._waiting, (URGENCY.get(), since, next(self._count), place))
         self._changed.set()
         if self._usher is None or self._usher.done():
             self._usher = asyncio.create_task(self._admit(), context=Context())
@@ -105,7 +107,7 @@ class Account:
         except Exception as error:
             if not self._waits():
                 raise
-            for _, _, place in self._waiting:
+            for *_, place in self._waiting:
                 if not place.done():
                     place.set_exception(error)
 
@@ -121,10 +123,10 @@ class Account:
             else:
                 self._turns.popleft()
                 self.open += 1
-                heapq.heappop(self._waiting)[2].set_result(None)
+                heapq.heappop(self._waiting)[-1].set_result(None)
 
     def _waits(self) -> bool:
-        while self._waiting and self._waiting[0][2].done():
+        while self._waiting and self._waiting[0][-1].done():
             heapq.heappop(self._waiting)
         return bool(self._waiting)
 
@@ -140,7 +142,7 @@ class Account:
 
     async def _lease(self) -> None:
         asked_at = time.monotonic()
-        waiting = sum(not place.done() for _, _, place in self._waiting)
+        waiting = sum(not place.done() for *_, place in self._waiting)
         turns = self.limits.leased if waiting and not self._turns else 0
         pause = max(self._not_before - asked_at, 0.0)
         lease = await self._pace.lease(

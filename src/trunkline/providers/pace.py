@@ -27,6 +27,20 @@ class Urgency(IntEnum):
 URGENCY: ContextVar[Urgency] = ContextVar("urgency", default=Urgency.LIVE)
 
 
+SINCE: ContextVar[str | None] = ContextVar("since", default=None)
+
+
+@contextmanager
+def asked_since(moment: str) -> Iterator[None]:
+    """Of requests that are equally urgent those go first for what was begun first: `moment` is the time in its id. What
+    is asked for nothing like it was begun when it is asked."""
+    token = SINCE.set(moment)
+    try:
+        yield
+    finally:
+        SINCE.reset(token)
+
+
 @contextmanager
 def urgent(urgency: Urgency) -> Iterator[None]:
     """What is asked inside goes so early."""

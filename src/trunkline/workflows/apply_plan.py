@@ -85,6 +85,7 @@ class ApplyPlan:
 
     kind = "apply_plan"
     runs = APPLIES
+    waits_in_line = False
 
     async def work(self, services: Services, row: Apply) -> None:
         run = await Run.of(services, APPLIES, row)

@@ -54,6 +54,7 @@ class AssignNumber:
 
     kind = "assign_number"
     runs = ASSIGNMENTS
+    waits_in_line = True
 
     async def work(self, services: Services, row: Assignment) -> None:
         shared = services.lists.get(row.batch_id) if row.batch_id else None

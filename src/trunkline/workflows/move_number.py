@@ -187,6 +187,7 @@ class MoveNumber:
 
     kind = "move_number"
     runs = MOVES
+    waits_in_line = False
 
     async def work(self, services: Services, row: Move) -> None:
         run = await Run.of(services, MOVES, row)

@@ -37,6 +37,7 @@ from trunkline.errors import (
 )
 from trunkline.providers.http import before_sending
 from trunkline.workflows import accounts, budgets
+from trunkline.workflows.gate import asking
 from trunkline.workflows.purchase_outcome import (
     conclude,
     keep_late,
@@ -139,7 +140,8 @@ async def buy(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) ->
     """Buy this one. None if another purchase has chosen it; else the number, claimed by the run, or the reason raised.
     Until it is known that what this carrier sells can be imported, one run at a time has a number from here."""
     if carrier.capabilities.imported:
-        await run.services.trust.enter(carrier.name, run.id)
+        with asking():
+            await run.services.trust.enter(carrier.name, run.id)
     row = None
     try:
         await run.refuse_poor(carrier, offer)
@@ -238,7 +240,8 @@ async def obtain(
         if attempts > MOST_ATTEMPTS:
             raise Rejected(f"{intent.attempts} requests have bought nothing", provider=carrier.name, operation="buy")
         try:
-            return await send(run, carrier, intent, again=attempts > 1 or unknown), ""
+            with asking():
+                return await send(run, carrier, intent, again=attempts > 1 or unknown), ""
         except OutcomeUnknown as error:
             unknown = True
             await _wait_for_outcome(run, step, error)

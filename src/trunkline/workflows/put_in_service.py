@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from dataclasses import dataclass, replace
@@ -316,7 +315,7 @@ async def until_ready(run: AssignmentRun, step: RunStep, voice: VoiceNumber) -> 
             detail = f"Vapi has not activated {voice.number} yet"
             raise RetryLater(detail, provider="vapi", role=Role.VOICE)
         step.detail = f"{voice.number} is {voice.status}"
-        await asyncio.sleep(pause)
+        await step.pause(pause)
         pause = min(pause * 2, 5.0)
         voice = await step.ask(partial(run.services.voice.get, voice.id))
     return voice

@@ -107,6 +107,7 @@ class ReleaseNumber:
 
     kind = "release_number"
     runs = RELEASES
+    waits_in_line = True
 
     async def work(self, services: Services, row: Release) -> None:
         run = await Run.of(services, RELEASES, row)

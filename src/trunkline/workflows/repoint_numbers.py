@@ -86,6 +86,7 @@ class RepointNumbers:
 
     kind = "repoint_numbers"
     runs = REPOINTS
+    waits_in_line = False
 
     async def work(self, services: Services, row: Repoint) -> None:
         run = await Run.of(services, REPOINTS, row)

@@ -22,6 +22,7 @@ from trunkline.domain.acting import Acting, acting_as
 from trunkline.domain.states import RunStatus, StepStatus
 from trunkline.errors import RetryLater, Superseded, TrunklineError
 from trunkline.providers.http import before_sending
+from trunkline.workflows.gate import asking, waiting
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
@@ -40,11 +41,13 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
 
 
 class Work(Protocol[R]):
-    """What a kind of durable run does. `kind` names it for ever, also in the engine's records; `runs` are its rows. A
-    new kind is its columns, this, and a line where the kinds are listed."""
+    """What a kind of durable run does. `kind` names it for ever, also in the engine's records; `runs` are its rows.
+    `waits_in_line`: only so many are worked on at once (`Gate`), so it waits for no other run's end. A new kind is its
+    columns, this, and a line where the kinds are listed."""
 
     kind: str
     runs: Runs[R]
+    waits_in_line: bool
 
     async def work(self, services: Services, row: R) -> None:
         """From wherever an earlier execution left the run to its end. It looks at our tables and outside how far it
@@ -53,6 +56,16 @@ class Work(Protocol[R]):
 
 
 async def execute(services: Services, work: Work[R], run_id: str) -> None:
+    """Work on the run once it is its turn, see `go_on`."""
+    if not work.waits_in_line:
+        await go_on(services, work, run_id)
+        return
+    async with services.gate.place(run_id) as admitted:
+        if admitted:
+            await go_on(services, work, run_id)
+
+
+async def go_on(services: Services, work: Work[R], run_id: str) -> None:
     """Shut out earlier executions, and work, for whom began it. Nothing happens to a run that has ended."""
     async with services.database.write() as session:
         row = await work.runs.begin(session, run_id)
@@ -259,7 +272,7 @@ class RunStep:
         await self.show()
         while True:
             try:
-                with self.run.checked():
+                with self.run.checked(), asking():
                     return await call()
             except RetryLater as error:
                 await self.wait(error)
@@ -269,7 +282,8 @@ class RunStep:
         end = time.monotonic() + seconds
         pause = 0.1
         while (seen := await self.ask(find)) is None and time.monotonic() + pause < end:
-            await asyncio.sleep(pause)
+            with waiting():
+                await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
         return seen
 
@@ -282,12 +296,14 @@ class RunStep:
         runs.count_attempt(self._row)
         self.detail = f"{error.detail}; next attempt in {wait:.1f} s"
         await self.show()
-        await asyncio.sleep(wait)
+        with waiting():
+            await asyncio.sleep(wait)
 
     async def pause(self, seconds: float) -> None:
         """Wait in this step, visibly."""
         await self.show()
-        await asyncio.sleep(seconds)
+        with waiting():
+            await asyncio.sleep(seconds)
 
     @asynccontextmanager
     async def finish(self, detail: str) -> AsyncIterator[AsyncSession]:

@@ -32,12 +32,11 @@ from trunkline.workflows.inventory import BatchInventory, LiveInventory
 from trunkline.workflows.manage_restaurant import add_held_assignment, check_offered
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.plan_batch import Plan, plan_for
-from trunkline.workflows.run import Job, execute, side_by_side
+from trunkline.workflows.run import Job, go_on, side_by_side
 from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
 PAUSE = 1.0
-ITEMS_PER_PLACE = 4  # an item waits for one provider while others wait for the other one
 
 
 @dataclass(frozen=True)
@@ -159,6 +158,7 @@ class RunBatch:
 
     kind = "run_batch"
     runs = BATCHES
+    waits_in_line = False
 
     async def work(self, services: Services, row: Batch) -> None:
         services.lists[row.id] = BatchInventory(LiveInventory())
@@ -171,9 +171,8 @@ class RunBatch:
 
     async def _round(self, services: Services, batch: Batch) -> bool:
         """Work on all that is unfinished; whether there is nothing more to do here."""
-        places = services.settings.provider_concurrency * ITEMS_PER_PLACE
         for picked in (True, False):  # what one of them is to have is not given to another one
-            await side_by_side(places, self._jobs(services, batch, picked))
+            await side_by_side(services.gate.places, self._jobs(services, batch, picked))
         if services.engine.closing:
             return True  # what has not begun is for the next process
         async with services.database.write() as session:
@@ -195,14 +194,15 @@ class RunBatch:
                 yield partial(self._item, services, batch, item, asked)
 
     async def _item(self, services: Services, batch: Batch, item: BatchItem, asked: Wish) -> None:
-        if services.engine.closing:
-            return
-        with acting_as(replace(acting(), kind=ActorKind.BATCH, id=batch.id, name=None)):
-            await self._work_on(services, batch, item, asked)
+        by_batch = replace(acting(), kind=ActorKind.BATCH, id=batch.id, name=None)
+        async with services.gate.place(batch.id) as admitted:
+            if admitted:
+                with acting_as(by_batch):
+                    await self._work_on(services, batch, item, asked)
 
     async def _work_on(self, services: Services, batch: Batch, item: BatchItem, asked: Wish) -> None:
         if item.status == ItemStatus.RUNNING and item.assignment_id is not None:
-            again = partial(execute, services, AssignNumber(), item.assignment_id)
+            again = partial(go_on, services, AssignNumber(), item.assignment_id)
             await services.engine.work(item.assignment_id, again)
             return
         try:

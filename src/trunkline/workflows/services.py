@@ -15,6 +15,7 @@ from trunkline.providers.outgoing import Outgoing
 from trunkline.settings import Routing, Settings
 from trunkline.voice.base import Target, VoiceNumber, VoicePlatform
 from trunkline.workflows.engine import Engine
+from trunkline.workflows.gate import Gate
 from trunkline.workflows.import_trust import ImportTrust
 from trunkline.workflows.inventory import Inventory
 from trunkline.workflows.key_uses import KeyUses
@@ -37,9 +38,10 @@ class Balance:
 @dataclass
 class Services:
     """`carriers` are the configured ones, in the order to try; `installation` is the name in our owner marks;
-    `outgoing` leads to endpoints; `credentials` are the carriers' credentials in Vapi that were found in this process
-    (None: not needed), `identified` are who has told whose keys we have; `lists` are those that the items of a batch
-    share while it runs here, by batch id, `listings` those that all assignments share."""
+    `outgoing` leads to endpoints; at the `gate` runs wait for their turn; `credentials` are those of the carriers in
+    Vapi that were found in this process (None: not needed), `identified` are who has told whose keys we have; `lists`
+    are those that the items of a batch share while it runs here, by batch id, `listings` those that all assignments
+    share."""
 
     settings: Settings
     database: Database
@@ -48,6 +50,7 @@ class Services:
     voice: VoicePlatform
     installation: str
     outgoing: Outgoing
+    gate: Gate
     credentials: dict[str, str | None] = field(default_factory=dict)
     trust: ImportTrust = field(default_factory=ImportTrust)
     balances: dict[str, Balance] = field(default_factory=dict)

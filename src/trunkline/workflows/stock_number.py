@@ -172,6 +172,7 @@ class BuyNumber:
 
     kind = "buy_number"
     runs = STOCK_PURCHASES
+    waits_in_line = True
 
     async def work(self, services: Services, row: StockPurchase) -> None:
         async with services.database.read() as session:
