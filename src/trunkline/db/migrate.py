@@ -13,9 +13,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
-from trunkline.db import files
+from trunkline.db import connections, files
 from trunkline.db.addresses import driver_url
 from trunkline.db.lock import database_file
+from trunkline.db.pools import is_full
 from trunkline.db.postgresql import listen_to_postgresql
 from trunkline.db.sqlite import begin_sqlite, prepare_sqlite
 from trunkline.errors import SettingsError
@@ -137,9 +138,11 @@ def opened(url: str, **options: bool) -> Iterator[Connection]:
             connection = stack.enter_context(engine.connect()).execution_options(**options)
             connection.begin()
         except DatabaseError as error:
+            mend = "check DATABASE_URL, and that the database is up and lets this user in"
+            if is_full(error.orig):
+                mend = connections.MEND
             raise SettingsError(
-                f"the database cannot be opened: {' '.join(str(error.orig).split())}",
-                hint="check DATABASE_URL, and that the database is up and lets this user in",
+                f"the database cannot be opened: {' '.join(str(error.orig).split())}", hint=mend
             ) from None
         yield connection
 

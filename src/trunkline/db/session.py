@@ -18,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from trunkline.db import changes
 from trunkline.db.addresses import driver_url
 from trunkline.db.bells import Bell
+from trunkline.db.connections import POOL, WAIT_SECONDS
 from trunkline.db.files import HeldFile
+from trunkline.db.pools import PatientAsyncPool
 from trunkline.db.postgresql import listen_to_postgresql
 from trunkline.db.sqlite import begin_sqlite, connect_directly, set_pragmas
 
@@ -27,7 +29,7 @@ T = TypeVar("T")
 # What says that the database is away (gone, read-only, full, busy, no connection free) and not that we asked for
 # something wrong: the work goes on when it is back.
 DATABASE_AWAY = (OperationalError, InternalError, InterfaceError, NoConnection)
-MOST_GIVEN_UP = 5  # of the pool's connections
+MOST_GIVEN_UP = 2  # of the pool's connections
 
 
 class Database:
@@ -40,15 +42,17 @@ class Database:
     `listeners` are awaited after each commit with the numbers that it changed, so that who keeps them in memory is up
     to date when `write()` is left; `sender` names this process in what the others are notified of."""
 
-    def __init__(self, url: str, pool_size: int = 10) -> None:
+    def __init__(self, url: str, pool_size: int = POOL) -> None:
         self.embedded = url.startswith("sqlite")
         file = make_url(url).database or ""
         self._file = HeldFile(file)
         options: dict[str, Any] = (
-            {"async_creator": lambda: connect_directly(file)} if self.embedded else {"pool_pre_ping": True}
+            {"async_creator": lambda: connect_directly(file)}
+            if self.embedded
+            else {"poolclass": PatientAsyncPool, "pool_pre_ping": True}
         )
         self.engine: AsyncEngine = create_async_engine(
-            driver_url(url), pool_size=pool_size, max_overflow=0, pool_timeout=60, **options
+            driver_url(url), pool_size=pool_size, max_overflow=0, pool_timeout=WAIT_SECONDS, **options
         )
         self.behind_pooler = False
         if self.embedded:

@@ -20,7 +20,7 @@ from trunkline.routing.directory import Answer, Directory, answer_of
 log = structlog.get_logger()
 SLICE = 1000
 CHECK_SECONDS = 10.0
-CHECK_SECONDS_UNTOLD = 1.0  # behind a pooler, through which PostgreSQL can tell nobody of a change
+CHECK_SECONDS_UNTOLD = 1.0  # while PostgreSQL tells us of no change, which it cannot through a pooler
 LATE_IDS = 1000  # as many changes may be committed after one that got its id later
 RELOAD_AFTER = changes.KEPT.total_seconds() / 2
 PRUNE_SECONDS = 3600.0
@@ -41,6 +41,11 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def _address(known: psycopg.ConnectionInfo) -> str:
+    """Of the server that was reached, or the folder of its socket."""
+    return known.host if known.host.startswith("/") else f"{known.host}:{known.port}"
+
+
 class Follower:
     """The one writer of a directory.
 
@@ -57,6 +62,7 @@ class Follower:
         self._position = 0
         self._seen: dict[int, str] = {}
         self._followed_at = 0.0
+        self._told = database.embedded  # where nobody else changes anything
 
     async def load(self) -> None:
         """Read every number there is; changes made meanwhile are followed."""
@@ -108,7 +114,7 @@ class Follower:
         """For ever: check, and throw away what the feed need not keep."""
         pruned_at, away = time.monotonic(), False
         while True:
-            await asyncio.sleep(CHECK_SECONDS_UNTOLD if self._database.behind_pooler else CHECK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS if self._told else CHECK_SECONDS_UNTOLD)
             try:
                 await self.check()
                 if time.monotonic() - pruned_at > PRUNE_SECONDS:
@@ -131,13 +137,16 @@ class Follower:
                 connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
                 async with connection:
                     await connection.execute(f"LISTEN {changes.CHANNEL}")
+                    log.info("listens for changes of other processes", address=_address(connection.info))
+                    self._told = True
                     await self.check()  # what was told while nobody listened
                     async for told in connection.notifies():
                         sender, numbers = changes.read_note(told.payload)
                         if sender != self._database.sender:
                             await self.refresh(numbers)
             except Exception as error:
-                log.warning("changes are not told now; the feed is read instead", error=type(error).__name__)
+                log.warning("changes are not told now; they are read each second", error=type(error).__name__)
+            self._told = False
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def look_up(self, voice_ids: Iterable[str | None], number: str | None, caller: str | None) -> Answer | None:

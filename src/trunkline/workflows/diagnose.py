@@ -16,6 +16,7 @@ from trunkline.settings import Routing
 from trunkline.voice.base import Assistant
 from trunkline.workflows.budgets import diagnose_budgets, read_all
 from trunkline.workflows.check_books import check_books
+from trunkline.workflows.count_connections import count_connections
 from trunkline.workflows.diagnose_numbers import diagnose_numbers
 from trunkline.workflows.findings import Finding, ok, problem, refused, warning
 from trunkline.workflows.reach_server import asked, unhealthy
@@ -32,10 +33,9 @@ REPOINT = "trunkline repoint"
 async def diagnose(services: Services, *, by_server: bool = False) -> AsyncIterator[Finding]:
     """One finding after the other, as they come. `services` need not be started, and a server may run meanwhile:
     `by_server` where it is the one that looks, at whatever address it listens."""
-    database, readable = await check_database(services)
-    yield database
-    if readable:
-        yield await check_keys(services)
+    found, readable = await check_database(services)
+    for finding in found:
+        yield finding
     yield ok("server", "runs, and is the one that looks") if by_server else await check_server(services)
     async for finding in check_address(services):
         yield finding
@@ -57,7 +57,16 @@ async def diagnose(services: Services, *, by_server: bool = False) -> AsyncItera
     yield clock(services.voice.clock_skew)
 
 
-async def check_database(services: Services) -> tuple[Finding, bool]:
+async def check_database(services: Services) -> tuple[list[Finding], bool]:
+    """With whether its tables can be read, and then also what they say of connections and keys."""
+    state, readable = await check_schema(services)
+    if not readable:
+        return [state], False
+    counted = [] if services.database.embedded else [await count_connections(services)]
+    return [state, *counted, await check_keys(services)], True
+
+
+async def check_schema(services: Services) -> tuple[Finding, bool]:
     """With whether its tables can be read."""
     url = services.settings.database_url
     file = database_file(url)

@@ -24,6 +24,8 @@ from sqlalchemy.engine import make_url
 
 from trunkline.db import processes
 from trunkline.db.addresses import driver_url
+from trunkline.db.connections import ENGINE_POOL, WAIT_SECONDS
+from trunkline.db.pools import PatientPool
 from trunkline.db.postgresql import listen_to_postgresql
 from trunkline.db.session import DATABASE_AWAY, Database
 from trunkline.db.sqlite import prepare_sqlite
@@ -54,7 +56,7 @@ class Engine:
         self._database = database
         self._embedded = database.embedded
         self._ttl = takeover_seconds * 0.6
-        self._beat_seconds = min(3.0, takeover_seconds / 10)
+        self._beat_seconds = min(2.0, takeover_seconds / 10)
         self.process_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._workflows: dict[str, Any] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -325,7 +327,8 @@ def _engine_url(url: str) -> str:
 def _engine(url: str) -> sa.Engine:
     target = driver_url(_engine_url(url), asynchronous=False)
     if not url.startswith("sqlite"):
-        engine = sa.create_engine(target, pool_size=THREADS + 2, max_overflow=0, pool_pre_ping=True)
+        pool = {"poolclass": PatientPool, "pool_size": ENGINE_POOL, "max_overflow": 0, "pool_timeout": WAIT_SECONDS}
+        engine = sa.create_engine(target, pool_pre_ping=True, **pool)
         listen_to_postgresql(engine)
         return engine
     engine = sa.create_engine(target, pool_size=THREADS + 2, max_overflow=0)
