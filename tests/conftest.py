@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,12 +12,15 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 
 from tests.support.desk import Desk, Opener, sandbox_settings
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
+from tests.support.sqlite import copied, make_template
 from trunkline.bootstrap import running_services
-from trunkline.db.migrate import upgrade
 from trunkline.db.session import Database
 from trunkline.routing import service
 from trunkline.workflows import put_in_service
@@ -54,6 +56,18 @@ def own_heap() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """A program has one engine, here each test has one or two, and each would compile every statement anew: a fifth of
+    the tests' time. So the dialects of one kind count as one, and what they have compiled is kept by all."""
+    compiled = LRUCache[Any, Any](5000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DefaultDialect, "__hash__", lambda dialect: hash(type(dialect)))
+        patch.setattr(DefaultDialect, "__eq__", lambda dialect, other: type(dialect) is type(other))
+        patch.setattr(Engine, "_compiled_cache", property(lambda _: compiled, lambda _, __: None), raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
@@ -82,17 +96,14 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with all tables and no rows, to be copied."""
-    file = tmp_path_factory.mktemp("template") / "migrated.sqlite"
-    upgrade(f"sqlite:///{file}")
-    return file
+    return make_template(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of each kind with all tables and no rows."""
     if request.param == "sqlite":
-        file = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "trunkline.sqlite")
-        yield f"sqlite:///{file}"
+        yield copied(request.getfixturevalue("migrated_sqlite"), tmp_path)
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
         url = server.fresh_database()

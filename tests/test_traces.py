@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from trunkline.workflows.services import WEBHOOK_PATH
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
 from tests.support.collector import Collector, told
+from tests.support.sqlite import copied
 
 OUTER = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{OUTER}-00f067aa0ba902b7-01"
@@ -42,7 +42,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sqlite(migrated_sqlite: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'trunkline.sqlite')}"
+    return copied(migrated_sqlite, tmp_path)
 
 
 def test_an_assignment_is_one_trace_from_the_request_to_the_carriers(

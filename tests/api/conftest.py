@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 from tests.support.app_server import AppServer, app_settings
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
+from tests.support.sqlite import copied
 from trunkline.db.addresses import driver_url
 from trunkline.sandbox import twilio, vapi
 from trunkline.workflows.services import Services
@@ -51,6 +51,16 @@ class Api:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
+    def all(self, path: str, **query: Any) -> list[Json]:
+        """The whole list: what tests before have left may be more than a page."""
+        found: list[Json] = []
+        while True:
+            page = self.get(path, **{"limit": 200} | query)
+            found += page["items"]
+            if page["next_cursor"] is None:
+                return found
+            query |= {"cursor": page["next_cursor"]}
+
     def post(self, path: str, json: Any = None, **headers: str) -> httpx2.Response:
         return self.client.post(path, json=json, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
@@ -81,7 +91,7 @@ class Api:
         return number
 
     def owes(self, subject: str) -> list[Json]:
-        return [debt for debt in self.get("/api/debts", limit=200)["items"] if debt["subject"] == subject]
+        return [debt for debt in self.all("/api/debts") if debt["subject"] == subject]
 
     def hurry(self, subject: str) -> None:
         """Let what is owed on this subject be tried now."""
@@ -138,7 +148,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     postgres: PostgresServer | None = None
     if request.param == "sqlite":
         template: Path = request.getfixturevalue("migrated_sqlite")
-        url = f"sqlite:///{shutil.copy(template, tmp_path_factory.mktemp('api') / 'trunkline.sqlite')}"
+        url = copied(template, tmp_path_factory.mktemp("api"))
     else:
         postgres = request.getfixturevalue("postgres")
         assert postgres is not None

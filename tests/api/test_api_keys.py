@@ -40,7 +40,7 @@ def test_a_key_is_shown_once_and_read_ever_after_without_it(api: Api) -> None:
     assert made["key"] not in read.text
     assert hash_key(made["key"]) not in read.text
     assert (read.json()["scopes"], read.json()["comment"]) == (["restaurants:read", "calls:read"], "for the shop")
-    assert made["id"] in [one["id"] for one in api.get("/api/keys", limit=200)["items"]]
+    assert made["id"] in [one["id"] for one in api.all("/api/keys")]
 
 
 def test_a_scanner_knows_a_key_by_its_checksum(api: Api) -> None:
@@ -118,8 +118,8 @@ def test_a_revoked_key_opens_nothing_and_stays_readable(api: Api) -> None:
     answer = api.anonymous.get("/api/restaurants", headers=bearer(made["key"]))
     assert "was revoked" in refused(answer, 401, "Authorization")
     refused(api.post(f"{path}/rotate"), 409, "key_id")
-    assert made["id"] not in [one["id"] for one in api.get("/api/keys", limit=200)["items"]]
-    assert made["id"] in [one["id"] for one in api.get("/api/keys", limit=200, revoked=True)["items"]]
+    assert made["id"] not in [one["id"] for one in api.all("/api/keys")]
+    assert made["id"] in [one["id"] for one in api.all("/api/keys", revoked=True)]
 
 
 def test_an_expired_key_says_so(api: Api) -> None:
@@ -164,7 +164,7 @@ def test_a_key_is_made_together_with_its_budget_or_not_at_all(api: Api) -> None:
     made = make(api, "numbers:buy", budget={"max_purchases": 2, "max_spending": "5.50"}).json()
     budget = api.get(f"/api/budgets/{made['id']}")
     assert (budget["kind"], budget["max_purchases"], budget["max_numbers"]) == ("key", 2, None)
-    before = {one["id"] for one in api.get("/api/keys", limit=200)["items"]}
+    before = {one["id"] for one in api.all("/api/keys")}
     for scopes, limits, status, field in (
         (["keys:write"], {"max_purchases": 2}, 409, None),  # it could raise it
         (["numbers:buy"], {"max_purchases": -1}, 422, "budget.max_purchases"),
@@ -174,5 +174,5 @@ def test_a_key_is_made_together_with_its_budget_or_not_at_all(api: Api) -> None:
     roma = api.create(assign_phone=False)
     own = api.key("keys:write", "numbers:buy", restaurant=roma["id"])
     refused(make(api, "numbers:buy", by=own, budget={"max_purchases": 2}), 403, "budget")
-    after = {one["id"] for one in api.get("/api/keys", limit=200)["items"]}
+    after = {one["id"] for one in api.all("/api/keys")}
     assert len(after - before) == 2  # of the restaurant, and the one that asked

@@ -20,7 +20,7 @@ def test_a_number_bought_and_not_imported_is_owed_until_it_is_in_service(
     api.sandbox.fault(provider="vapi", operation="phone_numbers.create", kind="status", status=503)
     made = api.create(area_code=code)
     assert made["assignment"]["status"] == "failed"
-    debts = [debt for debt in api.get("/api/debts", limit=200)["items"] if debt["restaurant_id"] == made["id"]]
+    debts = [debt for debt in api.all("/api/debts") if debt["restaurant_id"] == made["id"]]
     assert len(debts) == 1
     debt = debts[0]
     assert debt["kind"] == "bought_not_imported"
@@ -43,7 +43,7 @@ def test_every_kind_of_debt_is_shown_in_words(api: Api) -> None:
     with engine.begin() as connection:
         connection.execute(sa.insert(Debt), rows)
     try:
-        shown = {debt["kind"]: debt["owed"] for debt in api.get("/api/debts", limit=200)["items"]}
+        shown = {debt["kind"]: debt["owed"] for debt in api.all("/api/debts")}
     finally:
         with engine.begin() as connection:
             connection.execute(sa.delete(Debt).where(Debt.subject.in_(kinds)))

@@ -58,7 +58,7 @@ def let_an_hour_pass(api: Api) -> None:
 
 
 def told_of(api: Api, subject: str) -> list[str]:
-    return [event["id"] for event in api.get("/api/events", subject=subject, order="oldest", limit=200)["items"]]
+    return [event["id"] for event in api.all("/api/events", subject=subject, order="oldest")]
 
 
 def test_what_happens_is_sent_as_it_is_read_and_verifies_during_a_rotation_too(api: Api, receiver: Receiver) -> None:

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 import pytest
 
 from tests.api.conftest import Api
-
-
-def pages(api: Api, path: str, **query: Any) -> list[Any]:
-    found, cursor = [], None
-    while True:
-        page = api.get(path, **query, **({"cursor": cursor} if cursor else {}))
-        found += page["items"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return found
 
 
 def freed(api: Api) -> str:
@@ -30,7 +19,7 @@ def freed(api: Api) -> str:
 @pytest.mark.parametrize("sort", ["number", "idle_since", "price"])
 def test_numbers_are_listed_in_each_order_page_by_page(api: Api, sort: str) -> None:
     idle, serving = freed(api), api.create(force_twilio=True, area_code=api.area())["phone_number"]
-    found = [row["number"] for row in pages(api, "/api/numbers", sort=sort, limit=1)]
+    found = [row["number"] for row in api.all("/api/numbers", sort=sort, limit=1)]
     assert len(found) == len(set(found))
     assert idle in found
     assert (serving in found) is (sort != "idle_since")
@@ -48,13 +37,13 @@ def test_counts_are_those_of_the_list(api: Api) -> None:
     freed(api)
     made = api.create(force_twilio=True, area_code=api.area())
     counted = api.get("/api/numbers/counts")
-    assert counted["total"] == len(pages(api, "/api/numbers", limit=200)) == sum(counted["by_state"].values())
-    idle = pages(api, "/api/numbers", state=["idle", "cooling_down"], limit=200)
+    assert counted["total"] == len(api.all("/api/numbers")) == sum(counted["by_state"].values())
+    idle = api.all("/api/numbers", state=["idle", "cooling_down"])
     assert len(idle) == sum(counted["by_state"].get(state, 0) for state in ("idle", "cooling_down"))
-    assert [n["number"] for n in pages(api, "/api/numbers", restaurant_id=made["id"])] == [made["phone_number"]]
+    assert [n["number"] for n in api.all("/api/numbers", restaurant_id=made["id"])] == [made["phone_number"]]
     there = api.get("/api/restaurants/counts")
-    assert there["total"] == len(pages(api, "/api/restaurants", limit=200))
-    assert there["with_number"] == len(pages(api, "/api/restaurants", has_number=True, limit=200))
+    assert there["total"] == len(api.all("/api/restaurants"))
+    assert there["with_number"] == len(api.all("/api/restaurants", has_number=True))
 
 
 def test_a_name_is_found_without_regard_to_case(api: Api) -> None:
@@ -87,10 +76,10 @@ def test_restaurants_are_listed_by_name_page_by_page(api: Api) -> None:
     mark = uuid.uuid4().hex[:8]
     names = [f"{mark} {name}" for name in ("beta", "Alfa", "alfa", "GAMMA", "ёлка \U0001f355" * 20)]
     made = {api.create(name, assign_phone=False)["id"]: name for name in names}
-    found = pages(api, "/api/restaurants", sort="name", limit=1, search=mark)
+    found = api.all("/api/restaurants", sort="name", limit=1, search=mark)
     assert [row["name"] for row in found] == [names[place] for place in (1, 2, 0, 3, 4)]
     assert {row["id"] for row in found} == set(made)
-    listed = [row["id"] for row in pages(api, "/api/restaurants", sort="name", limit=3)]
+    listed = [row["id"] for row in api.all("/api/restaurants", sort="name", limit=3)]
     assert len(listed) == len(set(listed)) == api.get("/api/restaurants/counts")["total"]
     first = api.get("/api/restaurants", sort="name", limit=1)["next_cursor"]
     refused = api.client.get("/api/restaurants", params={"cursor": first})

@@ -136,14 +136,7 @@ def is_report(body: bytes, call_id: str) -> bool:
 
 
 def known_calls(api: Api) -> set[str]:
-    found: set[str] = set()
-    cursor: str | None = None
-    while True:
-        page = api.get("/api/calls", limit=200, **({"cursor": cursor} if cursor else {}))
-        found |= {call["id"] for call in page["items"]}
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return found
+    return {call["id"] for call in api.all("/api/calls")}
 
 
 def test_any_message_with_anything_changed_is_answered_or_refused(api: Api, roma: Json) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ import pytest
 from tests.support.operator import Operator
 from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import MEASURED, ServerProcess
+from tests.support.sqlite import copied
 
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_DIR", MEASURED)
 
@@ -96,7 +96,7 @@ def server(
 ) -> Iterator[ServerProcess]:
     sandbox_server.reset()
     folder = tmp_path_factory.mktemp("server")
-    database = f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'trunkline.sqlite')}"
+    database = copied(migrated_sqlite, folder)
     changes = {name: os.environ[name] for name in [MEASURED] if name in os.environ}
     changes["ENDPOINTS_ALLOW_PRIVATE"] = "true"
     with ServerProcess(sandbox_server, database, folder / "log", 0, **changes) as running:

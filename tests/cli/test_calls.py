@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +10,13 @@ import pytest
 from tests.cli.conftest import Start
 from tests.cli.shop import Shop
 from tests.support.sandbox_server import SandboxServer
+from tests.support.sqlite import copied
 from trunkline.sandbox import twilio
 
 
 @pytest.fixture
 def database_file(migrated_sqlite: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'trunkline.sqlite')}"
+    return copied(migrated_sqlite, tmp_path)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import threading
 import time
@@ -19,12 +18,13 @@ from tests.cli.conftest import Start
 from tests.cli.shop import Said, Shop
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
+from tests.support.sqlite import copied
 from trunkline.sandbox import twilio, vapi, vonage
 
 
 @pytest.fixture
 def shop(sandbox: SandboxServer, trunkline: Start, migrated_sqlite: Path, tmp_path: Path) -> Iterator[Shop]:
-    url = f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'trunkline.sqlite')}"
+    url = copied(migrated_sqlite, tmp_path)
     with Shop(sandbox, trunkline, url) as opened:
         yield opened
 

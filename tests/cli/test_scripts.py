@@ -111,6 +111,7 @@ def test_a_program_reads_each_restaurant_and_the_sum_as_json(operator: Operator,
     plan = scripts.run(CREATE, "--dry-run", "--json")
     assert json.loads(plan.out)["restaurants"] == 1
     ended = scripts.run(CREATE, "--yes", "--json")
+    assert ended.code == 0, ended.errors
     item, end = [json.loads(line) for line in ended.out.splitlines()]
     assert (item["item"]["restaurant_id"], item["item"]["status"]) == (made, "assigned")
     assert end["batch"]["counts"]["assigned"] == 1

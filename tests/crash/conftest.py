@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from tests.crash.books import Books, settled_books
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import ServerProcess
+from tests.support.sqlite import copied
 
 
 def wait_until(look: Callable[[], Any], seconds: float = 120, pause: float = 0.03) -> Any:
@@ -72,8 +72,7 @@ def new_site(request: pytest.FixtureRequest, kind: str, folder: Path, stack: Exi
     sandbox = request.getfixturevalue("sandbox_server")
     sandbox.reset()
     if kind == "sqlite":
-        file = shutil.copy(request.getfixturevalue("migrated_sqlite"), folder / "trunkline.sqlite")
-        return Site(sandbox, f"sqlite:///{file}", folder, stack)
+        return Site(sandbox, copied(request.getfixturevalue("migrated_sqlite"), folder), folder, stack)
     server: PostgresServer = request.getfixturevalue("postgres")
     url = server.fresh_database()
     stack.callback(server.drop, url)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.crash.books import Books, read_books
 from tests.support.desk import Desk, sandbox_settings
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
+from tests.support.sqlite import copied
 from trunkline.bootstrap import running_services
 from trunkline.errors import Conflict
 from trunkline.sandbox import twilio
@@ -161,7 +161,7 @@ def test_any_order_of_events_keeps_the_books_balanced(
     def new_database() -> str:
         if kind == "sqlite":
             folder = tempfile.mkdtemp(dir=tmp_path)
-            return f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_sqlite'), folder)}"
+            return copied(request.getfixturevalue("migrated_sqlite"), Path(folder))
         server: PostgresServer = request.getfixturevalue("postgres")
         return server.fresh_database()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.crash.conftest import Site, ended
 from tests.crash.scenarios import import_number
 from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import ServerProcess
+from tests.support.sqlite import copied
 from trunkline.sandbox import telnyx, twilio, vonage
 
 EACH = 4
@@ -27,7 +27,7 @@ def two(sandbox: SandboxServer, migrated_sqlite: Path, tmp_path: Path) -> Iterat
         sites = []
         for name in ("first", "second"):
             (folder := tmp_path / name).mkdir()
-            url = f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'trunkline.sqlite')}"
+            url = copied(migrated_sqlite, folder)
             sites.append(Site(sandbox, url, folder, stack))
         yield sites[0], sites[1]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from dbos import DBOS
 
 from trunkline.db.migrate import upgrade
 
@@ -69,10 +70,11 @@ class PostgresServer:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def fresh_database(self) -> str:
-        """The URL of a new database with all tables and no rows."""
+        """The URL of a new database with all tables, ours and the engine's, and no rows."""
         if not self._has_template:
             self._run("CREATE DATABASE migrated")
             upgrade(self._url("migrated"))
+            DBOS.migrate(self._url("migrated"))
             self._has_template = True
         return self._create("TEMPLATE migrated")
 

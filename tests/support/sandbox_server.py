@@ -33,6 +33,7 @@ class SandboxServer:
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=1,
+                timeout_keep_alive=600,  # a connection that it closes may just be used by somebody slow
                 **uvicorn_options,
             )
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import tempfile
 from collections import Counter
 from decimal import Decimal
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.support.desk import Desk, Opener, sandbox_settings
 from tests.support.sandbox_server import SandboxServer
+from tests.support.sqlite import copied
 from tests.workflows.test_assign_number import import_number, own, set_trial, vapi_client
 from tests.workflows.test_run_batch import end_of, restaurants
 from trunkline.bootstrap import running_services
@@ -74,7 +74,7 @@ async def play(sandbox: SandboxServer, empty: Path, world: dict[str, Any]) -> No
     furnish(sandbox, world)
     changes = {"carriers": world["carriers"], "number_strategy": world["strategy"], "retry_for_seconds": 3}
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{shutil.copy(empty, Path(folder) / 'trunkline.sqlite')}"
+        url = copied(empty, Path(folder))
         chosen = sandbox_settings(sandbox, url, max_monthly_price=world["max_price"], **changes)
         async with running_services(chosen) as services:
             planned, done = await planned_and_done(Desk(services, sandbox), world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 
 from alembic import command
 from alembic.config import Config
@@ -109,7 +110,9 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def _scripts() -> ScriptDirectory:
+    """Read once: it runs the file of each migration."""
     return ScriptDirectory.from_config(alembic_config())
 
 
