@@ -78,6 +78,23 @@ def test_a_quote_and_a_plan_say_beforehand_that_the_budget_will_not_do(api: Api,
     assert "the budget for all allows 0 numbers bought in a month: 0 left" in plan["notes"][0]
 
 
+def paused_after(api: Api, batch: str, assigned: int) -> Json:
+    """The batch as it is when its budget has let it buy so many, and no more. What is about to be bought when it is
+    paused is not, so that it is resumed for those."""
+
+    def at_rest() -> bool:
+        now.update(api.get(f"/api/batches/{batch}"))
+        return now["status"] == "paused" and not now["counts"]["running"]
+
+    now: Json = {}
+    until(at_rest)
+    while now["counts"]["assigned"] < assigned:
+        assert api.post(f"/api/batches/{batch}/resume").status_code == 202
+        until(at_rest)
+    assert now["counts"]["assigned"] == assigned
+    return now
+
+
 def test_a_plan_counts_what_it_plans_and_a_batch_pauses_where_nothing_more_may_be_bought(
     api: Api, for_all: str
 ) -> None:
@@ -90,10 +107,7 @@ def test_a_plan_counts_what_it_plans_and_a_batch_pauses_where_nothing_more_may_b
     plan = api.post("/api/batches", asked | {"dry_run": True}).json()
     assert (plan["bought"], plan["beyond_budget"]) == (2, 1)
     batch = api.post("/api/batches", asked).json()["id"]
-    until(lambda: api.get(f"/api/batches/{batch}")["status"] in ("paused", "done"))
-    until(lambda: not api.get(f"/api/batches/{batch}")["counts"]["running"])
-    now = api.get(f"/api/batches/{batch}")
-    assert now["counts"]["assigned"] == 2
+    now = paused_after(api, batch, 2)
     assert "the budget for all allows" in now["message"]
     assert f"trunkline budgets set all; then resume the batch: POST /api/batches/{batch}/resume" in now["hint"]
 
@@ -186,16 +200,7 @@ def test_a_keys_budget_binds_what_it_buys_itself_or_by_a_batch(api: Api) -> None
     plan = api.anonymous.post("/api/batches", json=asked | {"dry_run": True}, headers=opens).json()
     assert (plan["bought"], plan["beyond_budget"]) == (1, 1)
     batch = api.anonymous.post("/api/batches", json=asked, headers=opens).json()["id"]
-
-    def at_rest() -> Any:
-        shown = api.get(f"/api/batches/{batch}")
-        return shown["status"] == "paused" and not shown["counts"]["running"] and shown["counts"]
-
-    until(at_rest)
-    while not api.get(f"/api/batches/{batch}")["counts"]["assigned"]:  # it was paused before the one had bought
-        assert api.post(f"/api/batches/{batch}/resume").status_code == 202
-        until(at_rest)
-    assert at_rest()["assigned"] == 1
+    assert paused_after(api, batch, 1)["counts"]["running"] == 0
     assert api.get(f"/api/budgets/{mine}")["used"]["purchases"] == 2
     assert api.create(force_twilio=True, area_code=area)["assignment"]["status"] == "assigned"  # by another hand
 

@@ -172,7 +172,8 @@ def test_callers_belong_to_a_restaurant_that_exists(api: Api, roma: Json) -> Non
 # --- whose number it is ----------------------------------------------------------------------------------------------
 
 
-def test_a_number_is_looked_up_in_any_notation(api: Api, roma: Json) -> None:
+def test_a_number_is_looked_up_in_any_notation(api: Api) -> None:
+    roma = api.create("Roma", force_twilio=True, area_code=api.area())
     number = roma["phone_number"]
     national = roma["phone_number_national"]
     user = {"id": roma["id"], "name": roma["name"]}

@@ -193,7 +193,7 @@ def test_no_secret_of_a_message_is_kept(api: Api, roma: Json) -> None:
     until(lambda: counted(api, "trunkline_call_reports_waiting") == 0)
     engine = create_engine(driver_url(api.services.settings.database_url, asynchronous=False))
     with engine.connect() as connection:
-        kept = repr(connection.execute(text("SELECT * FROM calls")).all())
+        kept = repr(connection.execute(text("SELECT * FROM calls WHERE restaurant_id = :id"), roma).all())
     engine.dispose()
     assert roma["id"] in kept
     for secret in (TOKEN, "another-secret-of-2024", "yet-another-secret"):
