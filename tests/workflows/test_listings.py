@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -10,10 +12,11 @@ from tests.support.desk import Desk
 from tests.workflows.test_assign_number import import_number, own, vapi_client
 from trunkline.db import numbers
 from trunkline.db.models import utcnow
+from trunkline.domain.choosing import Criteria
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.wishes import Wish
-from trunkline.workflows import candidates, read_lists
+from trunkline.workflows import candidates, inventory, read_lists
 from trunkline.workflows.manage_restaurant import create_restaurant, delete_restaurant
 from trunkline.workflows.run_batch import BatchRequest, start_batch
 from trunkline.workflows.settle_debts import work_off
@@ -168,3 +171,45 @@ async def test_those_beyond_the_first_are_tried_as_well(
         data = {"carrier": "twilio", "number": FIRST}
         desk.sandbox.control.post("/numbers", params={"replace": "true"}, json=data).raise_for_status()
     assert (await desk.assign("Roma")).source == ("existing" if in_vapi else "owned")
+
+
+async def test_a_batch_searches_while_there_are_offers_left(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventory, "POOL", 6)
+    monkeypatch.setattr(inventory, "AHEAD", 3)
+    carrier, lists = desk.services.carriers["twilio"], inventory.BatchInventory(inventory.LiveInventory())
+
+    async def ask(call: Callable[[], Awaitable[Any]]) -> Any:
+        return await call()
+
+    async def wait(call: Callable[[], Awaitable[Any]]) -> Any:
+        raise AssertionError("an item waits for a search")
+
+    given = []
+    for n in range(3):
+        [offer] = await lists.offers(ask, carrier, Criteria(), "US")
+        given.append(await carrier.buy(offer, OwnerMark(desk.services.installation, f"asg_{n}")))
+    more = [(await lists.offers(wait, carrier, Criteria(), "US"))[0] for _ in range(5)]
+    assert len({one.number for one in given} | {offer.number for offer in more}) == 8
+    await lists.close()
+
+
+async def test_a_search_ahead_that_fails_is_made_again_by_who_finds_no_offer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventory, "POOL", 2)
+    monkeypatch.setattr(inventory, "AHEAD", 1)
+    carrier, lists = desk.services.carriers["twilio"], inventory.BatchInventory(inventory.LiveInventory())
+
+    async def ask(call: Callable[[], Awaitable[Any]]) -> Any:
+        desk.sandbox.control.delete("/faults").raise_for_status()
+        return await call()
+
+    [one] = await lists.offers(ask, carrier, Criteria(), "US")
+    desk.sandbox.fault(provider="twilio", operation="available_numbers.search", kind="status", status=503)
+    [other] = await lists.offers(ask, carrier, Criteria(), "US")
+    assert one.number != other.number
+    await carrier.buy(one, OwnerMark(desk.services.installation, "asg_one"))
+    await carrier.buy(other, OwnerMark(desk.services.installation, "asg_other"))
+    [third] = await lists.offers(ask, carrier, Criteria(), "US")
+    assert third.number not in (one.number, other.number)
+    await lists.close()

@@ -204,3 +204,22 @@ async def test_a_batch_goes_on_after_a_restart(open_desk: Opener) -> None:
             await asyncio.sleep(0.1)
         assert await counts(desk, batch) == {"assigned": 30}
         assert len(desk.sandbox.held("twilio")) == 30
+
+
+async def test_what_a_purchase_has_to_know_is_asked_for_side_by_side(open_desk: Opener) -> None:
+    async with open_desk(retry_for_seconds=600) as desk:
+        await restaurants(desk, 1)
+        fault = desk.sandbox.fault(provider="vapi", operation="phone_numbers.list_v2", kind="status", status=503)
+        batch = await start_batch(desk.services, BatchRequest(Wish()))
+        beside = {
+            "vapi assistants.list",
+            "vapi credentials.list",
+            "twilio incoming_numbers.list",
+            "twilio available_numbers.search",
+            "twilio balance.fetch",
+        }
+        async with asyncio.timeout(60):
+            while not beside.issubset(desk.operations()):
+                await asyncio.sleep(0.05)
+        desk.sandbox.control.delete(f"/faults/{fault}").raise_for_status()
+        assert await end_of(desk, batch) == {"assigned": 1}

@@ -174,16 +174,7 @@ async def block(services: Services, carrier: Carrier, error: ProviderError, reas
 async def refuse_poor(services: Services, carrier: Carrier, offer: Offer) -> None:
     """ActionRequired where the account says that it cannot pay what is due at once for this number. An account that
     does not say, or has another currency, is taken at its word when it is asked to sell."""
-    known = services.balances.get(carrier.name)
-    if known is None or time.monotonic() - known.asked_at > BALANCE_SECONDS:
-        try:
-            state = await carrier.account()
-        except ProviderError:
-            state = None
-        pays = state is not None and not state.refills and state.kind != "trial"  # a trial buys without a balance
-        left = state.balance if state is not None and pays else None
-        known = Balance(time.monotonic(), left, state.currency if state else None)
-        services.balances[carrier.name] = known
+    known = await balance_of(services, carrier)
     due = offer.due()
     if known.left is None or due is None or known.currency != offer.currency:
         return
@@ -195,6 +186,22 @@ async def refuse_poor(services: Services, carrier: Carrier, offer: Offer) -> Non
             hint=f"add credit to the {carrier.name} account",
             account_wide=True,
         )
+
+
+async def balance_of(services: Services, carrier: Carrier) -> Balance:
+    """As it was known within a minute; of several that ask at once one asks the carrier."""
+    async with services.balances_asked[carrier.name]:
+        known = services.balances.get(carrier.name)
+        if known is None or time.monotonic() - known.asked_at > BALANCE_SECONDS:
+            try:
+                state = await carrier.account()
+            except ProviderError:
+                state = None
+            pays = state is not None and not state.refills and state.kind != "trial"  # a trial buys without a balance
+            left = state.balance if state is not None and pays else None
+            known = Balance(time.monotonic(), left, state.currency if state else None)
+            services.balances[carrier.name] = known
+        return known
 
 
 def spent(services: Services, carrier: str, offer: Offer) -> None:

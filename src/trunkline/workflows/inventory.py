@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import Context
 from dataclasses import replace
 from typing import Any, Protocol
 
 from trunkline.carriers.base import Carrier
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, in_order
 from trunkline.errors import ProviderError
+from trunkline.providers.pace import Urgency, urgent
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows.listings import Listing, Read, T
 
@@ -83,6 +85,7 @@ class LiveInventory:
 
 UNDECIDED_SECONDS = 10.0  # longest wait for another item's purchase
 POOL = 200
+AHEAD = 60  # offers left, at which others are searched for: nobody waits for a search
 POOL_SECONDS = 60.0  # after which an offer may have another price, or none
 FAILURE_SECONDS = 30.0
 
@@ -100,19 +103,22 @@ class BatchInventory:
         self._owned: dict[str, Listing[OwnedNumber]] = {}
         self._offers: dict[tuple[str, Criteria, str], deque[Offer]] = {}
         self._searched_at: dict[tuple[str, Criteria, str], float] = {}
+        self._searching: dict[tuple[str, Criteria, str], asyncio.Task[None]] = {}
+        self._beside: list[asyncio.Task[None]] = []
+        self._may_be_more: set[tuple[str, Criteria, str]] = set()
         self._handed_out: set[str] = set()
         self._undecided: dict[str, asyncio.Event] = {}
         self._failed: dict[str, tuple[float, ProviderError]] = {}
-        self._reading = asyncio.Lock()
+        self._reading: defaultdict[Any, asyncio.Lock] = defaultdict(asyncio.Lock)  # of each list, and of each search
 
     async def voice_numbers(self, ask: Ask, read: Read[VoiceNumber]) -> Listing[VoiceNumber]:
-        async with self._reading:
+        async with self._reading["voice"]:
             if self._voice is None:
                 self._voice = _own(await self._read("voice", lambda: self._live.voice_numbers(ask, read)))
         return self._voice
 
     async def owned(self, ask: Ask, carrier: Carrier, read: Read[OwnedNumber]) -> Listing[OwnedNumber]:
-        async with self._reading:
+        async with self._reading[carrier.name]:
             if carrier.name not in self._owned:
                 listing = await self._read(carrier.name, lambda: self._live.owned(ask, carrier, read))
                 self._owned[carrier.name] = _own(listing)
@@ -153,25 +159,76 @@ class BatchInventory:
         self, ask: Ask, carrier: Carrier, want: Criteria, country: str
     ) -> tuple[list[Offer], list[asyncio.Event]]:
         """The next one from the pool; and where there is none, the decisions about what is for sale."""
-        async with self._reading:
-            asked = (carrier.name, want, country)
+        asked = (carrier.name, want, country)
+        async with self._reading[asked]:
             pool = self._offers.setdefault(asked, deque())
             if time.monotonic() - self._searched_at.get(asked, 0.0) > POOL_SECONDS:
-                self._handed_out.difference_update(o.number for o in pool if o.number is not None)
-                pool.clear()
+                self._empty(pool)
+            if not pool and (ahead := self._searching.get(asked)):
+                await asyncio.wait([ahead])
             if not pool:
-                self._searched_at[asked] = time.monotonic()
                 offers = await self._read(
                     f"{carrier.name} offers", lambda: ask(lambda: carrier.search(want, country, POOL))
                 )
-                pool.extend(in_order([o for o in offers if o.number is None or o.number not in self._handed_out]))
-                self._handed_out.update(o.number for o in pool if o.number is not None)
+                self._fill(asked, offers)
                 if not pool:
                     return [], [self._undecided[o.number] for o in offers if o.number in self._undecided]
             found = pool.popleft()
             if found.number is not None:
                 self._undecided[found.number] = asyncio.Event()
+            if len(pool) <= AHEAD and asked in self._may_be_more and asked not in self._searching:
+                self.search_ahead(carrier, want, country)
             return [found], []
+
+    def search_ahead(self, carrier: Carrier, want: Criteria, country: str) -> None:
+        """Begin to search, in nobody's name: what surrounds the item that needs it concerns that one alone."""
+        search = self._search(carrier, want, country)
+        self._searching[carrier.name, want, country] = asyncio.create_task(search, context=Context())
+
+    async def _search(self, carrier: Carrier, want: Criteria, country: str) -> None:
+        """What it brings stands in the place of what is left, which may be old. Where it fails, whoever finds no offer
+        any more asks for himself."""
+        asked = (carrier.name, want, country)
+        try:
+            with urgent(Urgency.BATCH):
+                offers = await carrier.search(want, country, POOL)
+        except ProviderError:
+            self._may_be_more.discard(asked)
+        else:
+            self._empty(self._offers.setdefault(asked, deque()))
+            self._fill(asked, offers)
+        finally:
+            del self._searching[asked]
+
+    def _empty(self, pool: deque[Offer]) -> None:
+        """What nobody was given is for sale as before."""
+        self._handed_out.difference_update(o.number for o in pool if o.number is not None)
+        pool.clear()
+
+    def _fill(self, asked: tuple[str, Criteria, str], offers: list[Offer]) -> None:
+        """Those that no item was given; there may be more where these are as many as were asked for."""
+        self._searched_at[asked], pool = time.monotonic(), self._offers[asked]
+        pool.extend(in_order([o for o in offers if o.number is None or o.number not in self._handed_out]))
+        self._handed_out.update(o.number for o in pool if o.number is not None)
+        if len(offers) >= POOL and len(pool) > AHEAD:
+            self._may_be_more.add(asked)
+        else:
+            self._may_be_more.discard(asked)
+
+    async def close(self) -> None:
+        """Nobody asks any more."""
+        tasks = [*self._searching.values(), *self._beside]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def looks_ahead(self) -> bool:
+        return bool(self._beside)
+
+    def goes_on_beside(self, task: asyncio.Task[None]) -> None:
+        """It ends with the batch at the latest."""
+        self._beside.append(task)
 
     async def _read(self, what: str, read: Callable[[], Awaitable[T]]) -> T:
         at, error = self._failed.get(what, (0.0, None))

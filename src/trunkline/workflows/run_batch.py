@@ -29,6 +29,7 @@ from trunkline.workflows import accounts
 from trunkline.workflows.assign_number import AssignNumber, work_on
 from trunkline.workflows.assignment_run import AssignmentRun
 from trunkline.workflows.inventory import BatchInventory, LiveInventory
+from trunkline.workflows.look_ahead import look_ahead
 from trunkline.workflows.manage_restaurant import add_held_assignment, check_offered
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.plan_batch import Plan, plan_for
@@ -161,13 +162,14 @@ class RunBatch:
     waits_in_line = False
 
     async def work(self, services: Services, row: Batch) -> None:
-        services.lists[row.id] = BatchInventory(LiveInventory())
+        services.lists[row.id] = lists = BatchInventory(LiveInventory())
         try:
             with urgent(Urgency.BATCH):
                 while not await self._round(services, row):
                     pass  # a resume has queued items again meanwhile, or an error of ours has stopped one
         finally:
             services.lists.pop(row.id, None)
+            await lists.close()
 
     async def _round(self, services: Services, batch: Batch) -> bool:
         """Work on all that is unfinished; whether there is nothing more to do here."""
@@ -242,7 +244,10 @@ class RunBatch:
                 session, batch.id, ItemStatus.QUEUED, ItemStatus.RUNNING, restaurant_id, assignment_id=assignment.id
             ):
                 raise Cancelled("the batch does not wait for this restaurant any more")
-        return await AssignmentRun.begun(services, assignment, services.lists[batch.id])
+        lists = services.lists[batch.id]
+        run = await AssignmentRun.begun(services, assignment, lists)
+        look_ahead(services, lists, run.candidates)
+        return run
 
     @staticmethod
     async def _refuse_stopped(session: Any, batch: Batch) -> None:

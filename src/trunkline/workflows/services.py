@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio import Lock
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,7 +19,7 @@ from trunkline.voice.base import Target, VoiceNumber, VoicePlatform
 from trunkline.workflows.engine import Engine
 from trunkline.workflows.gate import Gate
 from trunkline.workflows.import_trust import ImportTrust
-from trunkline.workflows.inventory import Inventory
+from trunkline.workflows.inventory import BatchInventory
 from trunkline.workflows.key_uses import KeyUses
 from trunkline.workflows.listings import Listings
 from trunkline.workflows.pace_callers import Callers
@@ -54,8 +56,9 @@ class Services:
     credentials: dict[str, str | None] = field(default_factory=dict)
     trust: ImportTrust = field(default_factory=ImportTrust)
     balances: dict[str, Balance] = field(default_factory=dict)
+    balances_asked: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
     identified: set[str] = field(default_factory=set)
-    lists: dict[str, Inventory] = field(default_factory=dict)
+    lists: dict[str, BatchInventory] = field(default_factory=dict)
     listings: Listings = field(default_factory=Listings)
     key_uses: KeyUses = field(default_factory=KeyUses)
     callers: Callers = field(default_factory=Callers)
