@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +37,11 @@ def series() -> dict[str, set[str]]:
     return found
 
 
-def queries() -> Iterator[tuple[str, str]]:
-    yield from ((rule["alert"], rule["expr"]) for rule in RULES)
+def queries() -> list[tuple[str, str]]:
+    found = [(rule["alert"], rule["expr"]) for rule in RULES]
     for panel in DASHBOARD["panels"]:
-        yield from ((panel["title"], target["expr"]) for target in panel.get("targets", ()))
+        found += [(panel["title"], target["expr"]) for target in panel.get("targets", ())]
+    return found
 
 
 @pytest.mark.parametrize(("where", "query"), queries())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Response
 
 from trunkline.console.budgets import left_after
@@ -13,10 +15,10 @@ from trunkline.console.routing import PageRoute
 from trunkline.console.wishes import criteria_of, month_after
 from trunkline.domain.budgets import MONEY, WORDS
 from trunkline.domain.choosing import Criteria, Offer
-from trunkline.domain.money import Money
+from trunkline.domain.money import Money, PriceLimits
 from trunkline.domain.numbers import E164
 from trunkline.domain.scopes import Scope
-from trunkline.domain.wishes import Wish
+from trunkline.domain.wishes import Wish, agreed
 from trunkline.errors import Conflict, TrunklineError
 from trunkline.workflows.manage_restaurant import request_number
 from trunkline.workflows.once import Once, find_begun
@@ -56,20 +58,22 @@ async def buy(page: PageDep, number: str) -> Response:
     try:
         to = await named(page, form["restaurant"]) if "restaurant" in form else None
         once = once_of(form, "console.buyNumber", number=wanted, carrier=form.get("carrier"), restaurant_id=to)
-        if not await find_begun(page.services, once):
-            await _refuse_dearer(page, wanted, form)
-        return page.go(await _bought(page, wanted, form.get("carrier"), to, once))
+        begun = await find_begun(page.services, once)
+        limits = None if begun else await _agreed_price(page, wanted, form)
+        return page.go(await _bought(page, wanted, form.get("carrier"), to, once, limits))
     except TrunklineError as error:
         return await _priced(page, await find_offer(page.services, wanted, form.get("carrier")), error)
 
 
-async def _bought(page: Page, number: E164, carrier: str | None, to: str | None, once: Once | None) -> str:
-    """Where to look at it."""
+async def _bought(
+    page: Page, number: E164, carrier: str | None, to: str | None, once: Once | None, limits: PriceLimits | None
+) -> str:
+    """Where to look at it. It costs no more than the limits until it is bought."""
     if to is None:
-        await buy_number(page.services, number, carrier, once)
+        await buy_number(page.services, number, carrier, once, limits)
         return f"/numbers/{number}"
     wish = Wish.asked(Criteria.checked(carrier=carrier)).picking(number)
-    await request_number(page.services, to, wish, once=once)
+    await request_number(page.services, to, replace(wish, agreed=limits), once=once)
     return f"/restaurants/{to}"
 
 
@@ -78,11 +82,15 @@ async def _refuse_held(page: Page, number: E164) -> None:
         raise Conflict(f"{number} is ours already", hint="look for it among the numbers")
 
 
-async def _refuse_dearer(page: Page, number: E164, form: dict[str, str]) -> None:
+async def _agreed_price(page: Page, number: E164, form: dict[str, str]) -> PriceLimits | None:
+    """What was said yes to, None where its carrier states no price; Conflict where it is another one by now."""
     await _refuse_held(page, number)
     now = (await find_offer(page.services, number, form.get("carrier"))).offer
     if form.get("price") != _said(now):
         raise Conflict(f"its price is {now.price()} now", hint="look at it below, and say yes again")
+    if now.monthly_price is None or now.currency is None:
+        return None
+    return agreed(f"{now.monthly_price} {now.currency}", f"{now.upfront_price or 0} {now.currency}")
 
 
 def _said(offer: Offer) -> str:
