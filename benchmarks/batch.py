@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx2
+from tests.support.postgres import PostgresServer
 
 from trunkline.client import AsyncTrunkline, Trunkline
 from trunkline.client.models import Batch
@@ -128,27 +129,28 @@ async def create_restaurants(url: str, count: int) -> None:
 
 
 class Ours(NamedTuple):
-    """One batch: from its start to its end, requests by provider, own CPU in milliseconds."""
+    """One batch: from its start to its end, requests by provider, each process's own CPU in milliseconds."""
 
     seconds: float
     requests: Counter[str]
-    cpu: float
+    cpu: list[float]
 
 
-def our_way(world: World, folder: Path, database_url: str) -> Ours:
+def our_way(world: World, folder: Path, database_url: str, processes: int) -> Ours:
     """By purchase."""
     world.reset()
-    with (
-        process(folder, "serve", **environment(world.url, database_url, world.terms.at_once)) as served,
-        Trunkline(served.url, SECRET) as client,
-    ):
-        asyncio.run(create_restaurants(served.url, world.terms.restaurants))
-        started, spent = time.perf_counter(), served.cpu()
+    settings = environment(world.url, database_url, world.terms.at_once)
+    with ExitStack() as stack:
+        all_served = [stack.enter_context(process(folder, "serve", **settings)) for _ in range(processes)]
+        client = stack.enter_context(Trunkline(all_served[0].url, SECRET))
+        asyncio.run(create_restaurants(all_served[0].url, world.terms.restaurants))
+        started, spent = time.perf_counter(), [served.cpu() for served in all_served]
         batch = client.start_batch(carrier="twilio")
         for told in client.watch_batch(batch.id):
             if isinstance(told, Batch):
                 batch = told
-        seconds, cpu = time.perf_counter() - started, served.cpu() - spent
+        seconds = time.perf_counter() - started
+        cpu = [served.cpu() - before for served, before in zip(all_served, spent, strict=True)]
     bought = batch.sources.purchased
     if not batch.total == batch.counts.assigned == bought == world.held() == world.terms.restaurants:
         raise SystemExit(
@@ -194,7 +196,7 @@ def report(terms: Terms, ours: Ours, guide: tuple[float, int]) -> bool:
     """Whether it is as fast as the busiest provider lets it be, at no more CPU than is allowed."""
     busiest, most = ours.requests.most_common(1)[0]
     limit = most * terms.latency / terms.at_once
-    ratio, cpu = ours.seconds / limit, ours.cpu / terms.restaurants
+    ratio, cpu = ours.seconds / limit, sum(ours.cpu) / terms.restaurants
     print(f"{terms.restaurants} restaurants by purchase, {terms.latency * 1000:.0f} ms a request, ", end="")
     print(f"{terms.at_once} at once to each provider")
     for provider, count in [*sorted(ours.requests.items()), ("all", ours.requests.total())]:
@@ -202,6 +204,8 @@ def report(terms: Terms, ours: Ours, guide: tuple[float, int]) -> bool:
     print(f"  {'limit':<24}{limit:>8.1f} s         {busiest}'s requests x latency / at once")
     print(f"  {'measured':<24}{ours.seconds:>8.1f} s         {ratio:.2f} times the limit, {MOST_RATIO:g} at most")
     print(f"  {'own CPU':<24}{cpu:>8.1f} ms an item, {MOST_CPU_MS:g} at most")
+    if len(ours.cpu) > 1:
+        print(f"  {'of each process':<24}{', '.join(f'{one / 1000:.1f}' for one in ours.cpu):>8} s")
     each, guides = ours.seconds / terms.restaurants, guide[0] / terms.guide
     print(f"  {'a restaurant':<24}{each * 1000:>8.0f} ms")
     print(f"the guide's way, {terms.guide} restaurants, {guide[1] / terms.guide:.1f} requests each")
@@ -215,7 +219,8 @@ def main() -> None:
     parser.add_argument("--guide", type=int, default=20, help="restaurants of the guide's way")
     parser.add_argument("--latency", type=float, default=0.1, help="seconds of every request to a provider")
     parser.add_argument("--at-once", type=int, default=10, help="requests at once to one provider")
-    parser.add_argument("--database-url", help="a fresh one; an SQLite file by default")
+    parser.add_argument("--database-url", help="a fresh one; an SQLite file, or a PostgreSQL for several")
+    parser.add_argument("--processes", type=int, default=1, help="that work on it together")
     given = parser.parse_args()
     terms = Terms(given.restaurants, given.guide, given.latency, given.at_once)
     with ExitStack() as stack:
@@ -223,7 +228,9 @@ def main() -> None:
         world = World(stack.enter_context(process(folder, "sandbox")).url, terms)
         guide = guides_way(world)
         url = given.database_url or f"sqlite:///{folder}/batch.sqlite"
-        ours = our_way(world, folder, url)
+        if given.processes > 1 and not given.database_url:
+            url = stack.enter_context(PostgresServer()).fresh_database()
+        ours = our_way(world, folder, url, given.processes)
     sys.exit(not report(terms, ours, guide))
 
 

@@ -129,8 +129,8 @@ def questions(count: int) -> dict[str, Ask]:
         "a batch's restaurants": lambda session: batches.restaurants_without(
             session, include_shared=False, search=None, most=51
         ),
-        "a batch's unfinished items": lambda session: batches.unfinished(
-            session, BATCH, picked=False, after=items - 500
+        "a batch's items, taken": lambda session: batches.take(
+            session, BATCH, "a-process", None, picked=False, after=items - 500, most=5
         ),
         "whether a batch has such": lambda session: batches.has_unfinished(session, BATCH),
         "a batch's ended items": ended(None),

@@ -29,6 +29,7 @@ from trunkline.workflows.keep_house import keep_house
 from trunkline.workflows.send_events import send_events
 from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import settle_debts
+from trunkline.workflows.share_batch import join_batches
 from trunkline.workflows.watch_drift import watch_drift
 
 LAST_SPANS_SECONDS = 5.0
@@ -127,11 +128,14 @@ async def running_services(
             housekeeper = asyncio.create_task(keep_house(services))
             watcher = asyncio.create_task(watch_drift(services))
             clerk = asyncio.create_task(services.key_uses.write(services.database))
+            helper = None if services.database.embedded else asyncio.create_task(join_batches(services))
             greeting = asyncio.create_task(warn_of_others(services))
             try:
                 yield services
             finally:
                 greeting.cancel()
+                if helper:
+                    helper.cancel()
                 clerk.cancel()
                 worker.cancel()
                 sender.cancel()

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from tests.crash.books import read_books
 from tests.crash.conftest import Site, wait_until
 from tests.support.server_process import ServerProcess
+from trunkline.db.addresses import driver_url
+from trunkline.db.models import BatchItem
 
 SIZE = 12
 SLOW = {"provider": "*", "kind": "latency", "seconds": 0.15}
 
 
-def begun(site: Site, server: ServerProcess) -> str:
+def begun(site: Site, server: ServerProcess, **bounds: Any) -> str:
     """A batch that has bought some of its numbers and waits for others."""
     headers = {"Prefer": "respond-async"}
     for n in range(SIZE):
         body = {"name": f"Restaurant {n}", "assign_phone": False}
         server.client.post("/api/restaurants", json=body, headers=headers).raise_for_status()
     site.sandbox.control.post("/faults", json=SLOW).raise_for_status()
-    batch_id = server.client.post("/api/batches", json={}).raise_for_status().json()["id"]
+    batch_id = server.client.post("/api/batches", json=bounds).raise_for_status().json()["id"]
     wait_until(lambda: len(site.sandbox.held("twilio")) >= 3)
     return str(batch_id)
 
@@ -90,6 +94,52 @@ def test_another_process_takes_a_batch_over(postgres_site: Site) -> None:
     doomed.kill()
     assert wait_for(survivor, batch_id)["counts"]["assigned"] == SIZE
     assert_one_number_each(postgres_site)
+
+
+def at_work(site: Site) -> set[str | None]:
+    """The processes that work on items."""
+    engine = sa.create_engine(driver_url(site.database_url, asynchronous=False))
+    try:
+        with engine.connect() as connection:
+            query = sa.select(BatchItem.process).where(BatchItem.status == "running")
+            return set(connection.execute(query).scalars())
+    finally:
+        engine.dispose()
+
+
+def shared(site: Site, **bounds: Any) -> tuple[ServerProcess, ServerProcess, str]:
+    """The process that has begun a batch, another one, and the batch, on whose items both are at work."""
+    begins, helps = (site.start(PROVIDER_CONCURRENCY="1") for _ in range(2))
+    assert helps.get("/healthz")
+    batch_id = begun(site, begins, **bounds)
+    wait_until(lambda: len(at_work(site)) == 2)
+    return begins, helps, batch_id
+
+
+def test_a_batch_that_is_cancelled_at_one_process_is_cancelled_at_all(postgres_site: Site) -> None:
+    begins, helps, batch_id = shared(postgres_site)
+    assert helps.client.post(f"/api/batches/{batch_id}/cancel").status_code == 200
+    wait_until(lambda: batch(begins, batch_id)["counts"]["running"] == 0)
+    counts = batch(helps, batch_id)["counts"]
+    assert counts["assigned"] + counts["cancelled"] == SIZE
+    assert len(postgres_site.books().held["twilio"]) == counts["assigned"] < SIZE
+    assert helps.client.post(f"/api/batches/{batch_id}/resume").status_code == 202
+    assert wait_for(helps, batch_id)["counts"]["assigned"] == SIZE
+    assert_one_number_each(postgres_site)
+
+
+def test_what_a_process_has_taken_of_a_batch_is_ended_by_the_others(postgres_site: Site) -> None:
+    begins, helps, batch_id = shared(postgres_site)
+    helps.kill()
+    assert wait_for(begins, batch_id)["counts"]["assigned"] == SIZE
+    assert_one_number_each(postgres_site)
+
+
+def test_what_a_batch_may_buy_holds_for_two_processes_together(postgres_site: Site) -> None:
+    begins, _, batch_id = shared(postgres_site, max_purchases=7)
+    counts = wait_for(begins, batch_id)["counts"]
+    assert (counts["assigned"], counts["unassigned"]) == (7, SIZE - 7)
+    assert len(postgres_site.books().held["twilio"]) == 7
 
 
 def test_a_frozen_batch_that_wakes_leaves_the_rest_to_its_heir(postgres_site: Site) -> None:

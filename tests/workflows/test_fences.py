@@ -22,8 +22,9 @@ from trunkline.workflows import run
 from trunkline.workflows.manage_restaurant import create_restaurant, delete_restaurant
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.repoint_numbers import start_repoint
-from trunkline.workflows.run_batch import BatchRequest, cancel_batch, pause_batch, start_batch
+from trunkline.workflows.run_batch import BatchRequest, cancel_batch, start_batch
 from trunkline.workflows.settle_debts import work_off
+from trunkline.workflows.share_batch import pause_batch
 from trunkline.workflows.stock_number import buy_number
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,6 @@ import pytest
 from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import import_number, own
 from trunkline.db import batches
-from trunkline.db.runs import BATCHES
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Conflict, InvalidInput
@@ -146,20 +145,6 @@ async def test_a_resume_that_overtakes_the_cancellation_leaves_nobody_out(desk: 
     assert len(desk.sandbox.held("twilio")) == len(await desk.mappings()) == 44
 
 
-async def test_an_execution_that_was_overtaken_begins_no_more_items(open_desk: Opener) -> None:
-    async with open_desk(provider_concurrency=1) as desk:
-        await restaurants(desk, 12)
-        desk.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="latency", seconds=0.1)
-        batch = await start_batch(desk.services, BatchRequest(Wish()))
-        while not desk.sandbox.held("twilio"):
-            await asyncio.sleep(0.02)
-        async with desk.services.database.write() as session:
-            assert await BATCHES.begin(session, batch)
-        left = await end_of(desk, batch)
-        assert left["queued"] >= 6
-        assert left["assigned"] + left["queued"] == 12
-
-
 async def test_each_item_says_why_it_has_no_number(desk: Desk) -> None:
     await restaurants(desk, 4)
     desk.sandbox.control.delete("/numbers")
@@ -174,10 +159,11 @@ async def test_each_item_says_why_it_has_no_number(desk: Desk) -> None:
 async def test_a_provider_that_is_down_fails_the_items_without_asking_for_each(open_desk: Opener) -> None:
     async with open_desk(retry_for_seconds=0.5) as desk:
         await restaurants(desk, 30)
+        before = desk.seen()  # at its start the process has looked itself
         desk.sandbox.fault(provider="vapi", operation="phone_numbers.list_v2", status=503)
         batch = await start_batch(desk.services, BatchRequest(Wish()))
         assert await end_of(desk, batch) == {"failed": 30}
-        assert desk.operations().count("vapi phone_numbers.list_v2") <= 3
+        assert desk.operations(before).count("vapi phone_numbers.list_v2") <= 3
         assert desk.sandbox.held("twilio") == []
 
 

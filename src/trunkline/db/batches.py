@@ -35,27 +35,18 @@ CHUNK = 200
 PIECE = 2000
 UNFINISHED = (ItemStatus.QUEUED, ItemStatus.RUNNING)
 STATUS = select(BATCHES.c.status).where(BATCHES.c.id == bindparam("this_batch")).with_for_update(read=True)
-RUNNING_EPOCH = (
-    select(BATCHES.c.epoch)
-    .where(BATCHES.c.id == bindparam("this_batch"), BATCHES.c.status == RunStatus.RUNNING.value)
-    .with_for_update(read=True)
-)
 REQUEST = select(BATCHES.c.request).where(BATCHES.c.id == bindparam("this_batch"))
 SET_ITEM = update(ITEMS).where(
     ITEMS.c.batch_id == bindparam("this_batch"),
     ITEMS.c.restaurant_id == bindparam("this_restaurant"),
     ITEMS.c.status == bindparam("before"),
 )
+BEGIN_ITEM = SET_ITEM.where(ITEMS.c.process == bindparam("this_process"))
 
 
 async def status_of(session: AsyncSession, batch_id: str) -> RunStatus:
     """Running, paused, cancelled or done. On PostgreSQL the batch stays so until the transaction ends."""
     return RunStatus((await session.execute(STATUS, {"this_batch": batch_id})).scalar_one())
-
-
-async def running_epoch(session: AsyncSession, batch_id: str) -> int | None:
-    """The epoch of the batch while it runs, which it does until the transaction ends; None if it does not."""
-    return (await session.execute(RUNNING_EPOCH, {"this_batch": batch_id})).scalar_one_or_none()
 
 
 async def request_of(session: AsyncSession, batch_id: str) -> Columns[str, Any]:
@@ -133,20 +124,64 @@ async def add_items(
         await session.execute(insert(ITEMS), rows)
 
 
-async def unfinished(session: AsyncSession, batch_id: str, *, picked: bool, after: int = -1) -> Sequence[BatchItem]:
-    """A piece of the items that are to be worked on, in the batch's order, from after this place on: those that are to
-    have an exact number, or the others."""
+async def all_running(session: AsyncSession) -> Sequence[Batch]:
+    return (await session.execute(select(Batch).where(Batch.status == RunStatus.RUNNING))).scalars().all()
+
+
+async def take(
+    session: AsyncSession,
+    batch_id: str,
+    process: str,
+    living: Select[Any] | None,
+    *,
+    picked: bool,
+    after: int,
+    most: int,
+) -> Sequence[BatchItem]:
+    """Write the process's name in some of the items that are to be worked on, in the batch's order, from after this
+    place on: those that are to have an exact number, or the others; none that another one of the `living` processes has
+    (None: there is no other). Of a batch that was stopped only what runs."""
+    goes_on = exists().where(BATCHES.c.id == batch_id, BATCHES.c.status == RunStatus.RUNNING.value)
     query = select(BatchItem).where(
         BatchItem.batch_id == batch_id,
-        BatchItem.status.in_(UNFINISHED),
+        or_(BatchItem.status == ItemStatus.RUNNING, (BatchItem.status == ItemStatus.QUEUED) & goes_on),
         BatchItem.seq > after,
         BatchItem.picked.is_not(None) if picked else BatchItem.picked.is_(None),
     )
-    return (await session.execute(query.order_by(BatchItem.seq).limit(CHUNK))).scalars().all()
+    if living is not None:
+        mine = BatchItem.process == process
+        query = query.where(or_(BatchItem.process.is_(None), mine, BatchItem.process.not_in(living)))
+    query = query.order_by(BatchItem.seq).limit(most).with_for_update(skip_locked=True)
+    items = (await session.execute(query)).scalars().all()
+    for item in items:
+        item.process = process
+    return items
 
 
-async def has_unfinished(session: AsyncSession, batch_id: str) -> bool:
-    query = select(ITEMS.c.seq).where(ITEMS.c.batch_id == batch_id, ITEMS.c.status.in_(UNFINISHED)).limit(1)
+async def begin_item(session: AsyncSession, item: BatchItem, assignment_id: str) -> bool:
+    """Write that a queued item runs as this assignment; False where it does not wait any more, or another process has
+    taken it."""
+    which = {"this_batch": item.batch_id, "this_restaurant": item.restaurant_id, "this_process": item.process}
+    runs = {"status": ItemStatus.RUNNING.value, "assignment_id": assignment_id, "updated_at": utcnow()}
+    changed = await session.execute(BEGIN_ITEM, which | {"before": ItemStatus.QUEUED.value} | runs)
+    return bool(changed.rowcount)  # type: ignore[attr-defined]
+
+
+async def held_elsewhere(session: AsyncSession, process: str, living: Select[Any]) -> set[str]:
+    """The assignments of items that other living processes work on."""
+    query = select(ITEMS.c.assignment_id).where(
+        ITEMS.c.status == ItemStatus.RUNNING.value, ITEMS.c.process != process, ITEMS.c.process.in_(living)
+    )
+    return {assignment_id for (assignment_id,) in await session.execute(query)}
+
+
+async def has_unfinished(
+    session: AsyncSession, batch_id: str, statuses: Sequence[ItemStatus] = UNFINISHED, *, picked: bool = False
+) -> bool:
+    """Whether an item is queued or runs; one that is to have an exact number (`picked`), or any."""
+    query = select(ITEMS.c.seq).where(ITEMS.c.batch_id == batch_id, ITEMS.c.status.in_(statuses)).limit(1)
+    if picked:
+        query = query.where(ITEMS.c.picked.is_not(None))
     return (await session.execute(query)).first() is not None
 
 
@@ -178,6 +213,12 @@ async def set_item(
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 
+async def queue_again(session: AsyncSession, batch_id: str, *statuses: ItemStatus) -> None:
+    """Items that ended so wait for whichever process takes them."""
+    for status in statuses:
+        await set_items(session, batch_id, status, ItemStatus.QUEUED, reason=None, message=None, process=None)
+
+
 async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:
     """The batch, which the caller holds and runs as this epoch, is done, unless items were queued again meanwhile;
     Superseded if another execution runs it."""
@@ -187,7 +228,7 @@ async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:
     if row.status != RunStatus.RUNNING:
         return True
     # Items that stopped for a cancellation only after the batch had been resumed.
-    await set_items(session, batch_id, ItemStatus.CANCELLED, ItemStatus.QUEUED, reason=None, message=None)
+    await queue_again(session, batch_id, ItemStatus.CANCELLED)
     if await has_unfinished(session, batch_id):
         return False
     row.status, row.ended_at = RunStatus.DONE.value, utcnow()

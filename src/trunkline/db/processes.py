@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -33,6 +33,11 @@ async def beat(session: AsyncSession, process_id: str, ttl: float) -> Living:
     for other, lives in await session.execute(others.add_cte(said.cte("said"))):
         (living.alive if lives else living.silent).add(other)
     return living
+
+
+def living(ttl: float) -> Select[Any]:
+    """The ids of all that have said within `ttl` seconds that they live, as a part of another query."""
+    return select(Process.id).where(Process.seen_at > NOW - timedelta(seconds=ttl))
 
 
 async def leave(session: AsyncSession, process_id: str) -> None:

@@ -189,7 +189,12 @@ def objection(offer: Offer, limits: PriceLimits) -> str | None:
 
 def in_order(offers: list[Offer]) -> list[Offer]:
     """Those that need no papers first, then the cheapest; an unknown price counts as the dearest."""
-    return sorted(offers, key=lambda o: (bool(o.needs), o.monthly_price is None, o.monthly_price or 0))
+    return sorted(offers, key=rank)
+
+
+def rank(offer: Offer) -> tuple[bool, bool, Decimal]:
+    """Equal for offers that are equally good."""
+    return bool(offer.needs), offer.monthly_price is None, offer.monthly_price or Decimal()
 
 
 def plain_offer(offer: Offer) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from trunkline.db.postgresql import listen_to_postgresql
 from trunkline.db.session import DATABASE_AWAY, Database
 from trunkline.db.sqlite import prepare_sqlite
 from trunkline.errors import Superseded
+from trunkline.workflows.gate import waiting
 
 log = structlog.get_logger()
 Work = Callable[[str], Awaitable[None]]
@@ -137,7 +138,8 @@ class Engine:
         """Work on the run as a part of the run that calls this, which is the one that the engine resumes; until it ends
         here, which it may also do unfinished."""
         if run_id in self._ended:
-            await self._ended[run_id].wait()
+            with waiting():  # it may not have begun yet, and need our place for that
+                await self._ended[run_id].wait()
         else:
             await self._execute(run_id, work)
 
@@ -165,6 +167,16 @@ class Engine:
         """Whether this is the one of the living processes that does what one is to do. While they change it may be
         nobody, or two."""
         return self.process_id == min(self._alive, default=self.process_id)
+
+    @property
+    def living(self) -> sa.Select[Any] | None:
+        """The ids of the living processes, as a part of a query; None where there is one only."""
+        return None if self._embedded else processes.living(self._ttl)
+
+    def part(self) -> tuple[int, int]:
+        """(which of the living processes this is, how many there are); they may differ a moment about it."""
+        alive = sorted(self._alive | {self.process_id})
+        return alive.index(self.process_id), len(alive)
 
     @property
     def running(self) -> int:

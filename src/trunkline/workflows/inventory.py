@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import Context
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, Protocol
+from zlib import crc32
 
 from trunkline.carriers.base import Carrier
-from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, in_order
+from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, in_order, rank
 from trunkline.errors import ProviderError
 from trunkline.providers.pace import Urgency, urgent
 from trunkline.voice.base import VoiceNumber
@@ -85,6 +87,7 @@ class LiveInventory:
 
 UNDECIDED_SECONDS = 10.0  # longest wait for another item's purchase
 POOL = 200
+MOST_OFFERS = 1000  # that a carrier shows at once
 AHEAD = 60  # offers left, at which others are searched for: nobody waits for a search
 POOL_SECONDS = 60.0  # after which an offer may have another price, or none
 FAILURE_SECONDS = 30.0
@@ -93,12 +96,14 @@ FAILURE_SECONDS = 30.0
 class BatchInventory:
     """Each list is read once for all items of a batch, and offers are handed out one to an item: the claims in the
     database stay the judge, this only saves requests. What could not be read is not asked again by every item in turn:
-    the error stands for a while."""
+    the error stands for a while. `part` tells which of how many processes this is that work on the batch: of offers
+    that are equally good each has its own."""
 
     hands_out = True
 
-    def __init__(self, live: LiveInventory) -> None:
+    def __init__(self, live: LiveInventory, part: Callable[[], tuple[int, int]] = lambda: (0, 1)) -> None:
         self._live = live
+        self._part = part
         self._voice: Listing[VoiceNumber] | None = None
         self._owned: dict[str, Listing[OwnedNumber]] = {}
         self._offers: dict[tuple[str, Criteria, str], deque[Offer]] = {}
@@ -168,7 +173,7 @@ class BatchInventory:
                 await asyncio.wait([ahead])
             if not pool:
                 offers = await self._read(
-                    f"{carrier.name} offers", lambda: ask(lambda: carrier.search(want, country, POOL))
+                    f"{carrier.name} offers", lambda: ask(lambda: carrier.search(want, country, self._wanted))
                 )
                 self._fill(asked, offers)
                 if not pool:
@@ -191,7 +196,7 @@ class BatchInventory:
         asked = (carrier.name, want, country)
         try:
             with urgent(Urgency.BATCH):
-                offers = await carrier.search(want, country, POOL)
+                offers = await carrier.search(want, country, self._wanted)
         except ProviderError:
             self._may_be_more.discard(asked)
         else:
@@ -205,22 +210,35 @@ class BatchInventory:
         self._handed_out.difference_update(o.number for o in pool if o.number is not None)
         pool.clear()
 
+    @property
+    def _wanted(self) -> int:
+        """Of so many offers our part is as many as we want."""
+        return min(POOL * self._part()[1], MOST_OFFERS)
+
     def _fill(self, asked: tuple[str, Criteria, str], offers: list[Offer]) -> None:
-        """Those that no item was given; there may be more where these are as many as were asked for."""
+        """Those of our part that no item was given; others where none of ours is left or is being bought. There may be
+        more where these are as many as were asked for."""
         self._searched_at[asked], pool = time.monotonic(), self._offers[asked]
-        pool.extend(in_order([o for o in offers if o.number is None or o.number not in self._handed_out]))
+        offers = in_order(offers)
+        own = own_part(offers, *self._part())
+        bought = any(offer.number in self._undecided for offer in own)
+        pool.extend(self._fresh(own) or ([] if bought else self._fresh(offers)))
         self._handed_out.update(o.number for o in pool if o.number is not None)
-        if len(offers) >= POOL and len(pool) > AHEAD:
+        if len(offers) >= self._wanted and len(pool) > AHEAD:
             self._may_be_more.add(asked)
         else:
             self._may_be_more.discard(asked)
 
+    def _fresh(self, offers: Iterable[Offer]) -> list[Offer]:
+        return [offer for offer in offers if offer.number is None or offer.number not in self._handed_out]
+
     async def close(self) -> None:
-        """Nobody asks any more."""
+        """Nobody asks for now."""
         tasks = [*self._searching.values(), *self._beside]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._searching.clear()  # also those that had not begun
 
     @property
     def looks_ahead(self) -> bool:
@@ -239,6 +257,17 @@ class BatchInventory:
         except ProviderError as failure:
             self._failed[what] = (time.monotonic(), failure)
             raise
+
+
+def own_part(offers: Sequence[Offer], nth: int, of: int) -> list[Offer]:
+    """Of the offers, which are in their order, this one's part of so many: what others would want at the same time is
+    left out, unless nothing else costs as little."""
+    found: list[Offer] = []
+    for _, equal in groupby(offers, key=rank):
+        alike = list(equal)
+        own = [offer for offer in alike if crc32((offer.number or "").encode()) % of == nth]
+        found += own or alike
+    return found
 
 
 def _own(listing: Listing[T]) -> Listing[T]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from trunkline.db import assignments, runs
+from trunkline.db import assignments, batches, runs
 from trunkline.workflows.apply_plan import ApplyPlan
 from trunkline.workflows.assign_number import AssignNumber
 from trunkline.workflows.move_number import MoveNumber
@@ -41,8 +41,11 @@ async def start_stray_runs(services: Services) -> None:
         async with services.database.read() as session:
             unfinished = await work.runs.unfinished(session)
             batch_of = await assignments.all_running(session) if work.kind == AssignNumber.kind else {}
-        # The items of a batch are worked on as part of it; a cancelled one may have left some behind.
+            living, held = services.engine.living, set[str]()
+            if living is not None and any(batch_of.values()):
+                held = await batches.held_elsewhere(session, services.engine.process_id, living)
+        # The items of a batch are worked on by whoever has taken them; a cancelled one may have left some behind.
         worked_on = {b for b in set(batch_of.values()) if b is not None and await services.engine.under_way(b)}
         for run_id in unfinished:
-            if batch_of.get(run_id) not in worked_on:
+            if run_id not in held and batch_of.get(run_id) not in worked_on:
                 await services.engine.ensure(work.kind, run_id)

@@ -20,11 +20,9 @@ from trunkline.settings import TrialSharing
 from trunkline.workflows import accounts
 from trunkline.workflows.budgets import Ledger, Spender, read_ledger
 from trunkline.workflows.candidates import Candidates, Place
-from trunkline.workflows.inventory import LiveInventory
+from trunkline.workflows.inventory import MOST_OFFERS, LiveInventory
 from trunkline.workflows.listings import Listing, Read
 from trunkline.workflows.services import Services
-
-MOST_OFFERS = 1000
 
 
 @dataclass

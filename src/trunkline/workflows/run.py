@@ -7,8 +7,8 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
@@ -71,12 +71,18 @@ async def go_on(services: Services, work: Work[R], run_id: str) -> None:
         row = await work.runs.begin(session, run_id)
     if row is None:
         return
+    with begun_by(work.kind, row):
+        await work.work(services, row)
+
+
+@contextmanager
+def begun_by(kind: str, row: RunRow) -> Iterator[None]:
+    """Inside, what is done is done for whom began the run, and a part of its trace."""
     who = Acting.stored(row.actor)
-    told = {"trunkline.run": row.id}
-    with acting_as(who), traces.begun(work.kind, told, within=who.traceparent):
+    with acting_as(who), traces.begun(kind, {"trunkline.run": row.id}, within=who.traceparent):
         trace_id = traces.trace_id() or who.trace_id
         with structlog.contextvars.bound_contextvars(**({"trace_id": trace_id} if trace_id else {})):
-            await work.work(services, row)
+            yield
 
 
 async def end_of(services: Services, kind: Runs[R], run_id: str, seconds: float) -> R:

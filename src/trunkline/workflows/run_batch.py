@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import assignments, batches, restaurants
+from trunkline.db import batches
 from trunkline.db.batches import Wanting
-from trunkline.db.models import Batch, BatchItem, Restaurant, utcnow
+from trunkline.db.models import Batch
 from trunkline.db.runs import BATCHES
-from trunkline.domain.acting import ActorKind, acting, acting_as
 from trunkline.domain.budgets import SpendingLimits
-from trunkline.domain.choosing import Criteria
-from trunkline.domain.numbers import E164
-from trunkline.domain.outcomes import TRY_AGAIN, Outcome
 from trunkline.domain.states import ItemStatus, RunStatus
 from trunkline.domain.wishes import Wish
-from trunkline.errors import Cancelled, Conflict, InvalidInput, TrunklineError
-from trunkline.providers.pace import Urgency, urgent
+from trunkline.errors import Conflict, InvalidInput
 from trunkline.workflows import accounts
-from trunkline.workflows.assign_number import AssignNumber, work_on
-from trunkline.workflows.assignment_run import AssignmentRun
-from trunkline.workflows.inventory import BatchInventory, LiveInventory
-from trunkline.workflows.look_ahead import look_ahead
-from trunkline.workflows.manage_restaurant import add_held_assignment, check_offered
+from trunkline.workflows.manage_restaurant import check_offered
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.plan_batch import Plan, plan_for
-from trunkline.workflows.run import Job, go_on, side_by_side
 from trunkline.workflows.services import Services
+from trunkline.workflows.share_batch import KIND, own_wishes, wish_for, work_on_share
 
 log = structlog.get_logger()
 PAUSE = 1.0
@@ -63,22 +52,6 @@ class BatchRequest:
             **self.bounds.plain_of_batch(),
             **self.wish.plain(),
         }
-
-
-def asked_of_all(request: Mapping[str, Any]) -> Wish:
-    """What a stored request asks for every restaurant."""
-    names = ("country", "area_code", "contains", "number_type", "carrier")
-    return Wish.stored({name: request.get(name) for name in names}, bool(request.get("force_twilio")))
-
-
-def wish_for(own: Mapping[str, Any] | None, asked: Wish) -> Wish:
-    """What a restaurant had asked for, but for what is asked of all; that alone where the two do not go together."""
-    given = {name: value for name, value in vars(asked.criteria).items() if value is not None}
-    try:
-        criteria = Criteria.checked(**{**(own or {}), **given})
-    except InvalidInput:
-        criteria = asked.criteria
-    return replace(asked, criteria=criteria)
 
 
 async def plan_batch(services: Services, request: BatchRequest) -> Plan:
@@ -119,17 +92,6 @@ async def cancel_batch(services: Services, batch_id: str) -> None:
         await batches.set_items(session, batch_id, ItemStatus.QUEUED, ItemStatus.CANCELLED)
 
 
-async def pause_batch(services: Services, batch_id: str, outcome: Outcome) -> None:
-    """A whole account refuses, so that every other restaurant would be refused as well: what is queued waits until
-    somebody has acted and resumes the batch."""
-    async with services.database.write() as session:
-        batch = await batches.hold(session, batch_id)
-        if batch.status == RunStatus.RUNNING:
-            log.warning("batch paused", batch=batch_id, reason=outcome.message)
-            resume = f"resume the batch: POST /api/batches/{batch_id}/resume"
-            batches.pause(batch, outcome.message, (outcome.hint or TRY_AGAIN).replace(TRY_AGAIN, resume))
-
-
 async def resume_batch(services: Services, batch_id: str, once: Once | None = None) -> None:
     """A cancelled or paused batch goes on with the items that were not served; one that is done with those that
     failed. Once per idempotency key."""
@@ -141,8 +103,7 @@ async def resume_batch(services: Services, batch_id: str, once: Once | None = No
         batch = await batches.hold(session, batch_id)
         if batch.status == RunStatus.RUNNING:
             raise Conflict("the batch is running", hint=f"watch it at GET /api/batches/{batch_id}")
-        for status in (ItemStatus.CANCELLED, ItemStatus.FAILED, ItemStatus.UNASSIGNED):
-            await batches.set_items(session, batch_id, status, ItemStatus.QUEUED, reason=None, message=None)
+        await batches.queue_again(session, batch_id, ItemStatus.CANCELLED, ItemStatus.FAILED, ItemStatus.UNASSIGNED)
         if not await batches.has_unfinished(session, batch_id):
             raise Conflict("every restaurant of the batch has its number", hint="start a new batch")
         batches.reopen(batch)
@@ -154,105 +115,34 @@ async def resume_batch(services: Services, batch_id: str, once: Once | None = No
 
 
 class RunBatch:
-    """The durable work of one batch. Its items' assignments are worked on as part of it: after a restart it goes on
-    with those that were running and with what is queued."""
+    """The durable work of one batch: its own share of the items, as every other process has one, and the end of it all.
+    After a restart it goes on with what was running and with what is queued."""
 
-    kind = "run_batch"
+    kind = KIND
     runs = BATCHES
     waits_in_line = False
 
     async def work(self, services: Services, row: Batch) -> None:
-        services.lists[row.id] = lists = BatchInventory(LiveInventory())
+        services.lists.pop(row.id, None)
         try:
-            with urgent(Urgency.BATCH):
-                while not await self._round(services, row):
-                    pass  # a resume has queued items again meanwhile, or an error of ours has stopped one
+            while not await self._round(services, row):
+                pass  # others have some, a resume has queued items again meanwhile, or an error of ours has stopped one
         finally:
             services.lists.pop(row.id, None)
-            await lists.close()
 
     async def _round(self, services: Services, batch: Batch) -> bool:
-        """Work on all that is unfinished; whether there is nothing more to do here."""
-        for picked in (True, False):  # what one of them is to have is not given to another one
-            await side_by_side(services.gate.places, self._jobs(services, batch, picked))
+        """Work on all that nobody works on; whether there is nothing more to do anywhere."""
+        await work_on_share(services, batch)
         if services.engine.closing:
             return True  # what has not begun is for the next process
-        async with services.database.write() as session:
-            over = await batches.end(session, batch.id, batch.epoch)
+        async with services.database.read() as session:
+            over = not await batches.has_unfinished(session, batch.id, (ItemStatus.RUNNING,))
+        if over:
+            async with services.database.write() as session:
+                over = await batches.end(session, batch.id, batch.epoch)
         if not over:
             await asyncio.sleep(PAUSE)
         return over
-
-    async def _jobs(self, services: Services, batch: Batch, picked: bool) -> AsyncIterator[Job]:
-        """A job for each unfinished item, read in pieces as places become free."""
-        asked, after = asked_of_all(batch.request), -1
-        while not services.engine.closing:
-            async with services.database.read() as session:
-                part = await batches.unfinished(session, batch.id, picked=picked, after=after)
-            if not part:
-                return
-            after = part[-1].seq
-            for item in part:
-                yield partial(self._item, services, batch, item, asked)
-
-    async def _item(self, services: Services, batch: Batch, item: BatchItem, asked: Wish) -> None:
-        by_batch = replace(acting(), kind=ActorKind.BATCH, id=batch.id, name=None)
-        async with services.gate.place(batch.id) as admitted:
-            if admitted:
-                with acting_as(by_batch):
-                    await self._work_on(services, batch, item, asked)
-
-    async def _work_on(self, services: Services, batch: Batch, item: BatchItem, asked: Wish) -> None:
-        if item.status == ItemStatus.RUNNING and item.assignment_id is not None:
-            again = partial(go_on, services, AssignNumber(), item.assignment_id)
-            await services.engine.work(item.assignment_id, again)
-            return
-        try:
-            run = await self._begin(services, batch, item, asked)
-        except Cancelled:
-            return  # cancelled since it was read; if it was queued again as well, the next round takes it
-        except DBAPIError as error:
-            log.warning("an item is begun later", restaurant=item.restaurant_id, error=type(error).__name__)
-            return
-        except TrunklineError as error:
-            ends = {"reason": error.code, "message": error.detail}
-            async with services.database.write() as session:
-                await batches.set_item(
-                    session, batch.id, ItemStatus.QUEUED, ItemStatus.FAILED, item.restaurant_id, **ends
-                )
-            return
-        await services.engine.work(run.id, partial(self._work, services, batch, run))
-
-    async def _work(self, services: Services, batch: Batch, run: AssignmentRun) -> None:
-        outcome = await work_on(run)
-        if outcome.account_wide:
-            await pause_batch(services, batch.id, outcome)
-
-    async def _begin(self, services: Services, batch: Batch, item: BatchItem, asked: Wish) -> AssignmentRun:
-        """Write the assignment of a queued item and begin it. Cancelled where the item is not queued any more, the
-        batch has been stopped, or another execution has taken it over."""
-        restaurant_id = item.restaurant_id
-        async with services.database.write() as session:
-            restaurant = await restaurants.get(session, restaurant_id, lock=True)
-            ignore = batch.request.get("ignore_wishes")
-            own = {} if ignore else await own_wishes(session, [restaurant])
-            wish = Wish(number=E164(item.picked)) if item.picked else wish_for(own.get(restaurant_id), asked)
-            begun = {"batch_id": batch.id, "epoch": 1, "started_at": utcnow()}
-            assignment = await add_held_assignment(session, restaurant_id, wish, **begun)
-            await self._refuse_stopped(session, batch)
-            if not await batches.set_item(
-                session, batch.id, ItemStatus.QUEUED, ItemStatus.RUNNING, restaurant_id, assignment_id=assignment.id
-            ):
-                raise Cancelled("the batch does not wait for this restaurant any more")
-        lists = services.lists[batch.id]
-        run = await AssignmentRun.begun(services, assignment, lists)
-        look_ahead(services, lists, run.candidates)
-        return run
-
-    @staticmethod
-    async def _refuse_stopped(session: Any, batch: Batch) -> None:
-        if await batches.running_epoch(session, batch.id) != batch.epoch:
-            raise Cancelled("the batch was stopped, or is run by another process now")
 
 
 async def _matching(services: Services, request: BatchRequest) -> AsyncIterator[Sequence[Wanting]]:
@@ -271,15 +161,3 @@ async def _matching(services: Services, request: BatchRequest) -> AsyncIterator[
         if len(part) < most:
             return
         after, left = part[-1].id, None if left is None else left - len(part)
-
-
-async def own_wishes(session: Any, rows: Sequence[Wanting | Restaurant]) -> dict[str, Mapping[str, Any] | None]:
-    """What each restaurant asked of its number; of those that are older than this was kept, the latest assignment
-    says it."""
-    unkept = [row.id for row in rows if row.wish is None]
-    latest = await assignments.latest(session, unkept)
-    return {row.id: row.wish if row.wish is not None else _criteria(latest.get(row.id)) for row in rows}
-
-
-def _criteria(assignment: Any) -> Mapping[str, Any] | None:
-    return Wish.stored(assignment.criteria).lasting() if assignment is not None else None

@@ -138,7 +138,8 @@ class Batch(RunRow):
 
 class BatchItem(Base):
     """One restaurant of a batch: queued, running, assigned, unassigned, failed or cancelled, and why. `picked` is the
-    exact number that it is to have, None for any."""
+    exact number that it is to have, None for any; `process` has taken it, and nobody else works on it while that one
+    lives."""
 
     __tablename__ = "batch_items"
     batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"), primary_key=True)
@@ -146,6 +147,7 @@ class BatchItem(Base):
     seq: Mapped[int]
     status: Mapped[str] = mapped_column(String(16), default="queued", index=True)
     picked: Mapped[str | None] = mapped_column(String(20))
+    process: Mapped[str | None] = mapped_column(String(80))
     assignment_id: Mapped[str | None] = mapped_column(String(40))
     reason: Mapped[str | None] = mapped_column(String(40))
     message: Mapped[str | None] = mapped_column(Text)
