@@ -52,7 +52,9 @@ class AssignmentRun(Buyer[Assignment]):
 
     async def left(self) -> tuple[PurchaseIntent | None, Number | None]:
         """What an earlier execution, or assignment of the restaurant, left: a purchase of unknown outcome, or else a
-        number that is claimed already."""
+        number that is claimed already. Before a restaurant's first one nobody can have bought or claimed anything."""
+        if self.row.nth == 1 and not self.resumed:
+            return None, None
         async with self.services.database.read() as session:
             intent = await intents.open_for(session, self.restaurant_id)
             claimed = None if intent else await numbers.claimed_for(session, self.restaurant_id)
