@@ -307,6 +307,8 @@ def test_what_can_only_mean_one_thing_is_taken_so(name: str, written: str, used:
         ("assign_wait_seconds", "inf", "a number"),
         ("retry_for_seconds", "60s", "a number"),
         ("number_cooldown_hours", "1e300", "87600 or less"),
+        ("provider_requests_per_second", "0", "1 or more"),
+        ("provider_requests_per_second", "-20", "1 or more"),
         ("provider_concurrency", "0", "1 or more"),
         ("provider_concurrency", "1.5", "a whole number"),
         ("provider_timeout_seconds", "0", "more than 0"),

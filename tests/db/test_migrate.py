@@ -28,6 +28,7 @@ from trunkline.db.migrate import (
     current,
     ensure_current,
     pending,
+    revisions,
     transaction,
     upgrade,
 )
@@ -37,6 +38,10 @@ from trunkline.errors import SettingsError
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
 HEAD = REVISIONS[0]
 EARLIER = [*REVISIONS[1:], "base"]
+
+
+def test_the_files_of_migrations_are_named_by_their_revisions() -> None:
+    assert [*reversed(revisions())] == REVISIONS
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

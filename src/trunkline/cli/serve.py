@@ -46,6 +46,9 @@ def serve(
 
     On a sandbox the database is a temporary one: both forget everything at the end.
     """
+    import gc
+
+    gc.disable()  # until it serves: what is loaded stays, and collections would look through it again and again
     from trunkline.bootstrap import refuse_unusable
     from trunkline.cli.servers import api_server, listen, url_of
     from trunkline.logs import configure_logs
@@ -54,6 +57,7 @@ def serve(
     settings, secret, first = load_settings(), "$VAPI_SECRET_KEY", list[str]()
     configure_logs(settings.log_level, settings.log_format)
     with ExitStack() as stack:
+        stack.callback(gc.enable)
         sock = stack.enter_context(listen(host, port))
         if sandbox or (sandbox_without_keys and not has_provider_keys(settings)):
             if not sandbox:
@@ -64,7 +68,12 @@ def serve(
             refuse_unusable(settings)
             first = [in_earnest(settings)]
         guide = [*first, *how_to_try(url_of(sock), secret)]
-        server = api_server(settings, sock, announce=lambda: say(*guide, *way_in(server)))
+
+        def announce() -> None:
+            gc.enable()
+            say(*guide, *way_in(server))
+
+        server = api_server(settings, sock, announce)
         server.run()
 
 

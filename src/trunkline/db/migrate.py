@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
@@ -22,12 +20,18 @@ from trunkline.db.postgresql import listen_to_postgresql
 from trunkline.db.sqlite import begin_sqlite, prepare_sqlite
 from trunkline.errors import SettingsError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
 THINKING_SECONDS = 60  # between two statements of an upgrade, on a machine that has much else to do
 UPGRADE_LOCK = 0x7472756E6B  # "trunk": PostgreSQL's advisory lock of whoever changes the schema
 
 
 def upgrade(url: str) -> None:
     """Bring the database to this version's schema, all or nothing; nothing happens where it is already there."""
+    from alembic import command  # what is done seldom is loaded late
+
     if file := database_file(url):
         files.prepare(file)
     with transaction(url) as connection:
@@ -68,7 +72,7 @@ def ensure_current(url: str) -> None:
     if file:
         upgrade(url)
         return
-    state = f"at schema {found}, this version needs {_scripts().get_current_head()}" if found else "without tables"
+    state = f"at schema {found}, this version needs {revisions()[-1]}" if found else "without tables"
     raise SettingsError(f"the PostgreSQL database is {state}", hint="run: trunkline db upgrade")
 
 
@@ -105,29 +109,34 @@ def _refuse_read_only(url: str) -> None:
 
 def alembic_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration for a command on this connection; whoever opened it commits."""
+    from alembic.config import Config
+
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", "trunkline.db:migrations")
     return config
 
 
 @cache
-def _scripts() -> ScriptDirectory:
-    """Read once: it runs the file of each migration."""
-    return ScriptDirectory.from_config(alembic_config())
+def revisions() -> tuple[str, ...]:
+    """Those that this version knows, the newest last: each migration's file begins with its own."""
+    return tuple(sorted(file.name.partition("_")[0] for file in VERSIONS.glob("[0-9]*_*.py")))
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 def _is_behind(found: str | None) -> bool:
-    scripts = _scripts()
-    if found and found not in {script.revision for script in scripts.walk_revisions()}:
+    newest = revisions()[-1]
+    if found and found not in revisions():
         raise SettingsError(
-            f"the database is at schema {found}, which is newer than this version's {scripts.get_current_head()}",
+            f"the database is at schema {found}, which is newer than this version's {newest}",
             hint="start the version that last used this database, or a later one",
         )
-    return found != scripts.get_current_head()
+    return found != newest
 
 
 @contextmanager

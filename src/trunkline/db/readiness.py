@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.migrate import alembic_config
+from trunkline.db.migrate import revisions
 from trunkline.errors import NotReady
 
 ON_SQLITE = text("SELECT version_num, FALSE FROM alembic_version")
 ON_POSTGRESQL = text("SELECT version_num, current_setting('transaction_read_only') = 'on' FROM alembic_version")
-
-
-@cache
-def needed() -> str | None:
-    """The revision of the schema that this version was written for."""
-    return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 async def refuse_unready(session: AsyncSession) -> None:
@@ -26,7 +17,7 @@ async def refuse_unready(session: AsyncSession) -> None:
     the next one may be at another server."""
     postgresql = session.get_bind().dialect.name == "postgresql"
     version, read_only = (await session.execute(ON_POSTGRESQL if postgresql else ON_SQLITE)).one()
-    if version != needed():
+    if version != revisions()[-1]:
         raise NotReady("the database has another version's schema", hint="run: trunkline db upgrade")
     if read_only:
         await (await session.connection()).invalidate()

@@ -29,6 +29,7 @@ from trunkline.providers.interception import (
     title_of,
     untrusted,
 )
+from trunkline.providers.trust import trusted
 from trunkline.texts import cleaned, lines, one_line
 
 log = structlog.get_logger()
@@ -109,6 +110,7 @@ class ProviderClient:
         if auth:
             REDACTOR.know_login(*auth)
         self._client = httpx2.AsyncClient(
+            verify=trusted(),
             base_url=base_url,
             auth=auth,
             headers={"User-Agent": f"trunkline/{__version__}", "Accept": "application/json", **(headers or {})},

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from trunkline import __version__
+from trunkline.providers.trust import trusted
 from trunkline.routing.directory import Values
 from trunkline.settings import Settings
 from trunkline.voice.vapi_calls import part
@@ -36,7 +37,9 @@ class ToolsServer:
         secret = settings.tools_webhook_secret
         self._secret = secret.get_secret_value().encode() if secret else b""
         self.seconds = settings.tools_timeout_seconds
-        self._client = httpx2.AsyncClient(timeout=self.seconds, headers={"User-Agent": f"trunkline/{__version__}"})
+        self._client = httpx2.AsyncClient(
+            verify=trusted(), timeout=self.seconds, headers={"User-Agent": f"trunkline/{__version__}"}
+        )
 
     @property
     def configured(self) -> bool:
