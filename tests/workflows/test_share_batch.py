@@ -14,13 +14,14 @@ from tests.support.desk import Desk, Opener
 from tests.support.postgres import PostgresServer
 from tests.workflows.test_assign_number import own
 from tests.workflows.test_run_batch import counts
-from trunkline.db import batches
+from trunkline.db import assignments, batches
 from trunkline.db.models import Assignment, Batch, BatchItem, Process, utcnow
 from trunkline.db.runs import BATCHES
 from trunkline.domain.choosing import Offer
 from trunkline.domain.numbers import E164
 from trunkline.domain.wishes import Wish
 from trunkline.workflows.inventory import own_part
+from trunkline.workflows.kinds import start_stray_runs
 from trunkline.workflows.manage_restaurant import create_restaurant
 from trunkline.workflows.run_batch import BatchRequest, RunBatch
 
@@ -82,6 +83,39 @@ async def test_what_somebody_is_to_have_is_given_to_nobody_while_another_process
         first, *others = sorted(await desk.rows(Assignment), key=lambda row: row.id)
         assert (first.number, len(others)) == (PICKED, 3)
         assert {row.status for row in (first, *others)} == {"assigned"}
+
+
+async def test_what_a_stopped_batch_has_left_is_gone_on_with_once_its_process_is_dead(desk: Desk) -> None:
+    created = await create_restaurant(desk.services, "Roma", Wish(), assign=False)
+    async with desk.services.database.write() as session:
+        session.add(Process(id=OTHER, seen_at=utcnow() + timedelta(hours=1)))
+        batch = await BATCHES.add(session, request=BatchRequest(Wish()).plain(), status="cancelled")
+        run = await assignments.add(session, created.restaurant_id, batch_id=batch.id, epoch=1)
+        await batches.add_items(session, batch.id, [created.restaurant_id])
+        await session.execute(update(BatchItem).values(status="running", process=OTHER, assignment_id=run.id))
+    await start_stray_runs(desk.services)
+    assert not await desk.services.engine.under_way(run.id)
+    await die(desk)
+    await start_stray_runs(desk.services)
+    ended = await desk.end_of(run.id)
+    assert (ended.reason, ended.epoch) == ("cancelled", 2)  # before any purchase
+
+
+async def test_an_item_is_begun_by_the_process_that_has_it_and_by_no_other(desk: Desk) -> None:
+    created = await create_restaurant(desk.services, "Roma", Wish(), assign=False)
+    living = desk.services.engine.living
+    async with desk.services.database.read() as session:  # nothing is committed
+        batch = await BATCHES.add(session, request=BatchRequest(Wish()).plain(), status="paused")
+        await batches.add_items(session, batch.id, [created.restaurant_id])
+        assert not await batches.take(session, batch.id, "dead", living, picked=False, after=-1, most=5)
+        await session.execute(update(Batch).values(status="running", epoch=1))
+        (mine,) = await batches.take(session, batch.id, "dead", living, picked=False, after=-1, most=5)
+        await session.flush()
+        session.expunge(mine)
+        (theirs,) = await batches.take(session, batch.id, OTHER, living, picked=False, after=-1, most=5)
+        await session.flush()
+        assert not await batches.begin_item(session, mine, "asg_1")
+        assert await batches.begin_item(session, theirs, "asg_2")
 
 
 def offer(number: int, price: str) -> Offer:

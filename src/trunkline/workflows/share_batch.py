@@ -33,7 +33,7 @@ from trunkline.workflows.services import Services
 
 log = structlog.get_logger()
 KIND = "run_batch"
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 3.0
 TAKEN_AT_ONCE = 8  # as much of its places as a process takes items for in one go
 
 
