@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,14 +29,17 @@ def following(visitor: Visitor, query: str, last: str | None = None) -> Iterator
 
 
 def messages(lines: Iterator[str]) -> Iterator[Told]:
+    """Until nothing is told for a minute; a stream that says nothing says all the while that it is there."""
     said: dict[str, str] = {}
+    told_at = time.monotonic()
     for line in lines:
+        assert time.monotonic() - told_at < 60, "nothing is told"
         name, _, value = line.partition(": ")
         if line:
             said[name] = value
         elif said.get("event") == "told":
             yield said.get("id", ""), int(said["data"])
-            said = {}
+            said, told_at = {}, time.monotonic()
 
 
 def happened(stream: Iterator[Told]) -> Told:
@@ -69,12 +73,12 @@ def test_a_page_is_told_at_once_then_of_each_change_and_of_what_was_missed(shop:
 
 def test_each_step_of_a_run_is_told(shop: Shop, operator: Visitor) -> None:
     made = shop.restaurant(assign_phone=False)
-    shop.sandbox.control.post("/numbers", json=[{"carrier": "twilio", "number": "+16465550101"}]).raise_for_status()
+    shop.sandbox.control.post("/numbers", json=[{"carrier": "twilio", "number": "+19075550101"}]).raise_for_status()
     hold = shop.sandbox.fault(provider="twilio", operation="search", kind="hold")
     path, later = f"/api/restaurants/{made['id']}/phone", {"Prefer": "respond-async"}
     with following(operator, f"?about={made['id']}") as stream:
         next(stream)
-        assert shop.app.client.post(path, json={"area_code": "646"}, headers=later).status_code == 202
+        assert shop.app.client.post(path, json={"area_code": "907"}, headers=later).status_code == 202
         page = f"/restaurants/{made['id']}/story"
         until(lambda: next(stream) and "search" in operator.get(page).split('class="steps"')[-1])
         shop.sandbox.control.delete(f"/faults/{hold}")

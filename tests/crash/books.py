@@ -23,6 +23,7 @@ from trunkline.db.models import (
     Number,
     PurchaseIntent,
     Release,
+    Repoint,
     Restaurant,
     StockPurchase,
 )
@@ -32,7 +33,7 @@ from trunkline.sandbox import vapi
 CARRIERS = ("twilio", "telnyx", "vonage", "vapi")
 MARK_FIELDS = {"twilio": "friendly_name", "telnyx": "customer_reference"}
 KEPT = ("idle", "in_service", "cooling_down", "releasing")
-RUNS = (Assignment, Release, StockPurchase, Move)
+RUNS = (Assignment, Release, StockPurchase, Move, Repoint)
 
 
 @dataclass

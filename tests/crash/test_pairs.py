@@ -72,6 +72,7 @@ class World:
                 body = {"name": f"{self.name} waiting {n}", "assign_phone": False}
                 self.waiting.append(self.ask(0, "POST", "/api/restaurants", body).json()["id"])
         if self.has("repoint"):
+            self.site.books()  # else the run of another world, of which there is one at a time, would not see it
             self.mislead()
         self.trial(self.has("share"))
 
