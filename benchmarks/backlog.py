@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.batch import SECRET, Served, Terms, World, environment, process
-from trunkline.client import AsyncTrunkline, Trunkline
+from benchmarks.batch import SECRET, Served, Terms, World, create_restaurants, environment, process
+from trunkline.client import Trunkline
 from trunkline.client.models import AssignmentSummary
 
 SHARES = (1 / 30, 1 / 6, 1 / 2, 1.0)
@@ -18,22 +18,9 @@ MOST_LATE = 0.25  # of the whole time, beyond one's share of it
 ASKING = 16  # requests at once of those who come
 
 
-async def come(url: str, count: int) -> None:
-    """So many restaurants that want a number, as fast as the server takes them; nobody waits for the end."""
-    names = iter([f"Restaurant {n}" for n in range(count)])
-
-    async def create(client: AsyncTrunkline) -> None:
-        for name in names:
-            await client.create_restaurant(name, wait=False)
-
-    async with AsyncTrunkline(url, SECRET) as client, asyncio.TaskGroup() as group:
-        for _ in range(ASKING):
-            group.create_task(create(client))
-
-
 def ended(served: Served, count: int) -> list[AssignmentSummary]:
     """All of them once they have ended, in the order in which they came."""
-    asyncio.run(come(served.url, count))
+    asyncio.run(create_restaurants(served.url, count, ASKING, wait=False))
     with Trunkline(served.url, SECRET) as client:
         while next(iter(client.assignments(status="running")), None) is not None:
             time.sleep(0.5)

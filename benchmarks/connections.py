@@ -8,9 +8,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -18,6 +17,7 @@ import psycopg
 from tests.support.postgres import PostgresServer
 
 from benchmarks.batch import SECRET, Served, process
+from benchmarks.beside import beside
 from trunkline.db.migrate import upgrade
 from trunkline.sandbox.server import environment
 
@@ -27,26 +27,15 @@ SETTLING = 70.0  # seconds until what is done once after a start is done
 
 
 class Connections:
-    """Counts those to one database all the time until the block ends; `most` there were at once."""
+    """Counts those to one database; `most` there were at once."""
 
     def __init__(self, url: str) -> None:
         self._url, self.most = url, 0
-        self._over = threading.Event()
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        counter = threading.Thread(target=self._count)
-        counter.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            counter.join()
-
-    def _count(self) -> None:
+    def count(self, over: threading.Event) -> None:
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
         with psycopg.connect(self._url, autocommit=True) as connection:
-            while not self._over.wait(0.01):
+            while not over.wait(0.01):
                 row = connection.execute(query, [connection.info.dbname]).fetchone()
                 self.most = max(self.most, row[0] if row else 0)
 
@@ -88,7 +77,7 @@ def main() -> None:
         url = server.fresh_database()
         with process(folder, "serve", **settings, DATABASE_URL=url) as served:
             connections = Connections(url)
-            with connections.counted():
+            with beside(connections.count):
                 failed = load(served)
         kept.append(line("connections under load", connections.most, MOST, ""))
         kept.append(line("requests that failed meanwhile", failed, 0, ""))

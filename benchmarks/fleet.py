@@ -8,14 +8,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
 
 from benchmarks.batch import Served, environment, process
+from benchmarks.beside import beside
 from benchmarks.routing_world import SECRET, database, message, number_of
 from trunkline.client import Trunkline
 from trunkline.client.models import Batch
@@ -50,21 +49,10 @@ class Calls:
 
     def __init__(self, url: str) -> None:
         self._url, self.longest = url, 0.0
-        self._over = threading.Event()
 
-    @contextmanager
-    def ringing(self) -> Iterator[None]:
-        caller = threading.Thread(target=self._ring)
-        caller.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            caller.join()
-
-    def _ring(self) -> None:
+    def ring(self, over: threading.Event) -> None:
         with httpx2.Client(base_url=self._url, headers={"X-Vapi-Secret": SECRET}) as client:
-            while not self._over.wait(EVERY):
+            while not over.wait(EVERY):
                 begun = time.perf_counter()
                 client.post("/api/vapi/server", json={"message": message(0)}).raise_for_status()
                 self.longest = max(self.longest, (time.perf_counter() - begun) * 1000)
@@ -110,7 +98,7 @@ def assign(served: Served, client: Trunkline, sandbox: httpx2.Client, cost: Cost
 def serve_many(served: Served, client: Trunkline) -> bool:
     """A batch beside the numbers: nothing of it fails, and calls are answered meanwhile."""
     rung, begun = Calls(served.url), time.perf_counter()
-    with rung.ringing():
+    with beside(rung.ring):
         batch = client.start_batch(carrier="twilio", limit=MANY)
         for told in client.watch_batch(batch.id):
             if isinstance(told, Batch):
@@ -133,13 +121,13 @@ def measure(folder: Path, sandbox_url: str, count: int) -> bool:
             for bought in (False, True):
                 cost, first = Cost(), Cost()
                 rung = Calls(served.url)
-                with rung.ringing():
+                with beside(rung.ring):
                     assign(served, client, sandbox, first, bought)
                 first.wait = rung.longest
                 for _ in range(EACH):
                     assign(served, client, sandbox, cost, bought)
                 rung = Calls(served.url)
-                with rung.ringing():
+                with beside(rung.ring):
                     for _ in range(EACH // 2):
                         assign(served, client, sandbox, Cost(), bought)
                 cost.wait = rung.longest
