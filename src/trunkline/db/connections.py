@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import Process
+from trunkline.db.processes import living
 
 POOL, ENGINE_POOL = 5, 3
 BESIDE = 2  # one that is told of changes, and one for looks at the schema
@@ -34,6 +33,5 @@ class Room(NamedTuple):
 
 async def look(session: AsyncSession, living_seconds: float) -> Room:
     """Of who is connected directly: a pooler has connections of its own."""
-    lives = Process.seen_at > func.clock_timestamp() - timedelta(seconds=living_seconds)
-    processes = await session.scalar(select(func.count()).select_from(Process).where(lives))
-    return Room(int((await session.execute(ALLOWED)).scalar_one()), processes or 0)
+    lives = await session.scalar(select(func.count()).select_from(living(living_seconds).subquery()))
+    return Room(int((await session.execute(ALLOWED)).scalar_one()), lives or 0)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,7 +28,7 @@ async def beat(session: AsyncSession, process_id: str, ttl: float) -> Living:
     """Say that this process lives, and who else has said so within `ttl` seconds: one statement."""
     row = insert(Process).values(id=process_id, seen_at=NOW)
     said = row.on_conflict_do_update(index_elements=["id"], set_={"seen_at": NOW}).returning(Process.id)
-    others = select(Process.id, Process.seen_at > NOW - timedelta(seconds=ttl)).where(Process.id != process_id)
+    others = select(Process.id, _lives(ttl)).where(Process.id != process_id)
     living = Living({process_id}, set())
     for other, lives in await session.execute(others.add_cte(said.cte("said"))):
         (living.alive if lives else living.silent).add(other)
@@ -37,7 +37,7 @@ async def beat(session: AsyncSession, process_id: str, ttl: float) -> Living:
 
 def living(ttl: float) -> Select[Any]:
     """The ids of all that have said within `ttl` seconds that they live, as a part of another query."""
-    return select(Process.id).where(Process.seen_at > NOW - timedelta(seconds=ttl))
+    return select(Process.id).where(_lives(ttl))
 
 
 async def leave(session: AsyncSession, process_id: str) -> None:
@@ -47,5 +47,9 @@ async def leave(session: AsyncSession, process_id: str) -> None:
 
 async def forget(session: AsyncSession, silent: Collection[str], ttl: float) -> None:
     """They have left nothing; those that were frozen only, and beat again meanwhile, are not meant."""
-    gone = delete(Process).where(Process.id.in_(silent), Process.seen_at <= NOW - timedelta(seconds=ttl))
+    gone = delete(Process).where(Process.id.in_(silent), ~_lives(ttl))
     await session.execute(gone.execution_options(synchronize_session=False))
+
+
+def _lives(ttl: float) -> ColumnElement[bool]:
+    return Process.seen_at > NOW - timedelta(seconds=ttl)
