@@ -104,6 +104,7 @@ TAGS = [
     {"name": "events", "description": "What happened, by whom, and why."},
     {"name": "health", "description": "For load balancers and monitoring."},
 ]
+OURS = documented(TrunklineError("an error of ours", hint="the log has it under request_id"))
 
 
 class Application(WebhookFirst):
@@ -142,14 +143,13 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # they tell paths, and whose number is in them
-        responses=documented(TrunklineError("an error of ours", hint="the log has it under request_id")),
     )
     app.state.stopping = stopping
     app.prefix = settings.prefix
     app.add_middleware(Edge)
     install(app)
     for router in (*ROUTERS, reference.router):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # the framework's way of including builds each route a second time
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 
@@ -179,8 +179,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _mend(shown: dict[str, Any], responses: dict[int | str, dict[str, Any]]) -> None:
-    """The framework drops nulls from examples, adds a 422 of its own to operations that have none, and describes
-    streams of events with a word of OpenAPI 3.2."""
+    """Every operation may fail by an error of ours. The framework drops nulls from examples, adds a 422 of its own to
+    operations that have none, and describes streams of events with a word of OpenAPI 3.2."""
+    shown |= {str(status): answer for status, answer in OURS.items()}
     for response in shown.values():
         for content in response.get("content", {}).values():
             content.pop("itemSchema", None)

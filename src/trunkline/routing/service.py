@@ -45,7 +45,6 @@ async def running_router(services: Services) -> AsyncIterator[Router]:
     elif not database.embedded:
         work.append(follower.listen())
     tasks = [asyncio.create_task(each) for each in work]
-    gc.collect()
     gc.freeze()  # what lives as long as the process is not to be visited again and again
     try:
         yield Router(settings, directory, resolver, assistant, call_log, tools_server)

@@ -58,7 +58,7 @@ class Body(BaseModel):
 class Answer(BaseModel):
     """Every field is always there; one without a value is null."""
 
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True, defer_build=True)
 
 
 class Page(Answer, Generic[Item]):
