@@ -91,6 +91,19 @@ async def test_callers_are_registered_and_taken_off(town: Town, guide: Guide) ->
     assert guide.find(voice_id=VOICE_ID, caller="+14155550143") == "Roma"
 
 
+async def test_of_those_who_share_a_number_only_whom_a_call_can_reach_is_read(town: Town) -> None:
+    await town.served(NUMBER, "Roma")
+    guests = [await town.restaurant(f"Guest {n}") for n in range(3)]
+    for guest in guests:
+        await town.map(NUMBER, guest, active=False)
+    async with town.database.write() as session:
+        await callers.replace(session, guests[1], ["+14155550142"])
+    async with town.database.read() as session:
+        (route,) = await routes.named(session, [NUMBER])
+    assert route.active is not None
+    assert (route.active.name, [other.name for other in route.others]) == ("Roma", ["Guest 1"])
+
+
 async def test_of_the_calls_during_a_move_each_reaches_one_restaurant_and_none_the_old_one_after_the_new(
     town: Town, guide: Guide
 ) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Table, bindparam, exists, select, update
+from sqlalchemy import Table, bindparam, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -22,8 +22,20 @@ NUMBER_GONE = "number_gone"  # ends a mapping whose number its carrier does not 
 MAPPINGS = cast(Table, Mapping.__table__)
 REST = (
     update(MAPPINGS)
-    .where(MAPPINGS.c.number == bindparam("of"), MAPPINGS.c.ended_at.is_(None), MAPPINGS.c.id != bindparam("but"))
+    .where(
+        MAPPINGS.c.number == bindparam("of"),
+        MAPPINGS.c.ended_at.is_(None),
+        MAPPINGS.c.active,  # of very many sharers that one row
+        MAPPINGS.c.id != bindparam("but"),
+    )
     .values(active=False)
+)
+SHARERS = select(func.count()).where(MAPPINGS.c.number == bindparam("of"), MAPPINGS.c.ended_at.is_(None))
+NEWEST = (
+    select(Mapping)
+    .where(Mapping.number == bindparam("of"), Mapping.ended_at.is_(None))
+    .order_by(Mapping.id.desc())
+    .limit(1)
 )
 CURRENT = select(Mapping).where(Mapping.restaurant_id == bindparam("restaurant"), Mapping.ended_at.is_(None))
 
@@ -52,6 +64,11 @@ async def of_number(session: AsyncSession, number: str) -> Sequence[Mapping]:
     """Current mappings of a number, the active one first, then the newest."""
     query = select(Mapping).where(Mapping.number == number, Mapping.ended_at.is_(None))
     return (await session.execute(query.order_by(Mapping.active.desc(), Mapping.id.desc()))).scalars().all()
+
+
+async def count_of_number(session: AsyncSession, number: str) -> int:
+    """How many restaurants have it now: a trial account's one number may have very many."""
+    return (await session.execute(SHARERS, {"of": number})).scalar_one()
 
 
 async def sharers(session: AsyncSession, numbers: Sequence[str]) -> dict[str, list[tuple[str, str, bool]]]:
@@ -129,9 +146,10 @@ async def end(
     was_active = mapping.active
     close(mapping, reason)
     await session.flush()
-    if others := await of_number(session, mapping.number):
+    newest = (await session.execute(NEWEST, {"of": mapping.number})).scalar_one_or_none()
+    if newest is not None:
         if was_active:
-            others[0].active = True
+            newest.active = True
             await session.flush()
         return None
     row = await numbers.get(session, mapping.number)

@@ -129,7 +129,7 @@ async def add_held_assignment(session: AsyncSession, restaurant_id: str, wish: W
     """The same for a restaurant that the caller holds."""
     await refuse_running(session, restaurant_id)
     current = await mappings.current(session, restaurant_id)
-    if current is not None and not await _shared(session, current.number):
+    if current is not None and await mappings.count_of_number(session, current.number) == 1:
         raise AlreadyAssigned(
             f"the restaurant has {current.number}", hint="release the number first if it should get another"
         )
@@ -267,10 +267,6 @@ async def refuse_running(session: AsyncSession, restaurant_id: str) -> None:
         raise AssignmentRunning(
             f"assignment {running.id} of this restaurant has not ended", hint=f"GET /api/assignments/{running.id}"
         )
-
-
-async def _shared(session: AsyncSession, number: str) -> bool:
-    return len(await mappings.of_number(session, number)) > 1
 
 
 async def _write_assignment(session: AsyncSession, restaurant_id: str, wish: Wish, **columns: Any) -> Assignment:

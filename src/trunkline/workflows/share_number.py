@@ -46,7 +46,7 @@ async def share(session: AsyncSession, run: AssignmentRun, number: str, policy: 
         raise Conflict("the restaurant was deleted meanwhile")
     old = await mappings.current(session, run.restaurant_id)
     rows = await numbers.lock(session, number, *([old.number] if old else []))
-    others = await mappings.of_number(session, number)
+    others = await mappings.count_of_number(session, number)
     if rows[number].state != NumberState.IN_SERVICE or not others:
         return None
     old = await mappings.current(session, run.restaurant_id)  # as it is now that nobody changes it
@@ -64,7 +64,7 @@ async def share(session: AsyncSession, run: AssignmentRun, number: str, policy: 
         assignment_id=run.id,
         active=policy is TrialSharing.NEWEST,
     )
-    message = f"shares {number} with {len(others)} other restaurant{'s' if len(others) > 1 else ''}"
+    message = f"shares {number} with {others} other restaurant{'s' if others > 1 else ''}"
     outcome = Outcome(
         Status.ASSIGNED,
         Source.SHARED,
