@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import RedirectResponse
 
-from trunkline.console.rendering import TEMPLATES
+from trunkline.console.rendering import templates
 from trunkline.console.static import ADDRESS
 from trunkline.domain.acting import Acting, ActorKind, acting
 from trunkline.domain.ids import new_id
@@ -155,7 +155,7 @@ class Page:
         }
         told = common | values
         told["given"] = Given(told["given"])
-        return HTMLResponse(TEMPLATES.get_template(template).render(told), status)
+        return HTMLResponse(templates().get_template(template).render(told), status)
 
     def show_form(self, template: str, problem: TrunklineError | None = None, **values: Any) -> HTMLResponse:
         """A form: with a new idempotency key, or as it was sent, with why it was refused."""

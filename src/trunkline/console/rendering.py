@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from trunkline.domain.money import plain
 from trunkline.domain.numbers import international_form
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 NOTHING = "\N{EN DASH}"
 BAD = {"failed", "unassigned", "owed", "problem", "put_aside", "interrupted", "disabled"}
@@ -55,19 +58,25 @@ def tell_seconds(seconds: float | None) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-TEMPLATES = Environment(
-    loader=PackageLoader("trunkline.console"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    auto_reload=False,
-)
-TEMPLATES.filters |= {
-    "time": tell_time,
-    "money": tell_money,
-    "number": tell_number,
-    "words": tell_words,
-    "badge": badge,
-    "seconds": tell_seconds,
-}
+@cache
+def templates() -> Environment:
+    """All of them. What writes pages is loaded with the first page, not at the start."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("trunkline.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "time": tell_time,
+        "money": tell_money,
+        "number": tell_number,
+        "words": tell_words,
+        "badge": badge,
+        "seconds": tell_seconds,
+    }
+    return made

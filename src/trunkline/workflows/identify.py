@@ -107,7 +107,7 @@ async def admit(
     with services.callers.trying(address, sent, settings.wrong_keys_allowed):
         identity = await identify(headers, services, secret_as_token=secret_as_token)
     if (who := identity.key_id or identity.restaurant_id) is not None:
-        await services.callers.count(who, settings.api_rate_per_minute)
+        services.callers.count(who, settings.api_rate_per_minute)
     return identity
 
 

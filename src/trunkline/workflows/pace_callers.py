@@ -9,17 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
-
 from trunkline.domain.keys import hash_key
 from trunkline.errors import TooManyRequests, Unauthorized
 
 V = TypeVar("V")
 LONGEST_WAIT = 900.0
 REMEMBERED = 3600.0  # seconds after the last wrong one
-MOST = 10_000  # addresses, and credentials, that are remembered
+MINUTE = 60.0
+MOST = 10_000  # addresses, credentials and keys that are remembered
 MOST_DOUBLINGS = 30
 NEIGHBOURS = 64  # bits of an IPv6 address that one household has in common
 
@@ -33,24 +30,36 @@ class Wrong:
     until: float
 
 
+@dataclass
+class Minute:
+    """What a key asked for in it; its first request began it."""
+
+    ends: float
+    requests: int = 0
+
+
 class Callers:
     """Of one process: where several serve, each counts for itself. Nobody is let wait with his connection open."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._minutes: dict[str, Minute] = {}
         self._wrong: dict[str, Wrong] = {}
         self._right: dict[str, None] = {}  # hashes of what opened something, oldest first
 
-    async def count(self, who: str, per_minute: int) -> None:
+    def count(self, who: str, per_minute: int) -> None:
         """One request more of this key; TooManyRequests beyond so many in a minute (0: never)."""
-        limit = RateLimitItemPerMinute(per_minute) if per_minute else None
-        if limit is None or await self._limiter.hit(limit, who):
+        if not per_minute:
             return
-        window = await self._limiter.get_window_stats(limit, who)
-        hint = "wait as long as Retry-After says; API_RATE_PER_MINUTE is the limit"
-        detail = f"more than {per_minute} requests of this key in a minute"
-        raise TooManyRequests(detail, hint=hint, retry_after=window.reset_time - time.time())
+        now, minute = self._clock(), self._minutes.get(who)
+        if minute is None or minute.ends <= now:
+            minute = Minute(now + MINUTE)
+        _remember(self._minutes, who, minute)
+        minute.requests += 1
+        if minute.requests > per_minute:
+            hint = "wait as long as Retry-After says; API_RATE_PER_MINUTE is the limit"
+            detail = f"more than {per_minute} requests of this key in a minute"
+            raise TooManyRequests(detail, hint=hint, retry_after=minute.ends - now)
 
     @contextmanager
     def trying(self, address: str | None, credential: str, allowed: int) -> Iterator[None]:
