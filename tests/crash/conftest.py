@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.crash.books import Books, settled_books
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import ServerProcess
 from tests.support.sqlite import copied
+from trunkline.db.addresses import driver_url
 
 
 def wait_until(look: Callable[[], Any], seconds: float = 120, pause: float = 0.03) -> Any:
@@ -43,6 +45,15 @@ class Site:
 
     def books(self, seconds: float = 120) -> Books:
         return settled_books(self.sandbox, self.database_url, seconds)
+
+    def change(self, statement: sa.Update) -> None:
+        """Change rows behind the servers' back."""
+        engine = sa.create_engine(driver_url(self.database_url, asynchronous=False))
+        try:
+            with engine.begin() as connection:
+                connection.execute(statement)
+        finally:
+            engine.dispose()
 
     def logs(self) -> str:
         return "".join(log.read_text() for log in sorted(self._folder.glob("server-*.log")))

@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 
 from tests.crash.conftest import Site, ended, new_site, wait_until
+from tests.support.lists import bought_before
+from tests.support.server_process import QUICK
 from trunkline.sandbox import twilio
 
+LISTED_AFTER = float(QUICK["PROVIDER_TIMEOUT_SECONDS"]) + float(QUICK["LISTING_LAG_SECONDS"])
 ACCOUNT = f"/accounts/twilio/{twilio.DEFAULT_ACCOUNT}"
 Operation = tuple[str, str]
 
@@ -75,11 +78,12 @@ class Yard:
         ended(self.server, self.server.post("/api/restaurants", name=name)["assignment"]["id"])
 
     def drift(self, scene: Scene) -> dict[str, Any]:
-        """The plan of a world in which that has happened. What was just bought may not be on lists yet."""
+        """The plan of a world in which that has happened."""
         if scene.kind == "stale_credential":
             self.renew_keys(scene)
         else:
             self.serve(str(scene))
+            self.site.change(bought_before(LISTED_AFTER))
             asked = {"kinds": [scene.kind], "changes": 1}
             assert self.control.post("/drift", json=asked).raise_for_status().json()
         return dict(wait_until(lambda: (made := self.plan(scene))["changes"] and made, pause=0.3))

@@ -10,6 +10,7 @@ import pytest
 
 from tests.crash.books import settled_books
 from tests.support.desk import Desk, Opener
+from tests.support.lists import bought_before
 from trunkline.db import applies, assignments, numbers
 from trunkline.db.models import Apply, ApplyItem, Call, Mapping, PlannedDrift, ReconcilePlan
 from trunkline.db.runs import APPLIES, RELEASES
@@ -38,11 +39,12 @@ async def shop(open_desk: Opener) -> AsyncIterator[Desk]:
 
 
 async def serve(desk: Desk, each: int, *carriers: str) -> dict[str, str]:
-    """So many restaurants at each carrier, in service; restaurant by number. Lists have had the time to show them."""
+    """So many restaurants at each carrier, in service, which lists show by now; restaurant by number."""
     runs = [await desk.create(f"{carrier} {n}", carrier=carrier) for carrier in carriers for n in range(each)]
     ended = [await desk.end_of(run) for run in runs]
     assert all(run.number for run in ended), [run.message for run in ended]
-    await asyncio.sleep(look_after(desk.services))
+    async with desk.services.database.write() as session:
+        await session.execute(bought_before(look_after(desk.services)))
     return {str(run.number): run.restaurant_id for run in ended}
 
 
