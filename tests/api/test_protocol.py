@@ -213,7 +213,7 @@ def test_a_server_that_stops_answers_everybody(caplog: pytest.LogCaptureFixture)
         half.sendall(request("POST", "/size", "Content-Length: 500", body=b"{"))
         slow.sendall(request("GET", "/slow?seconds=60"))
         assert all(site.under_way.acquire(timeout=60) for _ in range(2))
-        site.server.should_exit = True
+        site.server.end()
         assert problem_of(rest_of(half)) == (503, "not_ready")
         assert answered(slow) == [], "what may still be answered was not waited for"
         assert problem_of(rest_of(slow)) == (503, "not_ready")

@@ -7,6 +7,7 @@ import gc
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import structlog
@@ -25,6 +26,7 @@ LATE_IDS = 1000  # as many changes may be committed after one that got its id la
 RELOAD_AFTER = changes.KEPT.total_seconds() / 2
 PRUNE_SECONDS = 3600.0
 RECONNECT_SECONDS = 1.0
+QUIET_SECONDS = 60.0
 LOOK_UP_SECONDS = 1.0
 AWAY = (SQLAlchemyError, psycopg.Error, OSError, TimeoutError)
 
@@ -44,6 +46,13 @@ def uncollected() -> Iterator[None]:
 def _address(known: psycopg.ConnectionInfo) -> str:
     """Of the server that was reached, or the folder of its socket."""
     return known.host if known.host.startswith("/") else f"{known.host}:{known.port}"
+
+
+class Listening(psycopg.AsyncConnection[Any]):
+    """A connection that is told of what happens: the driver would look ten times a second besides."""
+
+    async def wait(self, gen: Any, interval: float = QUIET_SECONDS, timeout: float | None = None) -> Any:
+        return await super().wait(gen, interval, timeout)
 
 
 class Follower:
@@ -134,7 +143,7 @@ class Follower:
         while True:
             try:
                 parameters = self._database.connection_parameters()
-                connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
+                connection = await Listening.connect(**parameters, autocommit=True)
                 async with connection:
                     await connection.execute(f"LISTEN {changes.CHANNEL}")
                     log.info("listens for changes of other processes", address=_address(connection.info))
