@@ -7,18 +7,16 @@ import importlib
 import inspect
 import pkgutil
 import re
-import sqlite3
 import tomllib
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
-import aiosqlite
 import pytest
 import uvicorn
 from dbos import DBOS
+from sqlalchemy.ext.asyncio.result import _ensure_sync_result
 
 import trunkline
 from trunkline.carriers.registry import CARRIERS
@@ -189,19 +187,14 @@ def test_each_package_that_is_run_is_asked_for_by_our_code() -> None:
 
 
 def test_the_libraries_whose_private_names_are_used_are_bounded_to_what_was_tried() -> None:
-    for package in ("aiosqlite", "dbos", "uvicorn"):
+    for package in ("dbos", "sqlalchemy", "uvicorn"):
         (spec,) = [spec for spec in DEPENDENCIES if re.match(rf"{package}\b", spec)]
         assert re.search(r",<\d+\.\d+$", spec), f"{spec} takes versions that were never tried"
 
 
 def test_the_private_names_that_we_use_of_libraries_are_what_they_were() -> None:
-    """`db/sqlite.py` runs statements in place of the driver's thread, `cli/servers.py` swallows the signal that ended
+    """`db/sqlite.py` runs statements on the loop's thread, `cli/servers.py` swallows the signal that ended
     the server, `workflows/engine.py` takes over the work of a dead process."""
-    connection = aiosqlite.Connection(lambda: sqlite3.connect(":memory:"), 64)
-    assert isinstance(connection._thread, Thread)
-    assert isinstance(aiosqlite.Connection._conn, property)
-    assert list(inspect.signature(aiosqlite.Connection._execute).parameters) == ["self", "fn", "args", "kwargs"]
-    for name in ("commit", "rollback", "execute"):
-        assert "_execute" in inspect.getsource(getattr(aiosqlite.Connection, name)), f"{name} goes another way"
+    assert "_async_soft_close()" in inspect.getsource(_ensure_sync_result)
     assert uvicorn.Server(uvicorn.Config("")).__dict__["_captured_signals"] == []
     assert list(inspect.signature(DBOS._recover_pending_workflows).parameters) == ["executor_ids"]

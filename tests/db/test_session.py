@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from functools import partial
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -17,6 +16,7 @@ from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
 from trunkline.db.models import Debt, Number, Restaurant
 from trunkline.db.session import Database
+from trunkline.db.sqlite import ARGUMENTS, DirectConnection
 
 pytestmark = pytest.mark.anyio
 
@@ -132,7 +132,7 @@ async def test_a_cancelled_write_leaves_nothing_behind_and_does_not_block_the_ne
         assert await session.scalar(select(func.count()).select_from(Number)) == 0
 
 
-class SlowDisk(sqlite3.Connection):
+class SlowDisk(DirectConnection):
     """`waits` is set while a commit waits for the disk, until it is `free`."""
 
     waits, free = threading.Event(), threading.Event()
@@ -148,7 +148,7 @@ class SlowDisk(sqlite3.Connection):
 async def test_a_commit_is_waited_for_without_the_loop_and_not_given_up_halfway(
     database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch, cancels: int
 ) -> None:
-    monkeypatch.setattr("trunkline.db.sqlite.sqlite3.connect", partial(sqlite3.connect, factory=SlowDisk))
+    monkeypatch.setitem(ARGUMENTS, "factory", SlowDisk)
     SlowDisk.waits.clear()
     SlowDisk.free.clear()
     slow = Database(database_url)

@@ -21,9 +21,10 @@ NOT_OURS = "pgbouncer"  # other programs are told by it; here a pooler is notice
 
 
 def driver_url(url: str, asynchronous: bool = True) -> str:
-    """The SQLAlchemy URL with our drivers: psycopg serves both ways, SQLite needs aiosqlite for the asynchronous."""
+    """The SQLAlchemy URL with our drivers: psycopg serves both ways, SQLite has one of ours for the asynchronous
+    (`db/sqlite.py`)."""
     if url.startswith("sqlite"):
-        driver = "sqlite+aiosqlite" if asynchronous else "sqlite"
+        driver = "sqlite+direct" if asynchronous else "sqlite"
         return make_url(url).set(drivername=driver).render_as_string(hide_password=False)
     return _postgresql(url).render_as_string(hide_password=False)
 

@@ -22,7 +22,7 @@ from trunkline.db.connections import POOL, WAIT_SECONDS
 from trunkline.db.files import HeldFile
 from trunkline.db.pools import PatientAsyncPool
 from trunkline.db.postgresql import listen_to_postgresql
-from trunkline.db.sqlite import begin_sqlite, connect_directly, set_pragmas
+from trunkline.db.sqlite import ARGUMENTS, begin_sqlite, set_pragmas
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -47,9 +47,7 @@ class Database:
         file = make_url(url).database or ""
         self._file = HeldFile(file)
         options: dict[str, Any] = (
-            {"async_creator": lambda: connect_directly(file)}
-            if self.embedded
-            else {"poolclass": PatientAsyncPool, "pool_pre_ping": True}
+            {"connect_args": ARGUMENTS} if self.embedded else {"poolclass": PatientAsyncPool, "pool_pre_ping": True}
         )
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url), pool_size=pool_size, max_overflow=0, pool_timeout=WAIT_SECONDS, **options
