@@ -1,23 +1,32 @@
-"""Restaurants that share a trial account's one number: what one more of them costs."""
+"""Restaurants that share a trial account's one number: what one more of them costs, and what it asks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select
 
-from tests.support.desk import Desk
+from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import set_trial
+from tests.workflows.test_run_batch import end_of
+from tests.workflows.test_run_batch import restaurants as add_restaurants
 from trunkline.db import restaurants
-from trunkline.db.models import Mapping
+from trunkline.db.models import Assignment, Mapping
 from trunkline.domain.notes import RestaurantNotes
 from trunkline.domain.wishes import Wish
+from trunkline.errors import TrialLimit
+from trunkline.workflows import inventory
+from trunkline.workflows.inventory import BatchInventory, LiveInventory
 from trunkline.workflows.manage_restaurant import delete_restaurant, new_restaurant
+from trunkline.workflows.run_batch import BatchRequest, start_batch
 
 pytestmark = pytest.mark.anyio
+
+FULL = TrialLimit("one number at most", provider="twilio")
 
 
 @contextmanager
@@ -70,3 +79,44 @@ async def test_a_sharer_comes_asks_again_and_goes_without_a_look_at_all_others(d
             Mapping.number == first.number, Mapping.active, Mapping.ended_at.is_(None)
         )
         assert (await session.execute(answering)).scalar_one() == 1
+
+
+# --- in a batch -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_full_account_is_not_asked_by_every_restaurant_of_a_batch(open_desk: Opener) -> None:
+    async with open_desk(provider_concurrency=1) as desk:
+        set_trial(desk.sandbox, True)
+        await desk.assign("first")
+        await add_restaurants(desk, 12)
+        before = desk.seen()
+        batch = await start_batch(desk.services, BatchRequest(Wish()))
+        assert await end_of(desk, batch) == {"assigned": 12}
+        asked = desk.operations(before).count("twilio incoming_numbers.create")
+        assert 1 <= asked < 12  # as many as were on their way when it was first said
+
+
+async def test_what_one_of_a_batch_was_told_holds_for_the_others_while_the_number_serves(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BatchInventory, "limit_of", lambda *_: FULL)
+    for source, bought in ("purchased", 1), ("shared", 0):
+        await add_restaurants(desk, 1)
+        before = desk.seen()
+        batch = await start_batch(desk.services, BatchRequest(Wish()))
+        assert await end_of(desk, batch) == {"assigned": 1}
+        (assignment,) = await desk.rows(Assignment, Assignment.batch_id == batch)
+        assert assignment.source == source
+        assert desk.operations(before).count("twilio incoming_numbers.create") == bought
+    assert (await desk.details(assignment))["purchase"] == FULL.detail
+
+
+def test_a_full_account_is_asked_again_after_a_while_however_many_hear_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(inventory, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    lists = BatchInventory(LiveInventory())
+    for _ in range(3):
+        lists.limited("twilio", FULL)
+        assert (lists.limit_of("twilio"), lists.limit_of("telnyx")) == (FULL, None)
+        now[0] += 0.4 * inventory.FAILURE_SECONDS
+    assert lists.limit_of("twilio") is None

@@ -179,6 +179,7 @@ class Tour:
             self.refusals[carrier.name] = error
             if isinstance(error, TrialLimit):
                 left, self.trial = True, self.trial or (carrier, error)
+                run.inventory.limited(carrier.name, error)
         finally:
             run.inventory.tried(offers, left=left)
         return None

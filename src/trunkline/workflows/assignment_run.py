@@ -82,7 +82,19 @@ class AssignmentRun(Buyer[Assignment]):
     async def refuse_poor(self, carrier: Carrier, offer: Offer) -> None:
         """For one number the carrier's own refusal costs nothing; a batch is not sent from one to the next."""
         if self.is_one_of_many:
+            await self._refuse_limited(carrier)
             await accounts.refuse_poor(self.services, carrier, offer)
+
+    async def _refuse_limited(self, carrier: Carrier) -> None:
+        """What a trial account has just said to another restaurant of the batch holds for this one as well, while its
+        number serves: once it does not, there may be room for another one."""
+        limit = self.inventory.limit_of(carrier.name)
+        if limit is None:
+            return
+        async with self.services.database.read() as session:
+            serves = await numbers.in_service_at(session, carrier.name)
+        if serves is not None:
+            raise limit.with_traceback(None)  # it is raised for each of them
 
     async def close(self, outcome: Outcome) -> None:
         """The end without a number in service: what was only claimed is free again, what was paid for is owed."""

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from trunkline.carriers.base import Carrier
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, in_order, rank
-from trunkline.errors import ProviderError
+from trunkline.errors import ProviderError, TrialLimit
 from trunkline.providers.pace import Urgency, urgent
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows.listings import Listing, Read, T
@@ -46,6 +46,12 @@ class Inventory(Protocol):
 
     def tried(self, offers: Iterable[Offer], *, left: bool) -> None:
         """What came of offers that were given out: `left` where they are for sale as before, for whoever asks next."""
+
+    def limited(self, carrier: str, error: TrialLimit) -> None:
+        """The carrier's account may hold no further number."""
+
+    def limit_of(self, carrier: str) -> ProviderError | None:
+        """The same, where it was told to another one a moment ago."""
 
 
 class LiveInventory:
@@ -84,6 +90,12 @@ class LiveInventory:
     def tried(self, offers: Iterable[Offer], *, left: bool) -> None:
         """Nothing is kept of them."""
 
+    def limited(self, carrier: str, error: TrialLimit) -> None:
+        """Nobody else asks here."""
+
+    def limit_of(self, carrier: str) -> ProviderError | None:
+        return None
+
 
 UNDECIDED_SECONDS = 10.0  # longest wait for another item's purchase
 POOL = 200
@@ -95,9 +107,9 @@ FAILURE_SECONDS = 30.0
 
 class BatchInventory:
     """Each list is read once for all items of a batch, and offers are handed out one to an item: the claims in the
-    database stay the judge, this only saves requests. What could not be read is not asked again by every item in turn:
-    the error stands for a while. `part` tells which of how many processes this is that work on the batch: of offers
-    that are equally good each has its own."""
+    database stay the judge, this only saves requests. What could not be read is not asked again by every item in turn,
+    nor an account that may hold no further number: the error stands for a while. `part` tells which of how many
+    processes this is that work on the batch: of offers that are equally good each has its own."""
 
     hands_out = True
 
@@ -152,6 +164,13 @@ class BatchInventory:
                 await asyncio.wait_for(undecided[0].wait(), UNDECIDED_SECONDS)
             except TimeoutError:
                 return []
+
+    def limited(self, carrier: str, error: TrialLimit) -> None:
+        if self.limit_of(carrier) is not error:  # said once, however many hear it
+            self._failed[f"{carrier} limit"] = (time.monotonic(), error)
+
+    def limit_of(self, carrier: str) -> ProviderError | None:
+        return self._failure(f"{carrier} limit")
 
     def tried(self, offers: Iterable[Offer], *, left: bool) -> None:
         for number in (offer.number for offer in offers if offer.number is not None):
@@ -248,9 +267,12 @@ class BatchInventory:
         """It ends with the batch at the latest."""
         self._beside.append(task)
 
-    async def _read(self, what: str, read: Callable[[], Awaitable[T]]) -> T:
+    def _failure(self, what: str) -> ProviderError | None:
         at, error = self._failed.get(what, (0.0, None))
-        if error is not None and time.monotonic() - at < FAILURE_SECONDS:
+        return error if time.monotonic() - at < FAILURE_SECONDS else None
+
+    async def _read(self, what: str, read: Callable[[], Awaitable[T]]) -> T:
+        if (error := self._failure(what)) is not None:
             raise error
         try:
             return await read()

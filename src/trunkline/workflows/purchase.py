@@ -90,7 +90,7 @@ class Buyer(Run[R]):
         return False
 
     async def refuse_poor(self, carrier: Carrier, offer: Offer) -> None:
-        """ActionRequired where the account is known not to be able to pay."""
+        """ActionRequired where the account is known not to be able to pay, TrialLimit where it is known to be full."""
 
 
 async def purchase(run: Buyer[Any], carrier: Carrier, offers: list[Offer]) -> Number | None:
