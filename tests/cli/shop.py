@@ -1,14 +1,17 @@
-"""A server on a sandbox, and `trunkline` run against it as an operator does."""
+"""A server on a sandbox, and `trunkline` run against it as an operator does, in a process of its own."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from tests.cli.conftest import Start
 from tests.support.app_server import SECRET, AppServer, app_settings
+from tests.support.forked import Process
 from tests.support.sandbox_server import SandboxServer
+from tests.support.server_process import MEASURED
 from trunkline.sandbox.server import environment
 
 
@@ -26,21 +29,27 @@ class Said:
 
 
 class Shop:
-    """Use as a context manager. `changes` are settings of both the server and the commands."""
+    """Use as a context manager. `changes` are settings of both the server and the commands, which are
+    run in `folder`, where there is no .env."""
 
-    def __init__(self, sandbox: SandboxServer, start: Start, database_url: str, **changes: Any) -> None:
+    def __init__(self, sandbox: SandboxServer, folder: Path, database_url: str, **changes: Any) -> None:
         settings = app_settings(sandbox, database_url, **changes)
         self.sandbox = sandbox
         self.app = AppServer(settings)
         settings.public_backend_url = settings.public_backend_url or self.app.url
-        self._start = start
-        self._settings = environment(sandbox.url) | {
-            "VAPI_SECRET_KEY": SECRET,
-            "DATABASE_URL": database_url,
-            "TRUNKLINE_URL": self.app.url,
-            "PUBLIC_BACKEND_URL": settings.public_backend_url,
-            **{name.upper(): str(value) for name, value in changes.items()},
-        }
+        self._folder = folder
+        kept = {name: os.environ[name] for name in [MEASURED] if name in os.environ}
+        self._settings = (
+            kept
+            | environment(sandbox.url)
+            | {
+                "VAPI_SECRET_KEY": SECRET,
+                "DATABASE_URL": database_url,
+                "TRUNKLINE_URL": self.app.url,
+                "PUBLIC_BACKEND_URL": settings.public_backend_url,
+                **{name.upper(): str(value) for name, value in changes.items()},
+            }
+        )
 
     def __enter__(self) -> Shop:
         self.app.__enter__()
@@ -50,11 +59,11 @@ class Shop:
         self.app.__exit__(*error)
 
     def run(self, *arguments: str, **settings: str) -> Said:
-        program = self._start(*arguments, **(self._settings | settings))
-        assert program.process.stdout is not None
-        out = program.process.stdout.read()
-        code, errors = program.ends()
-        return Said(code, out, errors)
+        out, errors = self._folder / "out", self._folder / "errors"
+        with out.open("w") as printed, errors.open("w") as complained:
+            process = Process([*arguments], self._folder, self._settings | settings, printed, complained)
+            code = process.wait(120)
+        return Said(code, out.read_text(), errors.read_text())
 
     def create(self, name: str, **body: Any) -> dict[str, Any]:
         answer = self.app.client.post("/api/restaurants", json={"name": name} | body)

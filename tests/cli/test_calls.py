@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Start
 from tests.cli.shop import Shop
 from tests.support.sandbox_server import SandboxServer
 from tests.support.sqlite import copied
@@ -20,16 +19,16 @@ def database_file(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def shop(sandbox: SandboxServer, trunkline: Start, database_file: str) -> Iterator[Shop]:
-    with Shop(sandbox, trunkline, database_file) as opened:
+def shop(sandbox: SandboxServer, tmp_path: Path, database_file: str) -> Iterator[Shop]:
+    with Shop(sandbox, tmp_path, database_file) as opened:
         yield opened
 
 
 @pytest.fixture(params=["assistant", "server"])
 def any_shop(
-    request: pytest.FixtureRequest, sandbox: SandboxServer, trunkline: Start, database_file: str
+    request: pytest.FixtureRequest, sandbox: SandboxServer, tmp_path: Path, database_file: str
 ) -> Iterator[Shop]:
-    with Shop(sandbox, trunkline, database_file, vapi_routing=request.param) as opened:
+    with Shop(sandbox, tmp_path, database_file, vapi_routing=request.param) as opened:
         yield opened
 
 
@@ -123,11 +122,11 @@ def test_setup_says_which_setting_is_missing(shop: Shop) -> None:
     assert "PUBLIC_BACKEND_URL" in said.errors
 
 
-def test_numbers_follow_a_change_of_mode(sandbox: SandboxServer, trunkline: Start, database_file: str) -> None:
-    with Shop(sandbox, trunkline, database_file) as before:
+def test_numbers_follow_a_change_of_mode(sandbox: SandboxServer, tmp_path: Path, database_file: str) -> None:
+    with Shop(sandbox, tmp_path, database_file) as before:
         before.create("Roma")
         before.create("Milano")
-    with Shop(sandbox, trunkline, database_file, vapi_routing="server") as shop:
+    with Shop(sandbox, tmp_path, database_file, vapi_routing="server") as shop:
         looked = shop.run("repoint", "--dry-run", "--json")
         assert (looked.code, looked.json["wrong"], looked.json["routing"]) == (3, 2, "server")
         assert shop.run("repoint").code == 2

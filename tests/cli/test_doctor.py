@@ -14,7 +14,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.cli.conftest import Start
 from tests.cli.shop import Said, Shop
 from tests.support.postgres import PostgresServer
 from tests.support.sandbox_server import SandboxServer
@@ -23,9 +22,9 @@ from trunkline.sandbox import twilio, vapi, vonage
 
 
 @pytest.fixture
-def shop(sandbox: SandboxServer, trunkline: Start, migrated_sqlite: Path, tmp_path: Path) -> Iterator[Shop]:
+def shop(sandbox: SandboxServer, migrated_sqlite: Path, tmp_path: Path) -> Iterator[Shop]:
     url = copied(migrated_sqlite, tmp_path)
-    with Shop(sandbox, trunkline, url) as opened:
+    with Shop(sandbox, tmp_path, url) as opened:
         yield opened
 
 
