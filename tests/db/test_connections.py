@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from contextlib import AsyncExitStack
+from datetime import datetime
 
 import psycopg
 import pytest
@@ -19,6 +22,7 @@ from trunkline.db.migrate import ensure_current
 from trunkline.db.session import Database
 from trunkline.errors import SettingsError
 from trunkline.routing.service import running_router
+from trunkline.workflows import engine
 from trunkline.workflows.count_connections import count_connections, refuse_too_few
 from trunkline.workflows.diagnose import diagnose
 
@@ -58,6 +62,40 @@ async def test_a_process_under_load_takes_no_more_than_its_connections(
     assert POOL < len(names) <= MOST <= 10
     assert set(names) == {"trunkline"}
     assert "/trunkline-pg-" in told[0]["address"]
+
+
+async def test_a_process_whose_work_has_every_connection_still_says_that_it_lives(
+    database_url: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while it looks for what others have left, however long that takes."""
+    looking, found = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def recover(alive: set[str]) -> set[str]:
+        loop.call_soon_threadsafe(looking.set)
+        found.wait()
+        return set()
+
+    monkeypatch.setattr(engine, "_recover", recover)
+    monkeypatch.setattr(engine, "LOOK_SECONDS", 0)
+    try:
+        async with AsyncExitStack() as held:
+            for _ in range(POOL):
+                session = await held.enter_async_context(desk.services.database.read())
+                await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            async with asyncio.timeout(60):
+                await looking.wait()
+                before = said(database_url)
+                while said(database_url) == before:
+                    await asyncio.sleep(0.05)
+    finally:
+        found.set()
+
+
+def said(url: str) -> list[datetime]:
+    """When the processes said so last."""
+    with psycopg.connect(url) as connection:
+        return [at for (at,) in connection.execute("SELECT seen_at FROM processes").fetchall()]
 
 
 async def test_who_finds_no_connection_waits_for_one(

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.processes import living
 
-POOL, ENGINE_POOL = 5, 3
+POOL, ENGINE_POOL = 4, 3
+HEART_POOL = 1  # of the heartbeat, which waits for nothing that works
 BESIDE = 2  # one that is told of changes, and one for looks at the schema
-MOST = POOL + ENGINE_POOL + BESIDE
+MOST = POOL + HEART_POOL + ENGINE_POOL + BESIDE
 WAIT_SECONDS = 60.0  # for a connection of a pool
 MEND = "raise max_connections or the limit of the role, run fewer processes, or put PgBouncer in front"
 ALLOWED = text("""

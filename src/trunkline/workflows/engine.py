@@ -24,7 +24,7 @@ from sqlalchemy.engine import make_url
 
 from trunkline.db import processes
 from trunkline.db.addresses import driver_url
-from trunkline.db.connections import ENGINE_POOL, WAIT_SECONDS
+from trunkline.db.connections import ENGINE_POOL, HEART_POOL, WAIT_SECONDS
 from trunkline.db.pools import PatientPool
 from trunkline.db.postgresql import listen_to_postgresql
 from trunkline.db.session import DATABASE_AWAY, Database
@@ -49,7 +49,8 @@ class Engine:
     A run's work is a coroutine function of the run's id. It looks at our own tables to see how far it is, so running
     it again continues it; it must fence its writes (see `db.runs`), because a process that was frozen may
     wake up after its work was taken over. With SQLite there is one process, which resumes its own work when it starts.
-    With PostgreSQL each process beats, and any of them takes over the work of one that stopped beating.
+    With PostgreSQL each process beats, and any of them takes over the work of one that stopped beating. The heartbeat
+    has a connection of its own: one that waits until the work has one to spare is that of a process that seems dead.
     """
 
     def __init__(self, url: str, database: Database, takeover_seconds: float) -> None:
@@ -63,7 +64,9 @@ class Engine:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: dict[str, asyncio.Event] = {}
         self._doubtful: set[str] = set()
+        self._heart = None if self._embedded else Database(url, HEART_POOL)
         self._beating: asyncio.Task[None] | None = None
+        self._taking: asyncio.Task[None] | None = None
         self._alive = {self.process_id}
         self._looked_at = 0.0
         self._queue = Looks()
@@ -192,10 +195,13 @@ class Engine:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=5)
-        if self._beating:
-            self._beating.cancel()
-            async with self._database.write() as session:
+        for beside in (self._beating, self._taking):
+            if beside is not None:
+                beside.cancel()
+        if self._heart is not None:
+            async with self._heart.write() as session:
                 await processes.leave(session, self.process_id)
+            await self._heart.close()
         await asyncio.to_thread(self._queue.end)
         await asyncio.to_thread(lambda: DBOS.destroy(destroy_registry=True))
         # DBOS had made its own pool the loop's default, and has shut it down.
@@ -226,20 +232,29 @@ class Engine:
             event.set()
 
     async def _lease(self) -> None:
+        """Nothing holds up the heartbeat: what is taken over is looked for beside it."""
         while True:
             try:
                 silent = await self._beat()
-                if not self.closing and (silent or time.monotonic() - self._looked_at > LOOK_SECONDS):
-                    await self._take_over(silent)
+                due = silent or time.monotonic() - self._looked_at > LOOK_SECONDS
+                if due and not self.closing and (self._taking is None or self._taking.done()):
+                    self._taking = asyncio.create_task(self._take_over_beside(silent))
             except Exception as error:
                 log.warning("heartbeat failed", error=type(error).__name__)
             await asyncio.sleep(self._beat_seconds)
 
     async def _beat(self) -> set[str]:
         """Say that we live; the ids of those that did and do not say so any more, by the database's clock."""
-        async with self._database.write() as session:
+        assert self._heart is not None
+        async with self._heart.write() as session:
             self._alive, silent = await processes.beat(session, self.process_id, self._ttl)
         return silent
+
+    async def _take_over_beside(self, silent: set[str]) -> None:
+        try:
+            await self._take_over(silent)
+        except Exception as error:
+            log.warning("nothing is taken over now", error=type(error).__name__)
 
     async def _take_over(self, silent: set[str]) -> None:
         """What dead processes left unfinished. Those that have left nothing more are forgotten."""
