@@ -58,7 +58,8 @@ class AssignNumber:
 
     async def work(self, services: Services, row: Assignment) -> None:
         shared = services.lists.get(row.batch_id) if row.batch_id else None
-        await work_on(await AssignmentRun.begun(services, row, shared or LiveInventory()))
+        lists = shared or LiveInventory(beside=lambda: services.gate.at_work)
+        await work_on(await AssignmentRun.begun(services, row, lists))
 
 
 async def work_on(run: AssignmentRun) -> Outcome:

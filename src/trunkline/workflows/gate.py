@@ -29,6 +29,11 @@ class Gate:
         self._count = itertools.count()
         self._closed = False
 
+    @property
+    def at_work(self) -> int:
+        """How many runs have a place."""
+        return self.places - self._free
+
     @asynccontextmanager
     async def place(self, run_id: str) -> AsyncIterator[bool]:
         """A place for the run inside, once it is its turn by the time in its id; False where nothing begins here any

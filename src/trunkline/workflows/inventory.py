@@ -55,12 +55,13 @@ class Inventory(Protocol):
 
 
 class LiveInventory:
-    """Asks every time: what a single assignment uses."""
+    """Asks every time: what a single assignment uses. `beside` tells how many others may be asking for the same: there
+    is to be an offer for each of them."""
 
     hands_out = False
 
-    def __init__(self, offers: int = OFFERS) -> None:
-        self._offers = offers
+    def __init__(self, offers: int = OFFERS, beside: Callable[[], int] = lambda: 0) -> None:
+        self._offers, self._beside = offers, beside
         self._held: dict[str, Listing[OwnedNumber]] = {}
         self._used: set[str] = set()
 
@@ -84,7 +85,7 @@ class LiveInventory:
         return listing is not None and listing.has_just_lacked(number)
 
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]:
-        offers: list[Offer] = await ask(lambda: carrier.search(want, country, self._offers))
+        offers: list[Offer] = await ask(lambda: carrier.search(want, country, self._offers + self._beside()))
         return offers
 
     def tried(self, offers: Iterable[Offer], *, left: bool) -> None:

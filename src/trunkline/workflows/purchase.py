@@ -109,7 +109,7 @@ async def purchase(run: Buyer[Any], carrier: Carrier, offers: list[Offer]) -> Nu
         for offer in in_order(offers):
             if len(tried) >= OFFERS_TO_TRY:
                 break
-            if offer.number is not None and offer.number in tried:
+            if offer.number is not None and (offer.number in tried or offer.number in run.services.chosen):
                 continue
             try:
                 if row := await buy(run, step, carrier, offer):
@@ -139,11 +139,12 @@ async def tried_before(run: Buyer[Any], carrier: Carrier) -> list[str | None]:
 async def buy(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) -> Number | None:
     """Buy this one. None if another purchase has chosen it; else the number, claimed by the run, or the reason raised.
     Until it is known that what this carrier sells can be imported, one run at a time has a number from here."""
-    if carrier.capabilities.imported:
-        with asking():
-            await run.services.trust.enter(carrier.name, run.id)
-    row = None
+    row, chosen = None, {offer.number} if offer.number else set[str]()
+    run.services.chosen |= chosen
     try:
+        if carrier.capabilities.imported:
+            with asking():
+                await run.services.trust.enter(carrier.name, run.id)
         await run.refuse_poor(carrier, offer)
         intent = await choose(run, step, carrier, offer)
         if intent is not None:
@@ -155,6 +156,7 @@ async def buy(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer) ->
             await accounts.block(run.services, carrier, error)
         raise
     finally:
+        run.services.chosen -= chosen
         if row is None:
             run.services.trust.leave(run.id)  # there is nothing of this run's to be imported
 

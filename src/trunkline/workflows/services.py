@@ -43,7 +43,7 @@ class Services:
     `outgoing` leads to endpoints; at the `gate` runs wait for their turn; `credentials` are those of the carriers in
     Vapi that were found in this process (None: not needed), `identified` are who has told whose keys we have; `lists`
     are those that the items of a batch share while it runs here, by batch id, `listings` those that all assignments
-    share."""
+    share; `chosen` are the numbers that runs of this process are buying."""
 
     settings: Settings
     database: Database
@@ -60,6 +60,7 @@ class Services:
     identified: set[str] = field(default_factory=set)
     lists: dict[str, BatchInventory] = field(default_factory=dict)
     listings: Listings = field(default_factory=Listings)
+    chosen: set[str] = field(default_factory=set)
     key_uses: KeyUses = field(default_factory=KeyUses)
     callers: Callers = field(default_factory=Callers)
 
