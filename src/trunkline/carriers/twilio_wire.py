@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -99,6 +100,7 @@ def takes_faxes(row: dict[str, Any]) -> bool:
     return str(row.get("voice_receive_mode") or "").lower() == "fax"
 
 
+@lru_cache(1024)  # most numbers have the same few addresses, and a list has very many numbers
 def host_of(url: str | None) -> str:
     try:
         return urlsplit(url or "").hostname or ""
