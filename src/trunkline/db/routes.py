@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from trunkline.domain.numbers import NumberState
 
 FORMER_STATES = {NumberState.COOLING_DOWN.value, NumberState.RELEASING.value}
-# A name is looked up row by row: a join is planned badly while a new database has no statistics.
+# Names and callers are looked up row by row: a join, or all of them hashed beforehand, which PostgreSQL may do for an
+# EXISTS, is planned badly while a new database has no statistics.
 NUMBERS = """SELECT number, voice_id, state, former_restaurant_id,
     (SELECT r.name FROM restaurants r WHERE r.id = former_restaurant_id) FROM numbers WHERE """
 # Of the many who may share a number, a call can reach the active one and those whose callers are known.
 MAPPED = """SELECT number, restaurant_id, active,
     (SELECT r.name FROM restaurants r WHERE r.id = restaurant_id) FROM mappings WHERE ended_at IS NULL
-    AND (active OR EXISTS (SELECT 1 FROM callers c WHERE c.restaurant_id = mappings.restaurant_id)) AND """
+    AND (active OR (SELECT 1 FROM callers c WHERE c.restaurant_id = mappings.restaurant_id LIMIT 1) = 1) AND """
 NEWEST_FIRST = " ORDER BY number, active DESC, id DESC"
 Rows = Sequence[Sequence[Any]]
 
