@@ -35,12 +35,12 @@ HOSTILE = {
 }
 
 
-@pytest.fixture
-def batch(api: Api) -> Json:
+@pytest.fixture(scope="module")
+def batch(running: Api) -> Json:
     """A batch over one restaurant, which has ended."""
-    name = api.create(assign_phone=False)["name"]
-    begun = api.post("/api/batches", {"search": name}).json()
-    until(lambda: api.get(f"/api/batches/{begun['id']}")["status"] == "done")
+    name = running.create(assign_phone=False)["name"]
+    begun = running.post("/api/batches", {"search": name}).json()
+    until(lambda: running.get(f"/api/batches/{begun['id']}")["status"] == "done")
     return dict(begun)
 
 

@@ -19,13 +19,17 @@ from tests.support.server_process import ServerProcess
 from tests.support.sqlite import copied
 from trunkline.db.addresses import driver_url
 
+LONGEST_PAUSE = 0.3
+
 
 def wait_until(look: Callable[[], Any], seconds: float = 120, pause: float = 0.03) -> Any:
-    """What `look` gives as soon as it is true; AssertionError when the time is over."""
+    """What `look` gives soon after it is true; AssertionError when the time is over. It looks less and less often: each
+    look is work that what is waited for needs the processor for."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(pause)
+        pause = min(pause * 1.2, LONGEST_PAUSE)
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from typing import Any
 
@@ -46,6 +48,11 @@ class AppServer:
         secret = {"X-Vapi-Secret": settings.vapi_secret_key.get_secret_value()}
         self.client = httpx2.Client(base_url=self.url, headers=secret, timeout=60)
         self.anonymous = httpx2.Client(base_url=self.url, timeout=60)
+
+    def do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this in the application's thread, as its own workers do."""
+        assert self._server._loop is not None
+        asyncio.run_coroutine_threadsafe(work, self._server._loop).result(60)
 
     def __enter__(self) -> AppServer:
         self._running.enter_context(in_background(self._server))
