@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.crash.books import read_books
 from tests.crash.conftest import Site, ended, wait_until
-from tests.crash.scenarios import import_number
+from tests.crash.scenarios import import_number, vapi_client
 from tests.support.desk import Desk
 from tests.support.server_process import SECRET
 from trunkline.sandbox import twilio
@@ -139,17 +140,20 @@ async def test_a_frozen_detachment_that_wakes_leaves_the_new_tenant_connected(po
     frozen = site.start()
     made = frozen.post("/api/restaurants", name="Roma")
     number = ended(frozen, made["assignment"]["id"])["phone_number"]
-    slow = {"kind": "latency", "seconds": 30, "times": 1}
-    fault = site.sandbox.fault(provider="vapi", operation="phone_numbers.update", **slow)
+    fault = site.hold("vapi", "phone_numbers.update", "before")
     frozen.client.delete(f"/api/restaurants/{made['id']}").raise_for_status()
     wait_until(lambda: site.held(fault))
     frozen.freeze()
+    slow = site.sandbox.requests(operation="phone_numbers.update")[-1]
+    assert slow["fault"] == "hold:before"
     other = site.start()
     wait_until(lambda: not other.get("/api/debts")["items"])
     heir = ended(other, other.post("/api/restaurants", name="Napoli")["assignment"]["id"])
     assert (heir["phone_number"], heir["source"]) == (number, "existing")
-    assert site.books().wrongs() == [], "the slow request must come last"
-    wait_until(lambda: site.books().wrongs() == [f"{number} is mapped and not connected"], 60)
+    assert site.books().wrongs() == []
+    with vapi_client(site.sandbox) as late:
+        late.request(slow["method"], slow["path"], json=json.loads(slow["body"])).raise_for_status()
+    assert site.books().wrongs() == [f"{number} is mapped and not connected"]
     frozen.resume()
     wait_until(lambda: site.books().wrongs() == [])
     assert [m.restaurant_id for m in site.books().mappings] == [heir["restaurant_id"]]
