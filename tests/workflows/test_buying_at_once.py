@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.desk import Desk
 from trunkline.domain.ids import new_id
+from trunkline.workflows import inventory
 from trunkline.workflows.inventory import OFFERS
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +30,12 @@ async def test_an_offer_is_asked_for_for_each_who_is_at_work(desk: Desk) -> None
         assert (await desk.assign()).status == "assigned"
     assert (await desk.assign()).status == "assigned"
     assert searches(desk) == [OFFERS + 6, OFFERS + 1]
+
+
+async def test_no_more_are_asked_for_than_a_page_has(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventory, "MOST_BESIDE", 0)
+    assert (await desk.assign()).status == "assigned"
+    assert searches(desk) == [OFFERS]
 
 
 async def test_what_another_one_is_buying_is_not_tried(desk: Desk) -> None:

@@ -20,6 +20,7 @@ from trunkline.voice.base import VoiceNumber
 from trunkline.workflows.listings import Listing, Read, T
 
 OFFERS = 10
+MOST_BESIDE = 90  # others for whom there is to be an offer: a page of every carrier has a hundred
 Ask = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
@@ -85,7 +86,8 @@ class LiveInventory:
         return listing is not None and listing.has_just_lacked(number)
 
     async def offers(self, ask: Ask, carrier: Carrier, want: Criteria, country: str) -> list[Offer]:
-        offers: list[Offer] = await ask(lambda: carrier.search(want, country, self._offers + self._beside()))
+        wanted = self._offers + min(self._beside(), MOST_BESIDE)
+        offers: list[Offer] = await ask(lambda: carrier.search(want, country, wanted))
         return offers
 
     def tried(self, offers: Iterable[Offer], *, left: bool) -> None:
