@@ -71,8 +71,8 @@ class Town:
     async def out_of_service(self, number: str, hours: float = 168) -> None:
         """As when its restaurant is deleted: the number cools down."""
         async with self.database.write() as session:
-            (mapping,) = await mappings.of_number(session, number)
-            await mappings.end(session, mapping, "restaurant_deleted", hours, detach=False)
+            row = (await numbers.lock(session, number))[number]
+            await mappings.end_all(session, row, "restaurant_deleted", hours)
 
     async def change(self, number: str, **values: object) -> None:
         async with self.database.write() as session:

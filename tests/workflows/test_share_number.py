@@ -22,6 +22,7 @@ from trunkline.errors import TrialLimit
 from trunkline.workflows import inventory
 from trunkline.workflows.inventory import BatchInventory, LiveInventory
 from trunkline.workflows.manage_restaurant import delete_restaurant, new_restaurant
+from trunkline.workflows.release_number import request_release
 from trunkline.workflows.run_batch import BatchRequest, start_batch
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +80,20 @@ async def test_a_sharer_comes_asks_again_and_goes_without_a_look_at_all_others(d
             Mapping.number == first.number, Mapping.active, Mapping.ended_at.is_(None)
         )
         assert (await session.execute(answering)).scalar_one() == 1
+
+
+async def test_who_share_a_number_that_is_released_lose_it_at_once_and_it_was_who_answered_whose_it_was(
+    desk: Desk,
+) -> None:
+    set_trial(desk.sandbox, True)
+    first = await desk.assign("first")
+    assert first.number is not None
+    await add_sharers(desk, first.number, 30)
+    with mappings_touched(desk) as touched:
+        await request_release(desk.services, first.number, give_back=False, force=True)
+    assert sum(touched) <= 2 * 31  # each read, and ended
+    assert await desk.mappings() == []
+    assert (await desk.number(first.number)).former_restaurant_id == first.restaurant_id
 
 
 # --- in a batch -------------------------------------------------------------------------------------------------------

@@ -13,8 +13,7 @@ from trunkline.domain.states import DebtKind
 async def lose(session: AsyncSession, row: Number, reason: str, cooldown_hours: float) -> None:
     """A number that the caller holds is not ours any more: whom it served has lost it. That this restaurant had it is
     remembered, should it come back."""
-    for mapping in await mappings.of_number(session, row.number):
-        await mappings.end(session, mapping, "number_gone", cooldown_hours, detach=False)
+    await mappings.end_all(session, row, mappings.NUMBER_GONE, cooldown_hours)
     numbers.gone(row, reason)
     numbers.in_voice(row, None, None, None)
     await debts.settle(session, row.number, DebtKind.DETACH_OWED, DebtKind.CONNECT_OWED)

@@ -137,12 +137,10 @@ async def begin(
     return mapping
 
 
-async def end(
-    session: AsyncSession, mapping: Mapping, reason: str, cooldown_hours: float, *, detach: bool = True
-) -> str | None:
+async def end(session: AsyncSession, mapping: Mapping, reason: str, cooldown_hours: float) -> str | None:
     """End one mapping of a number that the caller holds. If it was the active one of a shared number, the newest other
-    takes the calls. Returns the number if it serves nobody now: it cools down, and (`detach`) is owed its detachment,
-    before which no assignment can claim it."""
+    takes the calls. Returns the number if it serves nobody now: it cools down, and is owed its detachment, before which
+    no assignment can claim it."""
     was_active = mapping.active
     close(mapping, reason)
     await session.flush()
@@ -154,11 +152,20 @@ async def end(
         return None
     row = await numbers.get(session, mapping.number)
     numbers.cool_down(row, mapping.restaurant_id, cooldown_hours)
-    if detach:
-        await debts.owe(
-            session, DebtKind.DETACH_OWED, row.number, provider="vapi", restaurant_id=mapping.restaurant_id, wait=0
-        )
+    await debts.owe(
+        session, DebtKind.DETACH_OWED, row.number, provider="vapi", restaurant_id=mapping.restaurant_id, wait=0
+    )
     return row.number
+
+
+async def end_all(session: AsyncSession, row: Number, reason: str, cooldown_hours: float) -> None:
+    """End whatever mappings there are of a number that the caller holds, and sees to its detachment: it cools down for
+    whoever got its calls."""
+    if served := await of_number(session, row.number):
+        for mapping in served:
+            close(mapping, reason)
+        await session.flush()
+        numbers.cool_down(row, served[0].restaurant_id, cooldown_hours)
 
 
 async def hand_over(session: AsyncSession, mapping: Mapping, restaurant_id: str, reason: str) -> Mapping:

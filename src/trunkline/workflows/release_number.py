@@ -59,11 +59,8 @@ async def begin_release(
     services: Services, session: AsyncSession, row: Number, *, give_back: bool, force: bool = False
 ) -> str:
     """Write it, of a locked row, unless it is refused; its id. Whoever commits it starts the run."""
-    current = await mappings.of_number(session, row.number)
-    refuse_release(row, bool(current), force)
-    for mapping in current:
-        hours = services.settings.number_cooldown_hours
-        await mappings.end(session, mapping, "number_released", hours, detach=False)
+    refuse_release(row, await mappings.count_of_number(session, row.number) > 0, force)
+    await mappings.end_all(session, row, "number_released", services.settings.number_cooldown_hours)
     numbers.move(row, NumberState.RELEASING)
     release = await RELEASES.add(session, number=row.number, give_back=give_back)
     await debts.settle(session, row.number)
