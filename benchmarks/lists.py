@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tests.support.postgres import PostgresServer
 
 from trunkline.db import batches, calls, number_lists, restaurants
+from trunkline.db.batch_restaurants import Unserved
 from trunkline.db.calls import CallFilter
 from trunkline.db.migrate import upgrade
 from trunkline.db.number_lists import NumberFilter, NumberSort
@@ -126,9 +127,7 @@ def questions(count: int) -> dict[str, Ask]:
         "restaurants by a rare part of the name": served(search=f"ROMA {count - 3}"),
         "restaurants lately created": served(created_after=late),
         "restaurants deleted": served(deleted=True),
-        "a batch's restaurants": lambda session: batches.restaurants_without(
-            session, include_shared=False, search=None, most=51
-        ),
+        "a batch's restaurants": lambda session: Unserved(None, False).part(session, "", 51),
         "a batch's items, taken": lambda session: batches.take(
             session, BATCH, "a-process", None, picked=False, after=items - 500, most=5
         ),

@@ -50,7 +50,7 @@ class Site:
     def books(self, seconds: float = 120) -> Books:
         return settled_books(self.sandbox, self.database_url, seconds)
 
-    def change(self, statement: sa.Update) -> None:
+    def change(self, statement: sa.Update | sa.Delete) -> None:
         """Change rows behind the servers' back."""
         engine = sa.create_engine(driver_url(self.database_url, asynchronous=False))
         try:

@@ -11,7 +11,7 @@ from tests.crash.conftest import Site, wait_until
 from tests.support.forked import OFTEN
 from tests.support.server_process import ServerProcess
 from trunkline.db.addresses import driver_url
-from trunkline.db.models import BatchItem
+from trunkline.db.models import Batch, BatchItem
 
 SIZE = 12
 SLOW = {"provider": "*", "kind": "latency", "seconds": 0.15}
@@ -61,6 +61,17 @@ def test_a_batch_that_was_killed_goes_on(site: Site) -> None:
     batch_id = begun(site, first)
     first.kill()
     hurry(site)
+    assert wait_for(site.start(), batch_id)["counts"]["assigned"] == SIZE
+    assert_one_number_each(site)
+
+
+def test_a_batch_that_was_killed_while_it_was_written_has_the_rest_in_the_end(site: Site) -> None:
+    first = site.start(PROVIDER_CONCURRENCY="1")
+    batch_id = begun(site, first)
+    first.kill()
+    last = sa.select(sa.func.max(BatchItem.restaurant_id)).scalar_subquery()
+    site.change(sa.update(Batch).values(until=last))
+    site.change(sa.delete(BatchItem).where(BatchItem.status == "queued", BatchItem.seq > SIZE // 2))
     assert wait_for(site.start(), batch_id)["counts"]["assigned"] == SIZE
     assert_one_number_each(site)
 

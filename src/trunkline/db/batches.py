@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from collections.abc import Mapping as Columns
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,15 +24,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import Assignment, Batch, BatchItem, Mapping, Number, Restaurant, utcnow
-from trunkline.domain.outcomes import Source
+from trunkline.db.models import Assignment, Batch, BatchItem, Number, Restaurant, utcnow
 from trunkline.domain.states import ItemStatus, RunStatus
 from trunkline.errors import Superseded
-from trunkline.texts import folded
 
 BATCHES, ITEMS = cast(Table, Batch.__table__), cast(Table, BatchItem.__table__)
 CHUNK = 200
 PIECE = 2000
+WRITTEN_AT_ONCE = 500  # rows of one transaction, for which others wait
 UNFINISHED = (ItemStatus.QUEUED, ItemStatus.RUNNING)
 STATUS = select(BATCHES.c.status).where(BATCHES.c.id == bindparam("this_batch")).with_for_update(read=True)
 REQUEST = select(BATCHES.c.request).where(BATCHES.c.id == bindparam("this_batch"))
@@ -71,57 +70,31 @@ async def page(
     return (await session.execute(query.where(Batch.id < before) if before else query)).scalars().all()
 
 
-class Wanting(NamedTuple):
-    """A restaurant that a batch would serve, and what it once asked of its number."""
-
-    id: str
-    wish: Columns[str, Any] | None
-
-
-async def restaurants_without(
-    session: AsyncSession, *, include_shared: bool, search: str | None, after: str = "", most: int
-) -> Sequence[Wanting]:
-    """A piece of the restaurants that a batch would serve, oldest first, from after this id on: without a number and
-    without a running assignment; `include_shared` adds those that share a number, but for the one whose number it first
-    was (else the active one), who keeps it."""
-    busy = exists().where(Assignment.restaurant_id == Restaurant.id, Assignment.status == "running")
-    own = exists().where(Mapping.restaurant_id == Restaurant.id, Mapping.ended_at.is_(None))
-    wanted = or_(~own, Restaurant.id.in_(sharers_to_move())) if include_shared else ~own
-    query = select(Restaurant.id, Restaurant.wish).where(
-        Restaurant.deleted_at.is_(None), wanted, ~busy, Restaurant.id > after
-    )
-    if search:
-        query = query.where(Restaurant.folded_name.contains(folded(search), autoescape=True))
-    return [Wanting(*row) for row in await session.execute(query.order_by(Restaurant.id).limit(most))]
-
-
-def sharers_to_move() -> Select[Any]:
-    """Of every shared number, all restaurants but the one that keeps it."""
-    shared = select(Mapping.number).where(Mapping.ended_at.is_(None)).group_by(Mapping.number).having(func.count() > 1)
-    place = func.row_number().over(
-        partition_by=Mapping.number, order_by=((Mapping.source == Source.SHARED), Mapping.active.desc(), Mapping.id)
-    )
-    sharers = (
-        select(Mapping.restaurant_id, place.label("place"))
-        .where(Mapping.ended_at.is_(None), Mapping.number.in_(shared))
-        .subquery()
-    )
-    return select(sharers.c.restaurant_id).where(sharers.c.place > 1)
-
-
 async def add_items(
-    session: AsyncSession, batch_id: str, restaurant_ids: Sequence[str], picked: dict[str, str | None] | None = None
+    session: AsyncSession,
+    batch_id: str,
+    restaurant_ids: Sequence[str],
+    picked: dict[str, str | None] | None = None,
+    *,
+    first: int = 0,
 ) -> None:
-    """One for each, in their order; `picked` are the exact numbers that some are to have."""
+    """One for each, in their order, from this place on; `picked` are the exact numbers that some are to have."""
     numbers = picked or {}
     queued = {"batch_id": batch_id, "status": ItemStatus.QUEUED.value, "updated_at": utcnow()}
     for start in range(0, len(restaurant_ids), CHUNK):
-        part = enumerate(restaurant_ids[start : start + CHUNK], start)
+        part = enumerate(restaurant_ids[start : start + CHUNK], first + start)
         rows = [
             {**queued, "restaurant_id": restaurant_id, "seq": n, "picked": numbers.get(restaurant_id)}
             for n, restaurant_id in part
         ]
         await session.execute(insert(ITEMS), rows)
+
+
+async def last_item(session: AsyncSession, batch_id: str) -> tuple[int, str]:
+    """(place, restaurant) of the last item that was written; (-1, "") where there is none."""
+    query = select(ITEMS.c.seq, ITEMS.c.restaurant_id).where(ITEMS.c.batch_id == batch_id)
+    found = (await session.execute(query.order_by(ITEMS.c.seq.desc()).limit(1))).one_or_none()
+    return (found.seq, found.restaurant_id) if found else (-1, "")
 
 
 async def all_running(session: AsyncSession) -> Sequence[Batch]:
@@ -188,14 +161,16 @@ async def has_unfinished(
 async def set_items(
     session: AsyncSession,
     batch_id: str,
-    before: ItemStatus,
+    before: Sequence[ItemStatus],
     after: ItemStatus,
+    places: range | None = None,
     **values: Any,
-) -> int:
-    """Move all items of one status to another. How many were moved."""
-    query = update(ITEMS).where(ITEMS.c.batch_id == batch_id, ITEMS.c.status == before.value)
-    changed = await session.execute(query.values(status=after.value, updated_at=utcnow(), **values))
-    return int(changed.rowcount)  # type: ignore[attr-defined]
+) -> None:
+    """Move all items of these statuses to another; in these places of the batch, or everywhere."""
+    query = update(ITEMS).where(ITEMS.c.batch_id == batch_id, ITEMS.c.status.in_(before))
+    if places is not None:
+        query = query.where(ITEMS.c.seq >= places.start, ITEMS.c.seq < places.stop)
+    await session.execute(query.values(status=after.value, updated_at=utcnow(), **values))
 
 
 async def set_item(
@@ -213,10 +188,12 @@ async def set_item(
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 
-async def queue_again(session: AsyncSession, batch_id: str, *statuses: ItemStatus) -> None:
+async def queue_again(
+    session: AsyncSession, batch_id: str, before: Sequence[ItemStatus], places: range | None = None
+) -> None:
     """Items that ended so wait for whichever process takes them."""
-    for status in statuses:
-        await set_items(session, batch_id, status, ItemStatus.QUEUED, reason=None, message=None, process=None)
+    forgotten = {"reason": None, "message": None, "process": None}
+    await set_items(session, batch_id, before, ItemStatus.QUEUED, places, **forgotten)
 
 
 async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:
@@ -228,8 +205,8 @@ async def end(session: AsyncSession, batch_id: str, epoch: int) -> bool:
     if row.status != RunStatus.RUNNING:
         return True
     # Items that stopped for a cancellation only after the batch had been resumed.
-    await queue_again(session, batch_id, ItemStatus.CANCELLED)
-    if await has_unfinished(session, batch_id):
+    await queue_again(session, batch_id, [ItemStatus.CANCELLED])
+    if row.until is not None or await has_unfinished(session, batch_id):
         return False
     row.status, row.ended_at = RunStatus.DONE.value, utcnow()
     return True
@@ -241,6 +218,11 @@ def cancel(batch: Batch) -> None:
 
 def pause(batch: Batch, message: str | None, hint: str | None) -> None:
     batch.status, batch.message, batch.hint = RunStatus.PAUSED.value, message, hint
+
+
+def complete(batch: Batch) -> None:
+    """All its items are written."""
+    batch.until = None
 
 
 def reopen(batch: Batch) -> None:

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from trunkline.db import assignments, batches, restaurants
-from trunkline.db.batches import Wanting
+from trunkline.db.batch_restaurants import Wanting
 from trunkline.db.models import Batch, BatchItem, Restaurant, utcnow
 from trunkline.domain.acting import ActorKind, acting, acting_as
 from trunkline.domain.choosing import Criteria

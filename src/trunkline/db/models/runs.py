@@ -128,11 +128,13 @@ class Move(RunRow):
 
 class Batch(RunRow):
     """One durable run over many restaurants. `status` running, paused (a whole account refuses: `message` and `hint`
-    say why and what to do), cancelled, done."""
+    say why and what to do), cancelled, done. `until` is the last restaurant that it serves, as long as
+    its items are not all written."""
 
     __tablename__ = "batches"
     id: Mapped[str] = key("bat")
     request: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    until: Mapped[str | None] = mapped_column(String(40))
     hint: Mapped[str | None] = mapped_column(Text)
 
 
