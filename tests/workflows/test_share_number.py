@@ -133,5 +133,8 @@ def test_a_full_account_is_asked_again_after_a_while_however_many_hear_of_it(mon
     for _ in range(3):
         lists.limited("twilio", FULL)
         assert (lists.limit_of("twilio"), lists.limit_of("telnyx")) == (FULL, None)
-        now[0] += 0.4 * inventory.FAILURE_SECONDS
+        now[0] += 0.4 * inventory.LIMIT_SECONDS
+    lists.limited("twilio", FULL)  # by who had heard it before
     assert lists.limit_of("twilio") is None
+    lists.limited("twilio", again := TrialLimit("one number at most", provider="twilio"))
+    assert lists.limit_of("twilio") is again

@@ -106,6 +106,7 @@ MOST_OFFERS = 1000  # that a carrier shows at once
 AHEAD = 60  # offers left, at which others are searched for: nobody waits for a search
 POOL_SECONDS = 60.0  # after which an offer may have another price, or none
 FAILURE_SECONDS = 30.0
+LIMIT_SECONDS = 10.0  # a batch may share for as long after its account was upgraded
 
 
 class BatchInventory:
@@ -169,8 +170,9 @@ class BatchInventory:
                 return []
 
     def limited(self, carrier: str, error: TrialLimit) -> None:
-        if self.limit_of(carrier) is not error:  # said once, however many hear it
-            self._failed[f"{carrier} limit"] = (time.monotonic(), error)
+        what = f"{carrier} limit"
+        if self._failed.get(what, (0.0, None))[1] is not error:  # said once, however many hear it, and how late
+            self._failed[what] = (time.monotonic() + LIMIT_SECONDS, error)
 
     def limit_of(self, carrier: str) -> ProviderError | None:
         return self._failure(f"{carrier} limit")
@@ -271,8 +273,8 @@ class BatchInventory:
         self._beside.append(task)
 
     def _failure(self, what: str) -> ProviderError | None:
-        at, error = self._failed.get(what, (0.0, None))
-        return error if time.monotonic() - at < FAILURE_SECONDS else None
+        until, error = self._failed.get(what, (0.0, None))
+        return error if time.monotonic() < until else None
 
     async def _read(self, what: str, read: Callable[[], Awaitable[T]]) -> T:
         if (error := self._failure(what)) is not None:
@@ -280,7 +282,7 @@ class BatchInventory:
         try:
             return await read()
         except ProviderError as failure:
-            self._failed[what] = (time.monotonic(), failure)
+            self._failed[what] = (time.monotonic() + FAILURE_SECONDS, failure)
             raise
 
 
