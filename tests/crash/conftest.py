@@ -18,6 +18,8 @@ from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import ServerProcess
 from tests.support.sqlite import copied
 from trunkline.db.addresses import driver_url
+from trunkline.db.models import Process
+from trunkline.db.processes import LONG_AGO
 
 LONGEST_PAUSE = 0.3
 
@@ -58,6 +60,11 @@ class Site:
                 connection.execute(statement)
         finally:
             engine.dispose()
+
+    def kill(self, server: ServerProcess) -> None:
+        """kill -9 of the only one, so long ago that whoever comes next need not wait for its silence."""
+        server.kill()
+        self.change(sa.update(Process).values(seen_at=LONG_AGO))
 
     def logs(self) -> str:
         return "".join(log.read_text() for log in sorted(self._folder.glob("server-*.log")))

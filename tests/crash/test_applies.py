@@ -94,7 +94,7 @@ class Yard:
         self.keys += 1
         self.settings["TWILIO_AUTH_TOKEN"] = token = f"{twilio.DEFAULT_SECRET}-{self.keys}"
         self.control.put(ACCOUNT, json={"secret": token}).raise_for_status()
-        self.server.kill()
+        self.site.kill(self.server)
         self.server = self.site.start(**self.settings)
 
     def plan(self, scene: Scene) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class Yard:
         fault = self.site.hold(call.provider, call.operation, when, nth)
         run = self.apply(scene, plan)
         wait_until(lambda: self.site.held(fault))
-        self.server.kill()
+        self.site.kill(self.server)
         self.control.delete(f"/faults/{fault}")
         self.server = self.site.start(**self.settings)
         self.check(scene, run, f"{when} {call}")

@@ -28,12 +28,12 @@ class Shift:
         if call.scenario == "detached":
             self._detach_one()
         if call.step == "get_credential":  # asked once in the life of a process
-            self.server.kill()
+            self.site.kill(self.server)
             self.server = self._start()
         fault = site.hold(call.provider, call.operation, when)
         assignment = self.server.post("/api/restaurants", name=str(call), **call.wish)["assignment"]["id"]
         wait_until(lambda: site.held(fault))
-        self.server.kill()
+        self.site.kill(self.server)
         site.sandbox.control.delete(f"/faults/{fault}")
         self.server = self._start()
         result = ended(self.server, assignment)

@@ -56,7 +56,7 @@ class Yard:
         fault = self.site.hold(blow.provider, blow.operation, blow.when)
         move = self.begin(blow.kind, one, two, number)
         wait_until(lambda: self.site.held(fault))
-        self.server.kill()
+        self.site.kill(self.server)
         self.site.sandbox.control.delete(f"/faults/{fault}")
         self.server = self.site.start()
         end = wait_until(lambda: self.over(move))

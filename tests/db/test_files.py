@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from tests.support.forked import Process
 from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import QUICK, ServerProcess
 from trunkline.db.files import FileGone, prepare
@@ -44,10 +43,12 @@ def readable_by_others(folder: Path) -> list[str]:
 def refused_start(sandbox: SandboxServer, url: str, folder: Path) -> str:
     """The one line in which `trunkline serve` says why it does not start."""
     settings = environment(sandbox.url) | QUICK | {"DATABASE_URL": url, "HOME": str(folder)}
-    command = [sys.executable, "-m", "trunkline", "serve", "--port", "0"]
-    ended = subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True, timeout=60)
-    assert (ended.returncode, ended.stderr.count("\n"), ended.stdout) == (2, 1, ""), ended.stderr
-    return ended.stderr
+    said, complained = folder / "said", folder / "complained"
+    with said.open("w") as out, complained.open("w") as errors:
+        code = Process(["serve", "--port", "0"], folder, settings, out, errors).wait(60)
+    told = complained.read_text()
+    assert (code, told.count("\n"), said.read_text()) == (2, 1, ""), told
+    return told
 
 
 @pytest.mark.usefixtures("open_to_all")
