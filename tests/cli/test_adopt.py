@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.conftest import wait_until
 from tests.support.operator import Operator
 
 BY_HAND = [f"+1303555{n:04}" for n in range(20, 24)]
@@ -29,6 +30,16 @@ def test_all_that_nobody_uses_is_adopted_and_the_rest_left_alone(operator: Opera
     assert serving is not None
     assert operator.client.number(serving).state == "in_service"
     assert "in use, or ours already" in operator.run("numbers", "adopt", "--all-unused")
+
+
+def test_an_adoption_goes_on_without_who_had_no_time(operator: Operator) -> None:
+    number = "+13035550047"
+    put(operator, number)
+    operator.sandbox.fault(provider="vapi", operation="phone_numbers.create", kind="hold")
+    told = operator.refused_lines("numbers", "adopt", "--all-unused", "--yes", "--timeout", "0.2", code=4)
+    assert "goes on in the server (see: trunkline debts)" in told
+    operator.sandbox.control.delete("/faults")
+    wait_until(lambda: operator.client.number(number).voice_id)
 
 
 def test_a_file_says_whose_a_number_is_and_a_wrong_line_stops_all(operator: Operator, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,25 @@ def test_each_wait_has_its_end(operator: Operator) -> None:
     release = ("numbers", "release", number, "--force", "--yes")
     told = operator.refused_lines(*release, "--timeout", "0.1", code=GOES_ON)
     assert f"(see: trunkline numbers show {number})" in told
+
+
+def test_a_purchase_for_stock_goes_on_without_who_had_no_time(operator: Operator) -> None:
+    number = str(operator.client.search_numbers(carrier="twilio").items[0].number)
+    operator.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="latency", seconds=1.5)
+    told = operator.refused_lines("numbers", "buy", number, "--yes", "--timeout", "0.5", code=GOES_ON)
+    assert f"(see: trunkline numbers show {number})" in told
+    wait_until(lambda: [one for one in operator.client.numbers(state="idle") if one.number == number])
+
+
+def test_a_file_is_imported_for_as_long_as_there_is_time(operator: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "restaurants.json"
+    file.write_text(f'[{{"name": "{uuid.uuid4().hex}", "carrier": "twilio"}}]')
+    held(operator, "vapi", "phone_numbers.create")
+    held(operator, "vapi", "phone_numbers.update")
+    told = operator.refused_lines("restaurants", "import", str(file), "--yes", "--timeout", "0.2", code=GOES_ON)
+    batch = told.split("batch watch ")[1].split(")")[0]
+    operator.sandbox.control.delete("/faults")
+    operator.run("batch", "watch", batch)
 
 
 def test_a_batch_is_watched_for_as_long_as_there_is_time(operator: Operator) -> None:

@@ -12,6 +12,7 @@ import typer
 from trunkline.cli import batch_run, show
 from trunkline.cli.asking import DONE, FAILED, USAGE, agreed, asking
 from trunkline.cli.batch_run import Detach, DryRun
+from trunkline.cli.following import LOOK_SECONDS, Patience, Timeout
 from trunkline.cli.options import Carrier, Json, Yes
 from trunkline.cli.output import complain, say
 from trunkline.cli.restaurants_import import SHOWN, write_keys
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from trunkline.client.operations.adopting import Adopting
 
 OWED = "adopt_owed"
-LOOK_SECONDS = 0.3
 
 
 def adopt(
@@ -42,6 +42,7 @@ def adopt(
     dry_run: DryRun = False,
     yes: Yes = False,
     detach: Detach = False,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Take over numbers that the carriers' accounts hold: bought in a dashboard, by an older script, by another
@@ -80,13 +81,13 @@ def adopt(
             raise typer.Exit(DONE)
         if not agreed(f"Adopt {show.times(sum(plan.counts[fate] for fate in doing), 'number')}?", yes):
             raise typer.Exit(FAILED)
-        finish(client, client.adopt_numbers(**wanted), target, detach, json)
+        finish(client, client.adopt_numbers(**wanted), target, json, Patience(not detach, timeout))
 
 
 AMONG_NUMBERS = (adopt.__doc__ or "").replace("reconcile adopt", "numbers adopt")  # the same under another name
 
 
-def finish(client: Trunkline, done: Adoption, target: Path, detach: bool, json: bool) -> None:
+def finish(client: Trunkline, done: Adoption, target: Path, json: bool, patience: Patience) -> None:
     """The keys are kept, and the end of what the server does is waited for."""
     if done.created:
         write_keys(target, done.created)
@@ -95,12 +96,19 @@ def finish(client: Trunkline, done: Adoption, target: Path, detach: bool, json: 
     elif done.created:
         say(f"their keys are in {target}, which only you can read: they are not told again")
     idle = done.counts.get("idle", 0)
-    while idle and not detach and next(iter(client.debts(kind=OWED)), None) is not None:
-        time.sleep(LOOK_SECONDS)
+    while (owed := bool(idle) and is_owed(client)) and patience.left > 0:
+        time.sleep(min(LOOK_SECONDS, patience.left))
     if idle and not json:
-        say(f"{show.times(idle, 'number')} adopted, idle")
+        say(f"{show.times(idle, 'number')} {'are being adopted' if owed else 'adopted, idle'}")
     if done.batch_id is not None:
-        batch_run.begun(client, client.batch(done.batch_id), detach, json)
+        left = None if patience.endless else round(patience.left, 1)
+        batch_run.begun(client, client.batch(done.batch_id), not patience.wait, json, left)
+    if owed:
+        raise typer.Exit(patience.leaves("the adoption", "debts"))
+
+
+def is_owed(client: Trunkline) -> bool:
+    return next(iter(client.debts(kind=OWED)), None) is not None
 
 
 def tell(plan: Adoption, file: Path | None, lines: Mapping[int, int], json: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from trunkline.cli import show
 from trunkline.cli.asking import agreed, asking
-from trunkline.cli.following import Patience, Timeout, Wait
+from trunkline.cli.following import Patience, Timeout, Wait, while_patient
 from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, Json, One, Reason, Type, Yes, criteria
 from trunkline.cli.output import say
 from trunkline.cli.releasing import Force, Numbers, release_all
@@ -113,7 +113,7 @@ def search(
 
 
 @app.command()
-def buy(number: One, carrier: Carrier = None, yes: Yes = False, json: Json = False) -> None:
+def buy(number: One, carrier: Carrier = None, yes: Yes = False, timeout: Timeout = None, json: Json = False) -> None:
     """Buy one exact number for no restaurant: it is idle, and the next restaurant that it suits gets it.
 
     Says the price first, and asks. Repeating it buys nothing twice.
@@ -132,7 +132,11 @@ def buy(number: One, carrier: Carrier = None, yes: Yes = False, json: Json = Fal
         needs = f"; it needs {' and '.join(offer.needs)}" if offer.needs else ""
         if not agreed(f"Buy {offer.number} at {offer.carrier} for {price}{needs}?", yes):
             raise typer.Exit
-        bought = client.buy_number(number, carrier=offer.carrier, agreed=price_of(offer))
+        patience = Patience(seconds=timeout)
+        purchase = (client.buy_number(number, carrier=offer.carrier, agreed=price_of(offer)) for _ in range(1))
+        bought = next(while_patient(purchase, patience), None)
+        if bought is None:
+            raise typer.Exit(patience.leaves(f"the purchase of {offer.number}", f"numbers show {offer.number}"))
     if json:
         show.as_json(bought)
     else:

@@ -14,6 +14,7 @@ import typer
 from trunkline.cli import batch_run, show
 from trunkline.cli.asking import DONE, FAILED, USAGE, agreed, asking
 from trunkline.cli.batch_run import Detach, DryRun
+from trunkline.cli.following import Timeout
 from trunkline.cli.options import Json, Yes
 from trunkline.cli.output import complain, say
 
@@ -33,6 +34,7 @@ def import_file(
     dry_run: DryRun = False,
     yes: Yes = False,
     detach: Detach = False,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Create many restaurants from a file, or change those whose external_id is there: all rows, or none.
@@ -72,7 +74,7 @@ def import_file(
         done = client.import_restaurants(rows, assign_phone=numbers, **bounds)
         tell_done(done, target, json)
         if done.batch_id is not None:
-            batch_run.begun(client, client.batch(done.batch_id), detach, json)
+            batch_run.begun(client, client.batch(done.batch_id), detach, json, timeout)
 
 
 def tell_done(done: BulkResult, target: Path, json: bool) -> None:
