@@ -119,7 +119,9 @@ async def _write_piece(session: AsyncSession, batch: Batch) -> None:
 
 async def cancel_batch(services: Services, batch_id: str) -> None:
     """Nothing more is bought: queued items are cancelled, running ones stop before their purchase. Who was killed
-    amidst of it is asked again."""
+    amidst of it is asked again. The first piece is cancelled with the batch, so that of two who cancel a small one at
+    once the second is refused."""
+    stop = partial(batches.set_items, batch_id=batch_id, before=[ItemStatus.QUEUED], after=ItemStatus.CANCELLED)
     async with services.database.write() as session:
         await BATCHES.get(session, batch_id)
         batch = await batches.hold(session, batch_id)
@@ -129,7 +131,7 @@ async def cancel_batch(services: Services, batch_id: str) -> None:
         if batch.status not in (RunStatus.RUNNING, RunStatus.PAUSED) and not left:
             raise Conflict(f"the batch is {batch.status}", hint="only a running batch can be cancelled")
         batches.cancel(batch)
-    stop = partial(batches.set_items, batch_id=batch_id, before=[ItemStatus.QUEUED], after=ItemStatus.CANCELLED)
+        await stop(session, places=range(batches.WRITTEN_AT_ONCE))
     await _in_pieces(services, batch_id, (RunStatus.CANCELLED,), stop)
 
 
