@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tests.cli.conftest import Start
 from trunkline import __version__
 from trunkline.cli import main
-from trunkline.cli.app import app
+from trunkline.cli.app import app, asked_for
 
 HEAVY = {
     "alembic",
@@ -45,6 +45,13 @@ main()
     imported = {name.partition(".")[0] for name in run.stdout.split("imported", 1)[1].split()}
     assert "trunkline" in imported
     assert not HEAVY & imported
+
+
+def test_only_the_command_that_is_asked_for_is_made() -> None:
+    group, command = (asked_for(words) for words in (["--plain", "numbers", "list"], ["debts", "--json"]))
+    assert ([g.name for g in group.registered_groups], group.registered_commands) == (["numbers"], [])
+    assert (command.registered_groups, [c.name for c in command.registered_commands]) == ([], ["debts"])
+    assert asked_for(["--help"]) is asked_for(["numbrs"]) is app
 
 
 def test_the_module_runs_as_the_command_does(trunkline: Start) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from copy import copy
 from typing import Annotated, Any
 
 import typer
@@ -137,10 +139,23 @@ def _options(
     context.call_on_close(lambda: PLAIN.reset(before))
 
 
+def asked_for(words: Sequence[str]) -> typer.Typer:
+    """The program with the one command that the words name, with all where they name none: to make every command takes
+    longer than most of them run."""
+    name = next((word for word in words if not word.startswith("-")), None)
+    groups = [group for group in app.registered_groups if group.name == name]
+    commands = [command for command in app.registered_commands if command.name == name]
+    if not groups and not commands:
+        return app
+    part = copy(app)
+    part.registered_groups, part.registered_commands = groups, commands
+    return part
+
+
 def run() -> None:
     """The whole program. An error of ours is one line that says what to do, never a traceback."""
     try:
-        app(prog_name="trunkline")
+        asked_for(sys.argv[1:])(prog_name="trunkline")
     except TrunklineError as error:
         for problem in error.detail.splitlines() if isinstance(error, SettingsError) else [error.detail]:
             complain(problem, error.hint)
