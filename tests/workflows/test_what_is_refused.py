@@ -17,6 +17,7 @@ from trunkline.domain.states import DebtKind
 from trunkline.domain.wishes import Wish
 from trunkline.errors import ActionRequired
 from trunkline.sandbox import twilio
+from trunkline.workflows import put_in_service
 from trunkline.workflows.accounts import VOICE, accept, keys_of, refuse_changed, take_over
 from trunkline.workflows.manage_restaurant import create_restaurant, delete_restaurant
 from trunkline.workflows.release_number import request_release
@@ -130,7 +131,10 @@ async def test_a_cooling_number_goes_back_to_the_restaurant_that_had_it_last(ope
         assert (other.number != first.number, again.number) == (True, first.number)
 
 
-async def test_numbers_of_another_installation_are_left_alone_and_may_be_taken_over(open_desk: Opener) -> None:
+async def test_numbers_of_another_installation_are_left_alone_and_may_be_taken_over(
+    open_desk: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(put_in_service, "GIVING_WAY_SECONDS", 0)  # nobody gives way here
     async with open_desk() as desk:
         number = str((await desk.assign("Roma")).number)
         with vapi_client(desk.sandbox) as client:
