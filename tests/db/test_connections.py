@@ -71,12 +71,12 @@ async def test_a_process_whose_work_has_every_connection_still_says_that_it_live
     looking, found = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
-    def recover(alive: set[str]) -> set[str]:
+    def owners() -> set[str]:
         loop.call_soon_threadsafe(looking.set)
         found.wait()
         return set()
 
-    monkeypatch.setattr(engine, "_recover", recover)
+    monkeypatch.setattr(engine, "_owners", owners)
     monkeypatch.setattr(engine, "LOOK_SECONDS", 0)
     try:
         async with AsyncExitStack() as held:
@@ -90,6 +90,26 @@ async def test_a_process_whose_work_has_every_connection_still_says_that_it_live
                     await asyncio.sleep(0.05)
     finally:
         found.set()
+
+
+async def test_who_begins_while_the_work_of_the_dead_is_looked_for_is_not_dead(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, taken = asyncio.get_running_loop(), asyncio.Queue[set[str]]()
+
+    async def begin() -> None:
+        async with desk.services.database.write() as session:
+            await processes.beat(session, "newborn", 30)
+
+    def owners() -> set[str]:
+        asyncio.run_coroutine_threadsafe(begin(), loop).result()
+        return {"newborn", "dead"}
+
+    monkeypatch.setattr(engine, "_owners", owners)
+    monkeypatch.setattr(engine, "_recover", lambda dead: loop.call_soon_threadsafe(taken.put_nowait, dead))
+    monkeypatch.setattr(engine, "LOOK_SECONDS", 0)
+    async with asyncio.timeout(60):
+        assert await taken.get() == {"dead"}
 
 
 def said(url: str) -> list[datetime]:

@@ -257,10 +257,16 @@ class Engine:
             log.warning("nothing is taken over now", error=type(error).__name__)
 
     async def _take_over(self, silent: set[str]) -> None:
-        """What dead processes left unfinished. Those that have left nothing more are forgotten."""
+        """What dead processes left unfinished. Those that have left nothing more are forgotten. Who lives is asked
+        after whose work there is: who has begun in between, however long that took, is not dead."""
         self._looked_at = time.monotonic()
-        left = await asyncio.to_thread(_recover, self._alive)
+        owners = await asyncio.to_thread(_owners)
+        if not self._embedded:
+            await self._beat()
+        left = owners - self._alive
         if left:
+            log.warning("taking over the work of dead processes", processes=sorted(left))
+            await asyncio.to_thread(_recover, left)
             self._queue.look()
         if silent:
             self._database.ring()  # they may have left events to send, and debts
@@ -294,15 +300,16 @@ async def _until(event: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _recover(alive: set[str]) -> set[str]:
-    """Unfinished runs of processes that stopped beating go back to the queue; whose those were. The engine guards the
-    write by the dead process's id, so several survivors may do this at once."""
-    owners = {w.executor_id for w in DBOS.list_workflows(status=PENDING, load_input=False, load_output=False)}
-    dead = {owner for owner in owners if owner and owner not in alive}
-    if dead:
-        log.warning("taking over the work of dead processes", processes=sorted(dead))
-        DBOS._recover_pending_workflows(sorted(dead))
-    return dead
+def _owners() -> set[str]:
+    """The processes that have unfinished runs, living or dead."""
+    pending = DBOS.list_workflows(status=PENDING, load_input=False, load_output=False)
+    return {workflow.executor_id for workflow in pending if workflow.executor_id}
+
+
+def _recover(dead: set[str]) -> None:
+    """Their unfinished runs go back to the queue. The engine guards the write by the dead process's id, so several
+    survivors may do this at once."""
+    DBOS._recover_pending_workflows(sorted(dead))
 
 
 class Looks(threading.Event):
