@@ -9,8 +9,11 @@ import pytest
 
 from tests.support.desk import Desk
 from trunkline.domain.ids import new_id
+from trunkline.domain.numbers import E164
+from trunkline.domain.wishes import Wish
 from trunkline.workflows import inventory
 from trunkline.workflows.inventory import OFFERS
+from trunkline.workflows.manage_restaurant import create_restaurant
 
 pytestmark = pytest.mark.anyio
 
@@ -48,3 +51,13 @@ async def test_what_another_one_is_buying_is_not_tried(desk: Desk) -> None:
     desk.services.chosen.clear()
     assert (await desk.again(assignment.restaurant_id)).number == ONLY
     assert desk.services.chosen == set()
+
+
+async def test_who_names_a_number_asks_for_it_whoever_else_would_buy_it(desk: Desk) -> None:
+    """It may be held for who names it, so that the other one cannot have it in the end."""
+    desk.sandbox.control.delete("/numbers")
+    desk.sandbox.control.post("/numbers", json={"carrier": "twilio", "number": ONLY})
+    desk.services.chosen.add(ONLY)
+    created = await create_restaurant(desk.services, "Roma", Wish(number=E164(ONLY)))
+    assert created.assignment_id is not None
+    assert (await desk.end_of(created.assignment_id)).number == ONLY

@@ -109,7 +109,7 @@ async def purchase(run: Buyer[Any], carrier: Carrier, offers: list[Offer]) -> Nu
         for offer in in_order(offers):
             if len(tried) >= OFFERS_TO_TRY:
                 break
-            if offer.number is not None and (offer.number in tried or offer.number in run.services.chosen):
+            if offer.number is not None and (offer.number in tried or is_left_to_others(run, offer.number)):
                 continue
             try:
                 if row := await buy(run, step, carrier, offer):
@@ -125,6 +125,12 @@ async def purchase(run: Buyer[Any], carrier: Carrier, offers: list[Offer]) -> Nu
             raise refused
         step.end(StepStatus.DONE, refused.detail if refused else "other purchases have chosen every offered number")
         return None
+
+
+def is_left_to_others(run: Buyer[Any], number: str) -> bool:
+    """Whether another one is buying it, and this run has others to choose from. Who names a number has none, and may be
+    the one for whom it is held."""
+    return number in run.services.chosen and number != run.named
 
 
 async def tried_before(run: Buyer[Any], carrier: Carrier) -> list[str | None]:
