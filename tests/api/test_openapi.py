@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 import schemathesis
+from fastapi import Request
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi.checks import (
@@ -22,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.api.conftest import Api, Json, until
 from tests.support.app_server import SECRET
 from trunkline import errors
-from trunkline.api import shapes
+from trunkline.api import reference, shapes
 from trunkline.api.app import create_app
 from trunkline.domain.numbers import NumberType
 from trunkline.settings import CARRIER_NAMES, load_settings
@@ -108,6 +110,20 @@ def test_what_may_be_chosen_is_what_there_is() -> None:
 
 def test_the_served_document_is_the_described_one(api: Api) -> None:
     assert api.anonymous.get("/openapi.json").json() == DOCUMENT
+
+
+@pytest.mark.anyio
+async def test_no_call_waits_while_the_document_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(load_settings(_env_file=None))
+
+    def beside_the_loop() -> dict[str, Any]:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        return {"openapi": "3.1.0"}
+
+    monkeypatch.setattr(app, "openapi", beside_the_loop)
+    answer = await reference.document(Request({"type": "http", "app": app}))
+    assert json.loads(bytes(answer.body)) == {"openapi": "3.1.0"}
 
 
 @pytest.fixture(scope="module")

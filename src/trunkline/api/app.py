@@ -138,6 +138,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        openapi_url=None,  # it is put together beside the loop, see `reference.py`
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from html import escape
 from importlib.resources import files
 
-from fastapi import APIRouter, Request
+import msgspec
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from trunkline.errors import NotFound
@@ -50,6 +52,18 @@ PAGE = """<!doctype html>
 async def docs(request: Request) -> HTMLResponse:
     prefix = escape(request.scope.get("root_path", ""))
     return HTMLResponse(PAGE.format(prefix=prefix), headers=HEADERS | {"Cache-Control": "no-store"})
+
+
+@router.get("/openapi.json")
+async def document(request: Request) -> Response:
+    """The first time it takes half a second, for which no call waits."""
+    root = request.scope.get("root_path", "")
+    return Response(await asyncio.to_thread(_document, request.app, root), media_type="application/json")
+
+
+def _document(app: FastAPI, root: str) -> bytes:
+    placed = {"servers": [{"url": root}]} if root else {}
+    return msgspec.json.encode(app.openapi() | placed)
 
 
 @router.get("/llms.txt")
