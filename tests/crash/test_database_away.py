@@ -49,6 +49,16 @@ def test_who_was_at_work_when_postgresql_hung_and_refused_ends_its_work(
     assert len(books.held["twilio"]) == RUNS
 
 
+def test_a_process_that_ends_while_postgresql_refuses_ends_in_good_order(
+    postgres_site: Site, postgres: PostgresServer
+) -> None:
+    server = postgres_site.start()
+    assert server.get("/healthz")
+    with postgres.refusing(postgres_site.database_url):
+        assert server.stop() == 0
+    assert "the others are not told that this process ends" in server.log.read_text()
+
+
 class Disk:
     """SQLite's, which may be full: no file of the database's connections grows then."""
 

@@ -199,13 +199,20 @@ class Engine:
             if beside is not None:
                 beside.cancel()
         if self._heart is not None:
-            async with self._heart.write() as session:
-                await processes.leave(session, self.process_id)
-            await self._heart.close()
+            await self._leave(self._heart)
         await asyncio.to_thread(self._queue.end)
         await asyncio.to_thread(lambda: DBOS.destroy(destroy_registry=True))
         # DBOS had made its own pool the loop's default, and has shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+
+    async def _leave(self, heart: Database) -> None:
+        """Nobody is to wait for our heartbeat any more. Where the database is away they do, and we end all the same."""
+        try:
+            async with heart.write() as session:
+                await processes.leave(session, self.process_id)
+        except DATABASE_AWAY as error:
+            log.warning("the others are not told that this process ends", error=type(error).__name__)
+        await heart.close()
 
     async def _execute(self, run_id: str, work: Callable[[], Awaitable[None]]) -> None:
         while run_id in self._tasks:  # begun here before, and resumed
