@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -62,3 +64,33 @@ def test_streams_and_waiting_requests_end_with_the_server(sandbox: SandboxServer
     log = server.log.read_text()
     assert "Traceback" not in log
     assert "ASGI" not in log
+
+
+HANGS = """
+import asyncio, contextlib, os, signal
+from starlette.applications import Starlette
+from trunkline.cli import servers
+
+@contextlib.asynccontextmanager
+async def hangs_at_its_end(app):
+    yield
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(600)
+
+servers.LAST_SECONDS = 0.2
+servers.Server(
+    Starlette(lifespan=hangs_at_its_end),
+    servers.listen("127.0.0.1", 0),
+    http="h11",
+    grace=0.0,
+    announce=lambda: os.kill(os.getpid(), signal.SIGTERM),
+    forced=True,
+).run()
+"""
+
+
+def test_a_server_whose_end_hangs_ends_all_the_same() -> None:
+    ended = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert "the end hangs" in ended.stdout + ended.stderr

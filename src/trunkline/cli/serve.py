@@ -73,7 +73,7 @@ def serve(
             gc.enable()
             say(*guide, *way_in(server))
 
-        server = api_server(settings, sock, announce)
+        server = api_server(settings, sock, announce, forced=True)
         server.run()
 
 

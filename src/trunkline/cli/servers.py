@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 
@@ -20,10 +22,12 @@ from trunkline.errors import TrunklineError
 if TYPE_CHECKING:
     from trunkline.settings import Settings
 
+log = structlog.get_logger()
 # How long a call may wait for a thread of the engine that computes. With the 5 ms that are usual in Python, one call
 # in a thousand was answered 8 ms late.
 SWITCH_SECONDS = 0.0001
 TICK_SECONDS = 1.0
+LAST_SECONDS = 20.0  # that an end may take beyond the time for what runs
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -56,7 +60,7 @@ class Server(uvicorn.Server):
 
     It starts and stops the application itself: an error at the start reaches the caller as it is, and SIGTERM or Ctrl-C
     is an orderly end, after which the caller goes on. `grace`: seconds that open requests may take at the end, of whose
-    beginning `stopping` tells the application.
+    beginning `stopping` tells the application. `forced`: the process ends even where its end hangs.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Server(uvicorn.Server):
         grace: float = 1.0,
         announce: Callable[[], None] = lambda: None,
         stopping: Callable[[], None] = lambda: None,
+        forced: bool = False,
     ) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         logging.getLogger("uvicorn.error").addFilter(is_no_end)
@@ -88,7 +93,7 @@ class Server(uvicorn.Server):
         self._sock = sock
         self._announce = announce
         self._stopping = stopping
-        self._grace = grace
+        self._grace, self._forced = grace, forced
         self._running = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending = asyncio.Event()
@@ -127,9 +132,10 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping()
         for_late = asyncio.get_running_loop().call_later(self._grace, self._give_up)
-        await super().shutdown(sockets)
-        for_late.cancel()
-        await self._running.aclose()
+        with ended_after(self._grace + LAST_SECONDS) if self._forced else nullcontext():
+            await super().shutdown(sockets)
+            for_late.cancel()
+            await self._running.aclose()
 
     def _give_up(self) -> None:
         """Who would be cut off is answered; a protocol that knows no such answer cuts off."""
@@ -145,14 +151,34 @@ class Server(uvicorn.Server):
             self._captured_signals.clear()  # else the signal would be raised again and end the process at once
 
 
-def api_server(settings: Settings, sock: socket.socket, announce: Callable[[], None] = lambda: None) -> Server:
+@contextmanager
+def ended_after(seconds: float) -> Iterator[None]:
+    """End the process where the block takes longer than that: a database that hangs is not waited for for ever, and
+    what is unfinished is gone on with as after a crash."""
+
+    def leave() -> None:
+        log.error("the end hangs, for one by a database that does not answer: what is unfinished is for the next start")
+        os._exit(1)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def api_server(
+    settings: Settings, sock: socket.socket, announce: Callable[[], None] = lambda: None, *, forced: bool = False
+) -> Server:
     """Trunkline itself, as these settings have it."""
     from trunkline.api.protocol import BoundedProtocol
     from trunkline.app import create_app
 
     app = create_app(settings)
     grace, stopping = settings.shutdown_seconds, app.state.stopping.begin
-    return Server(app, sock, http=BoundedProtocol, grace=grace, announce=announce, stopping=stopping)
+    return Server(app, sock, http=BoundedProtocol, grace=grace, announce=announce, stopping=stopping, forced=forced)
 
 
 @contextmanager

@@ -144,7 +144,7 @@ class Batch(Answer):
     message: str | None = Field(description="why it is paused")
     hint: str | None = Field(description="what to do before it is resumed")
     request: dict[str, Any] = Field(description="what was asked")
-    total: int
+    total: int = Field(description="its restaurants; of many, those that are written so far: it grows within seconds")
     counts: Counts
     sources: Sources
     costs: list[Cost] = Field(description="of the numbers that were bought, by currency")
