@@ -98,7 +98,7 @@ def server(
     folder = tmp_path_factory.mktemp("server")
     database = copied(migrated_sqlite, folder)
     changes = {name: os.environ[name] for name in [MEASURED] if name in os.environ}
-    changes |= {"ENDPOINTS_ALLOW_PRIVATE": "true", "RETRY_FOR_SECONDS": "5"}
+    changes["ENDPOINTS_ALLOW_PRIVATE"] = "true"
     with ServerProcess(sandbox_server, database, folder / "log", 0, **changes) as running:
         yield running
         running.stop()
