@@ -6,10 +6,14 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
+from fastapi import Request
 
 from tests.console.conftest import Json, Shop, Visitor, text_of
+from trunkline.console.page import Page
+from trunkline.errors import InvalidInput
 
 
 def until(true: Callable[[], object], seconds: float = 60) -> None:
@@ -250,3 +254,14 @@ def test_what_a_person_does_stands_in_the_events_with_his_reason(shop: Shop, ope
     assert "restaurant.deleted" in operator.get("/events?type=restaurant.deleted")
     assert "restaurant.created" not in operator.get("/events?type=restaurant.deleted").split("<tbody>")[-1]
     assert "Nothing like that" in operator.get("/events?subject=%2B12025550100")
+
+
+@pytest.mark.anyio
+async def test_a_browser_that_goes_away_within_its_form_is_told_of_no_error_of_ours() -> None:
+    async def gone() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    app = SimpleNamespace(state=SimpleNamespace(services=None))
+    page = Page(Request({"type": "http", "method": "POST", "path": "/", "headers": [], "app": app}, gone), "nonce")
+    with pytest.raises(InvalidInput, match="did not come to its end"):
+        await page.form()

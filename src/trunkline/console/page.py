@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, quote, urlencode
 import structlog
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
 from trunkline.console.rendering import templates
@@ -133,9 +134,13 @@ class Page:
         return f"{self.at}{self.path if at is None else at}" + (f"?{urlencode(told)}" if told else "")
 
     async def form(self) -> dict[str, str]:
-        """What was typed, without spaces around it; an empty field is left out."""
+        """What was typed, without spaces around it; an empty field is left out. InvalidInput where the browser has
+        gone away before it was all there, as with the first of two clicks."""
         if self._form is None:
-            body = (await self.request.body()).decode("utf-8", "replace")
+            try:
+                body = (await self.request.body()).decode("utf-8", "replace")
+            except ClientDisconnect:
+                raise InvalidInput("the form did not come to its end", hint="send it again") from None
             typed = {name: values[0].strip() for name, values in parse_qs(body).items()}
             self._form = {name: value for name, value in typed.items() if value}
         return self._form
