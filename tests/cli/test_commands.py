@@ -242,9 +242,9 @@ def test_a_batch_is_stopped_and_gone_on_with(operator: Operator) -> None:
 
 
 def test_ctrl_c_stops_the_watching_and_not_the_batch(operator: Operator, trunkline: Start) -> None:
-    for n in range(44):
+    for n in range(4):  # fewer than there are places at the carrier: the one that is not held up ends meanwhile
         operator.restaurant(f"Taverna {n}", assign_phone=False)
-    operator.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="hold", skip=2)
+    operator.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="hold", skip=1)
     batch = operator.client.start_batch(search="taverna", force_twilio=True)
     watching = trunkline("batch", "watch", batch.id, **operator.settings)
     watching.until("Taverna")
@@ -253,7 +253,7 @@ def test_ctrl_c_stops_the_watching_and_not_the_batch(operator: Operator, trunkli
     assert (code, f"{batch.id} goes on in the server" in errors) == (130, True)
     operator.sandbox.control.delete("/faults")
     assert [told for told in operator.client.watch_batch(batch.id)][-1] == operator.client.batch(batch.id)
-    assert operator.client.batch(batch.id).counts.assigned == 44
+    assert operator.client.batch(batch.id).counts.assigned == 4
 
 
 def test_nothing_to_do_is_done_and_a_filter_that_matches_none_is_wrong(operator: Operator) -> None:
