@@ -71,18 +71,13 @@ async def page(
 
 
 async def add_items(
-    session: AsyncSession,
-    batch_id: str,
-    restaurant_ids: Sequence[str],
-    picked: dict[str, str | None] | None = None,
-    *,
-    first: int = 0,
+    session: AsyncSession, batch_id: str, restaurant_ids: Sequence[str], picked: dict[str, str | None] | None = None
 ) -> None:
-    """One for each, in their order, from this place on; `picked` are the exact numbers that some are to have."""
+    """One for each, in their order; `picked` are the exact numbers that some are to have."""
     numbers = picked or {}
     queued = {"batch_id": batch_id, "status": ItemStatus.QUEUED.value, "updated_at": utcnow()}
     for start in range(0, len(restaurant_ids), CHUNK):
-        part = enumerate(restaurant_ids[start : start + CHUNK], first + start)
+        part = enumerate(restaurant_ids[start : start + CHUNK], start)
         rows = [
             {**queued, "restaurant_id": restaurant_id, "seq": n, "picked": numbers.get(restaurant_id)}
             for n, restaurant_id in part
