@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import structlog
+from coverage import Coverage
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.util import LRUCache
@@ -43,6 +44,14 @@ def pytest_xdist_auto_num_workers() -> int | None:
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     return (os.cpu_count() or 1) + 2
+
+
+def pytest_sessionfinish() -> None:
+    """What a worker has passed is written before it says that it has ended: who ended later than ten seconds after that
+    is killed, and all that it would write at its exit is lost."""
+    measured = Coverage.current()
+    if measured is not None:
+        measured.save()
 
 
 @pytest.fixture(scope="session", autouse=True)
