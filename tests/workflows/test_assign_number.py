@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx2
 import pytest
 
 from tests.support.desk import Desk, Opener
 from tests.support.sandbox_server import SandboxServer
+from trunkline.db.models import Number
 from trunkline.domain.numbers import NumberState
 from trunkline.sandbox import twilio, vapi
 from trunkline.workflows.manage_restaurant import delete_restaurant
@@ -245,6 +248,20 @@ async def test_sharing_off_leaves_the_restaurant_without_a_number(open_desk: Ope
         assert (second.status, second.reason) == ("unassigned", "trial_limit")
         (mapping,) = await desk.mappings()
         assert mapping.restaurant_id == first.restaurant_id
+
+
+async def test_who_waits_in_vain_for_the_number_of_a_trial_is_told_of_the_trial(open_desk: Opener) -> None:
+    async with open_desk(retry_for_seconds=0.5, activation_seconds=600) as desk:
+        set_trial(desk.sandbox, True)
+        desk.sandbox.control.put("/switches", json={"vapi_seconds_until_active": {"twilio": 600}}).raise_for_status()
+        desk.services.trust.worked("twilio")  # else the second one buys when the first one's is in service
+        first = await desk.create("first")
+        while not await desk.rows(Number, Number.state == "idle", Number.claimed_by == first):
+            await asyncio.sleep(0.05)
+        second = await desk.assign("second")
+        assert (second.status, second.reason) == ("unassigned", "trial_limit")
+        assert "number is about to be put in service, and" in (second.message or "")
+        assert len(desk.sandbox.held("twilio")) == 1
 
 
 async def test_after_an_upgrade_the_sharer_gets_its_own_number(desk: Desk) -> None:

@@ -8,14 +8,14 @@ from trunkline.carriers.base import Carrier
 from trunkline.db import mappings, numbers, restaurants
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import Outcome, Reason, Source, Status, unassigned
-from trunkline.errors import Conflict, RetryLater, TrialLimit
+from trunkline.errors import Conflict, TrialLimit
 from trunkline.settings import TrialSharing
 from trunkline.workflows.assignment_run import AssignmentRun
 
 
 async def reuse_trial_number(run: AssignmentRun, carrier: Carrier, limit: TrialLimit) -> Outcome:
     """Share the account's number, by the sharing policy. The number may go out of service while we look: then another
-    is looked for, or it is waited for."""
+    is looked for, or it is waited for; TrialLimit where that takes too long."""
     async with run.step("reuse_trial_number", carrier.name) as step:
         policy = run.settings.trial_sharing
         if policy is TrialSharing.OFF:
@@ -35,7 +35,8 @@ async def reuse_trial_number(run: AssignmentRun, carrier: Carrier, limit: TrialL
             if outcome is not None:
                 break
             step.begin_again()
-            await step.wait(RetryLater("the account's number is about to be put in service", provider=carrier.name))
+            waits = "the account's number is about to be put in service"
+            await step.wait(TrialLimit(f"{waits}, and {limit.detail}", provider=carrier.name))
     run.count(outcome)
     return outcome
 
