@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,10 +30,12 @@ from trunkline.workflows import put_in_service
 
 def pytest_configure() -> None:
     """Nothing is asked that is not on loopback. The authorities that a machine trusts are a quarter of a megabyte, and
-    each new client would read them: here they are a folder that has none. What is started keeps its bytecode."""
+    each new client would read them: here they are a folder that has none. What is started keeps its bytecode, and
+    hears Ctrl-C: what a shell starts in the background is deaf to it, and so is all that is started from there."""
     os.environ.pop("SSL_CERT_FILE", None)
     os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure([*structlog.get_config()["processors"][:-1], plain])  # the other takes seconds for a traceback
 
