@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from tests.crash.scenarios import ALL_CARRIERS, CALLS, Call, prepare
 from tests.support.desk import Desk, Opener
 from trunkline.workflows import run
 from trunkline.workflows.manage_restaurant import delete_restaurant
-from trunkline.workflows.settle_debts import work_off
 
 pytestmark = pytest.mark.anyio
 
@@ -30,9 +28,7 @@ async def detach_one(desk: Desk) -> None:
     """A number of ours in Vapi that serves nobody."""
     before = await desk.assign("Before", force_twilio=True)
     await delete_restaurant(desk.services, before.restaurant_id)
-    while await desk.debts():  # the services' own worker may have taken it up first
-        await work_off(desk.services)
-        await asyncio.sleep(0.05)
+    await desk.settle()
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.support.sandbox_server import SandboxServer
 from trunkline.db import runs
@@ -21,6 +22,7 @@ from trunkline.settings import Settings, load_settings
 from trunkline.workflows.manage_restaurant import create_restaurant, request_number
 from trunkline.workflows.run import end_of
 from trunkline.workflows.services import Services
+from trunkline.workflows.settle_debts import work_off
 
 SECRET = SecretStr("a-secret-of-the-tests")
 QUICK: dict[str, Any] = {
@@ -92,6 +94,15 @@ class Desk:
 
     async def debts(self) -> list[Debt]:
         return await self.rows(Debt, Debt.settled_at.is_(None))
+
+    async def settle(self) -> None:
+        """Work off what is owed until nothing is. The services' own worker may have taken something up first: it is
+        waited for."""
+        while await self.debts():
+            async with self.services.database.write() as session:
+                await session.execute(update(Debt).values(next_try_at=Debt.created_at))
+            await work_off(self.services)
+            await asyncio.sleep(0.02)
 
     async def open_intents(self) -> list[PurchaseIntent]:
         return await self.rows(PurchaseIntent, PurchaseIntent.status == "open")

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from tests.support.desk import Desk, Opener
 from trunkline.db import figures
@@ -16,7 +15,6 @@ from trunkline.domain.adopting import AdoptionFate
 from trunkline.errors import InvalidInput
 from trunkline.sandbox import telnyx, twilio, vonage
 from trunkline.workflows.adopt_numbers import adopt_numbers, judge_adoption
-from trunkline.workflows.settle_debts import work_off
 
 pytestmark = pytest.mark.anyio
 ACCOUNTS = {
@@ -34,13 +32,6 @@ def put(desk: Desk, carrier: str, count: int, first: int = 0, **more: Any) -> li
     rows = [fields | {"number": number} | more for number in found]
     desk.sandbox.control.post("/numbers", json=rows).raise_for_status()
     return found
-
-
-async def settled(desk: Desk) -> None:
-    while await desk.debts():
-        async with desk.services.database.write() as session:
-            await session.execute(update(Debt).values(next_try_at=Debt.created_at))
-        await work_off(desk.services)
 
 
 async def take(desk: Desk, rows: list[dict[str, str]] | None = None, **more: Any) -> Any:
@@ -81,7 +72,7 @@ async def test_each_is_marked_imported_and_bought_by_nobody_whatever_is_lost(ope
         ):
             desk.sandbox.fault(provider=provider, operation=operation, kind="drop", when="after", times=1)
         await take(desk)
-        await settled(desk)
+        await desk.settle()
         rows = {row.number: row for row in await desk.rows(Number)}
         assert sorted(rows) == sorted(found)
         assert all(row.state == "idle" and row.voice_id for row in rows.values())
@@ -106,7 +97,7 @@ async def test_restaurants_get_the_numbers_that_a_file_names_and_again_changes_n
         (2, "2", True),
     ]
     await desk.services.engine.wait(taken.imported.batch_id, 120)
-    await settled(desk)
+    await desk.settle()
     named = {row.id: row.external_id for row in await desk.rows(Restaurant)}
     assert {named[m.restaurant_id]: m.number for m in await desk.rows(Mapping)} == {"1": first, "2": second}
     again = await take(desk, rows)
@@ -141,7 +132,7 @@ async def test_an_installation_that_is_gone_is_named_to_take_its_numbers(desk: D
     judged, _ = await judge_adoption(desk.services, [{"phone_number": number}], former="another")
     assert judged[0].fate is AdoptionFate.REFUSED
     await take(desk, [{"phone_number": number}], former="other123")
-    await settled(desk)
+    await desk.settle()
     (held,) = desk.sandbox.held("twilio")
     assert held["wire"]["friendly_name"].startswith(f"trunkline-{desk.services.installation}")
     assert (await desk.number(number)).voice_id

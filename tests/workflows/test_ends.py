@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -25,15 +24,6 @@ from trunkline.workflows.settle_debts import tidy, work_off
 pytestmark = pytest.mark.anyio
 
 
-async def settled(desk: Desk) -> None:
-    for _ in range(1200):
-        await work_off(desk.services)
-        if not await desk.debts():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError([d.reason for d in await desk.debts()])
-
-
 async def release(desk: Desk, number: str | None, *, give_back: bool, force: bool = False) -> str:
     run = await request_release(desk.services, number or "", give_back=give_back, force=force)
     await desk.services.engine.wait(run, 120)
@@ -45,7 +35,7 @@ async def test_a_deleted_restaurant_s_number_is_detached_and_cools_down(open_des
     async with open_desk(number_cooldown_hours=168) as desk:
         assignment = await desk.assign()
         assert await delete_restaurant(desk.services, assignment.restaurant_id) == assignment.number
-        await settled(desk)
+        await desk.settle()
         row = await desk.number(assignment.number)
         assert row.state == "cooling_down"
         assert row.cooling_until is not None
@@ -64,7 +54,7 @@ async def test_a_deleted_restaurant_s_number_is_detached_and_cools_down(open_des
 async def test_after_the_cool_down_the_number_is_reused(desk: Desk) -> None:
     first = await desk.assign()
     await delete_restaurant(desk.services, first.restaurant_id)
-    await settled(desk)
+    await desk.settle()
     second = await desk.assign("next")
     assert (second.source, second.number) == ("existing", first.number)
 
@@ -138,7 +128,7 @@ async def test_a_release_is_owed_while_the_carrier_is_down(desk: Desk) -> None:
     desk.sandbox.control.delete(f"/faults/{fault}")
     async with desk.services.database.write() as session:
         await session.execute(update(Debt).values(next_try_at=utcnow()))
-    await settled(desk)
+    await desk.settle()
     assert desk.sandbox.held("twilio") == []
 
 
@@ -155,7 +145,7 @@ async def test_what_was_paid_for_is_put_in_service_without_being_asked(desk: Des
     desk.sandbox.control.delete(f"/faults/{fault}")
     async with desk.services.database.write() as session:
         await session.execute(update(Debt).values(next_try_at=utcnow()))
-    await settled(desk)
+    await desk.settle()
     (mapping,) = await desk.mappings()
     assert mapping.restaurant_id == assignment.restaurant_id
     assert [h["number"] for h in desk.sandbox.held("twilio")] == [mapping.number]
@@ -168,7 +158,7 @@ async def test_what_was_paid_for_is_idle_when_its_restaurant_is_gone(desk: Desk)
     desk.sandbox.control.delete(f"/faults/{fault}")
     async with desk.services.database.write() as session:
         await session.execute(update(Debt).values(next_try_at=utcnow()))
-    await settled(desk)
+    await desk.settle()
     heir = await desk.assign("next")
     (held,) = desk.sandbox.held("twilio")
     assert (heir.source, heir.number) == ("owned", held["number"])
@@ -221,7 +211,7 @@ async def test_a_number_that_was_taken_away_by_hand_is_given_to_nobody(desk: Des
     import_number(desk.sandbox, spare)
     first = await desk.assign()
     await delete_restaurant(desk.services, first.restaurant_id)
-    await settled(desk)
+    await desk.settle()
     api = TwilioApi(desk.sandbox)
     (held,) = api.get("/IncomingPhoneNumbers.json").json()["incoming_phone_numbers"]
     api.http.delete(f"{api.base}/IncomingPhoneNumbers/{held['sid']}.json").raise_for_status()

@@ -23,7 +23,6 @@ from trunkline.workflows.manage_restaurant import create_restaurant, delete_rest
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.repoint_numbers import start_repoint
 from trunkline.workflows.run_batch import BatchRequest, cancel_batch, start_batch
-from trunkline.workflows.settle_debts import work_off
 from trunkline.workflows.share_batch import pause_batch
 from trunkline.workflows.stock_number import buy_number
 
@@ -137,7 +136,7 @@ async def keep(desk: Desk) -> None:
 async def detach(desk: Desk) -> None:
     (mapping,) = await desk.mappings()
     await delete_restaurant(desk.services, mapping.restaurant_id)
-    await work_off(desk.services)
+    await desk.settle()
 
 
 async def repoint(desk: Desk) -> None:

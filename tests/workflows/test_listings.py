@@ -19,7 +19,6 @@ from trunkline.domain.wishes import Wish
 from trunkline.workflows import candidates, inventory, read_lists
 from trunkline.workflows.manage_restaurant import create_restaurant, delete_restaurant
 from trunkline.workflows.run_batch import BatchRequest, start_batch
-from trunkline.workflows.settle_debts import work_off
 
 pytestmark = pytest.mark.anyio
 FIRST, SECOND = "+14155550101", "+14155550102"
@@ -74,7 +73,7 @@ async def test_a_short_list_is_read_each_time(desk: Desk) -> None:
 async def test_what_was_set_free_since_a_list_was_read_is_found(desk: Desk, in_vapi: bool) -> None:
     before = await desk.assign("Roma", force_twilio=not in_vapi)
     await delete_restaurant(desk.services, before.restaurant_id)
-    await work_off(desk.services)
+    await desk.settle()
     if not in_vapi:
         async with desk.services.database.write() as session:
             numbers.in_voice(await numbers.get(session, str(before.number)), None, None, None)
@@ -86,7 +85,7 @@ async def test_what_was_set_free_since_a_list_was_read_is_found(desk: Desk, in_v
 async def test_what_was_set_free_and_is_gone_outside_is_looked_at_once(desk: Desk) -> None:
     before = await desk.assign("Roma")
     await delete_restaurant(desk.services, before.restaurant_id)
-    await work_off(desk.services)
+    await desk.settle()
     row = await desk.number(before.number)
     with vapi_client(desk.sandbox) as client:
         client.delete(f"/phone-number/{row.voice_id}").raise_for_status()

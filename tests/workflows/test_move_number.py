@@ -22,7 +22,6 @@ from trunkline.workflows.manage_restaurant import create_restaurant, delete_rest
 from trunkline.workflows.move_number import request_move, request_swap, unassign
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.run import end_of
-from trunkline.workflows.settle_debts import work_off
 
 pytestmark = pytest.mark.anyio
 
@@ -81,7 +80,7 @@ async def test_who_has_a_number_is_moved_another_one_only_if_it_is_said_what_bec
         assert await homes(desk) == {napoli: first}
         replaced = await desk.number(second)
         assert (replaced.state, replaced.former_restaurant_id) == ("cooling_down", napoli)
-        await work_off(desk.services)
+        await desk.settle()
         assert read_books(desk.sandbox, database_url).wrongs() == []
         with pytest.raises(Conflict, match="Roma has no number to be swapped"):
             await request_swap(desk.services, roma, napoli)
@@ -142,7 +141,7 @@ async def test_an_unassigned_number_stays_ours_and_cools_down(open_desk: Opener,
     async with open_desk(number_cooldown_hours=1) as desk:
         roma, number = await with_number(desk, "Roma")
         assert await unassign(desk.services, number) == roma
-        await work_off(desk.services)
+        await desk.settle()
         row = await desk.number(number)
         assert (row.state, row.former_restaurant_id, await homes(desk)) == ("cooling_down", roma, {})
         assert read_books(desk.sandbox, database_url).wrongs() == []
@@ -160,7 +159,7 @@ async def test_a_number_that_cools_down_goes_to_whom_a_person_names(open_desk: O
         assert (move.status, move.from_id) == ("done", None)
         assert await homes(desk) == {napoli: number}
         assert (await desk.number(own)).state == "cooling_down"
-        await work_off(desk.services)
+        await desk.settle()
         assert read_books(desk.sandbox, database_url).wrongs() == []
 
 

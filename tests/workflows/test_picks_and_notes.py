@@ -26,7 +26,6 @@ from trunkline.workflows.manage_restaurant import (
 )
 from trunkline.workflows.move_number import unassign
 from trunkline.workflows.release_number import release_due, request_release
-from trunkline.workflows.settle_debts import work_off
 
 pytestmark = pytest.mark.anyio
 FOR_SALE = "+14155550177"
@@ -58,7 +57,7 @@ async def test_a_number_that_is_for_sale_is_bought_exactly_and_one_of_ours_is_us
         assert (ended.status, ended.source, ended.number) == ("assigned", "purchased", picked)
         assert (await desk.rows(Restaurant))[0].wish == {}  # another number is asked for without it
         await delete_restaurant(desk.services, first.restaurant_id)
-        await work_off(desk.services)
+        await desk.settle()
         second = await create(desk, "Napoli", Wish().picking(picked))
         assert second.assignment_id
         ended = await desk.end_of(second.assignment_id)
@@ -74,7 +73,7 @@ async def test_what_cannot_be_had_is_refused_by_its_name_and_nothing_is_created(
             await create(desk, "Napoli", Wish().picking(picked))
         assert serving.value.field == "phone_number"
         await unassign(desk.services, picked)
-        await work_off(desk.services)
+        await desk.settle()
         with pytest.raises(Conflict, match="cools down after Roma until"):
             await create(desk, "Napoli", Wish().picking(picked))
         with pytest.raises(InvalidInput, match=r"is not ours, and .* is not for sale"):
@@ -98,7 +97,7 @@ async def test_the_number_of_a_deleted_restaurant_is_had_by_whom_it_is_named_for
         heir = await create(desk, "Roma", None)
         await delete_restaurant(desk.services, assignment.restaurant_id)
         wish = Wish(Criteria(contains=number[2:])) if whole else Wish().picking(number)
-        await work_off(desk.services)
+        await desk.settle()
         ended = await desk.end_of(await request_number(desk.services, heir.restaurant_id, wish))
         assert (ended.status, ended.number, ended.source) == ("assigned", number, "existing")
 
@@ -165,7 +164,7 @@ async def test_a_protected_number_is_released_by_force_alone(desk: Desk) -> None
     number = str(assignment.number)
     await describe(desk, number, protected=True, labels=["vip"])
     await delete_restaurant(desk.services, assignment.restaurant_id)
-    await work_off(desk.services)
+    await desk.settle()
     with pytest.raises(NumberProtected, match="is protected"):
         await request_release(desk.services, number, give_back=True)
     await request_release(desk.services, number, give_back=True, force=True)
@@ -178,7 +177,7 @@ async def test_a_number_is_given_back_once_its_time_is_over_and_it_serves_nobody
     await release_due(desk.services)
     assert (await desk.number(number)).state == "in_service"
     await delete_restaurant(desk.services, assignment.restaurant_id)
-    await work_off(desk.services)
+    await desk.settle()
     async with desk.services.database.write() as session:
         await numbers.end_cool_downs(session)
     await describe(desk, number, protected=True)

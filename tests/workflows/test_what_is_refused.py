@@ -22,7 +22,6 @@ from trunkline.workflows.accounts import VOICE, accept, keys_of, refuse_changed,
 from trunkline.workflows.manage_restaurant import create_restaurant, delete_restaurant
 from trunkline.workflows.release_number import request_release
 from trunkline.workflows.run_batch import BatchRequest, resume_batch, start_batch
-from trunkline.workflows.settle_debts import work_off
 
 pytestmark = pytest.mark.anyio
 REFUSED = {"message": "This number is not supported.", "error": "Bad Request", "statusCode": 400}
@@ -141,7 +140,7 @@ async def test_numbers_of_another_installation_are_left_alone_and_may_be_taken_o
             (record,) = [r for r in client.get("/phone-number").json() if r.get("number") == number]
             client.patch(f"/phone-number/{record['id']}", json={"name": "trunkline-0ther000-asg_1"}).raise_for_status()
         await delete_restaurant(desk.services, (await desk.mappings())[0].restaurant_id)
-        await work_off(desk.services)
+        await desk.settle()
         assignment = await desk.assign("Napoli")
         assert assignment.number != number
         assert "0ther000" in str((await desk.details(assignment))["find_existing"])
