@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trunkline.db.models import Step
+from trunkline.db.runs import StepRow
 from trunkline.domain.outcomes import Status
 from trunkline.domain.states import StepStatus
 
@@ -73,7 +73,7 @@ class Chart:
     box: tuple[int, int] = (WIDTH, HEIGHT)
 
 
-def draw(steps: Sequence[Step], status: str | None) -> Chart:
+def draw(steps: Sequence[StepRow], status: str | None) -> Chart:
     """Lit where the steps of an assignment in this status went; a step that was taken several times shows as it ended
     last."""
     taken = {step.name: step.status for step in steps}
@@ -85,7 +85,7 @@ def draw(steps: Sequence[Step], status: str | None) -> Chart:
     return Chart(nodes, [Way(_line(a, b), a in taken and b in taken and _next(steps, a, b)) for a, b in WAYS])
 
 
-def _next(steps: Sequence[Step], a: str, b: str) -> bool:
+def _next(steps: Sequence[StepRow], a: str, b: str) -> bool:
     """Whether the path went from the one to the other: only its last step leads to an end."""
     return b not in (IN_SERVICE, NO_NUMBER) or steps[-1].name == a
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -120,7 +120,7 @@ def _noted(session: AsyncSession | Session) -> list[Noted | Values]:
 
 
 def _row(kind: EventType, subjects: Subjects, before: Values, after: Values) -> Values:
-    return {"type": kind.value, "before": before or None, "after": after or None, **asdict(subjects)}
+    return {"type": kind.value, "before": before or None, "after": after or None, **vars(subjects)}
 
 
 async def write(session: AsyncSession) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Table, bindparam, exists, func, literal, select, union_all, update
@@ -29,7 +31,6 @@ from trunkline.errors import NotFound, Superseded
 
 R = TypeVar("R", bound=RunRow)
 STEPS = cast(Table, Step.__table__)
-STEP_COLUMNS = [column.name for column in STEPS.columns]
 
 
 class Runs(Generic[R]):
@@ -45,10 +46,10 @@ class Runs(Generic[R]):
             begun["started_at"] = func.coalesce(table.c.started_at, bindparam("now", type_=UtcDateTime))
         begin = update(row).where(*running).values(**begun).returning(row)
         self._begin = begin.execution_options(synchronize_session=False)
-        self._fence = update(table).where(*running, table.c.epoch == bindparam("this_epoch"))
+        fenced = update(table).where(*running, table.c.epoch == bindparam("this_epoch"))
         named = [table.c[name] for name in ("restaurant_id", "to_id", "number") if name in table.c]
-        self._fence = self._fence.returning(table.c.id, *named)
-        self._keep = self._fence.values(epoch=table.c.epoch)
+        self._change = fenced.returning(table.c.id, *named)
+        self._keep = fenced.values(epoch=table.c.epoch)
         self._current = select(table.c.epoch).where(*running)
         self._unfinished = select(table.c.id).where(table.c.status == RunStatus.RUNNING.value).order_by(table.c.id)
         self._has_start = "started_at" in table.c
@@ -71,20 +72,30 @@ class Runs(Generic[R]):
         known: dict[str, Any] = {"this_run": run_id} | ({"now": utcnow()} if self._has_start else {})
         return (await session.execute(self._begin, known)).scalar_one_or_none()
 
-    async def fence(self, session: AsyncSession, run_id: str, epoch: int, **values: Any) -> None:
-        """Write to the running run as this epoch; Superseded if a later one has begun or it has ended."""
-        change = self._fence.values(**values) if values else self._keep
-        changed = (await session.execute(change, {"this_run": run_id, "this_epoch": epoch})).mappings().first()
+    async def fence(self, session: AsyncSession, run_id: str, epoch: int) -> None:
+        """Superseded if a later execution than this one has begun, or the run has ended; none does either until the
+        transaction is over."""
+        kept = await session.execute(self._keep, {"this_run": run_id, "this_epoch": epoch})
+        if not kept.rowcount:  # type: ignore[attr-defined]
+            raise self._superseded(run_id)
+
+    async def change(self, session: AsyncSession, run_id: str, epoch: int, **values: Any) -> None:
+        """Write to the running run as this epoch; Superseded as above."""
+        which = {"this_run": run_id, "this_epoch": epoch}
+        changed = (await session.execute(self._change, which | values)).mappings().first()
         if changed is None:
-            raise Superseded(f"{self.noun} {run_id} is run by another process now, or has ended")
+            raise self._superseded(run_id)
         if "status" in values:
             subjects = Subjects(changed.get("restaurant_id") or changed.get("to_id"), changed.get("number"), run_id)
             announce_end(session, self.row, subjects, values)
 
     async def check(self, session: AsyncSession, run_id: str, epoch: int) -> None:
-        """The same without a write."""
+        """The same as `fence`, of this moment alone and without a write."""
         if (await session.execute(self._current, {"this_run": run_id})).scalar_one_or_none() != epoch:
-            raise Superseded(f"{self.noun} {run_id} is run by another process now, or has ended")
+            raise self._superseded(run_id)
+
+    def _superseded(self, run_id: str) -> Superseded:
+        return Superseded(f"{self.noun} {run_id} is run by another process now, or has ended")
 
     async def unfinished(self, session: AsyncSession) -> Sequence[str]:
         """The ids of all that run."""
@@ -106,6 +117,22 @@ async def at_work(session: AsyncSession, kinds: Sequence[Runs[Any]]) -> list[Run
     return [kinds[nth] for nth in (await session.execute(union_all(*looks))).scalars()]
 
 
+@dataclass(eq=False)
+class StepRow:
+    """A step as its table has it. Not an object of a session: each run changes a dozen of them some times, and they are
+    written by one statement."""
+
+    run_id: str
+    seq: int
+    name: str
+    carrier: str | None
+    status: str
+    attempt: int
+    started_at: datetime
+    ended_at: datetime | None = None
+    detail: str | None = None
+
+
 def _upsert(upsert: Any) -> Any:
     changed = {name: upsert.excluded[name] for name in ("status", "attempt", "ended_at", "detail")}
     return upsert.on_conflict_do_update(index_elements=["run_id", "seq"], set_=changed)
@@ -114,12 +141,12 @@ def _upsert(upsert: Any) -> Any:
 SAVE_STEPS = {"sqlite": _upsert(sqlite.insert(STEPS)), "postgresql": _upsert(postgresql.insert(STEPS))}
 
 
-async def steps(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, list[Step]]:
+async def steps(session: AsyncSession, run_ids: Sequence[str]) -> dict[str, list[StepRow]]:
     """The steps of each run, in order."""
-    query = select(Step).where(Step.run_id.in_(run_ids)).order_by(Step.run_id, Step.seq)
-    by_run: dict[str, list[Step]] = {run_id: [] for run_id in run_ids}
-    for step in (await session.execute(query)).scalars():
-        by_run[step.run_id].append(step)
+    query = select(STEPS).where(STEPS.c.run_id.in_(run_ids)).order_by(STEPS.c.run_id, STEPS.c.seq)
+    by_run: dict[str, list[StepRow]] = {run_id: [] for run_id in run_ids}
+    for columns in (await session.execute(query)).mappings():
+        by_run[columns["run_id"]].append(StepRow(**columns))
     return by_run
 
 
@@ -153,30 +180,35 @@ async def reopen_release(session: AsyncSession, release_id: str) -> None:
         announce_end(session, Release, Subjects(number=number, run_id=release_id), running, RunStatus.OWED)
 
 
-def note_step(row: Step, detail: str) -> None:
+async def count_repointed(session: AsyncSession, run_id: str, came_out: str, note: str | None) -> None:
+    """One number more of a repoint came out so (`moved`, `left_alone` or `failed`), in a write of its run."""
+    change: dict[str, Any] = {came_out: getattr(Repoint, came_out) + 1} | ({"message": note} if note else {})
+    await session.execute(update(Repoint).where(Repoint.id == run_id).values(**change))
+
+
+def note_step(row: StepRow, detail: str) -> None:
     """Its one line for people. As all that is changed of a step: saved with the next write of its run."""
     row.detail = detail
 
 
-def end_step(row: Step, status: str, detail: str | None) -> None:
+def end_step(row: StepRow, status: str, detail: str | None) -> None:
     row.status, row.ended_at, row.detail = status, utcnow(), detail or row.detail
 
 
-def reopen_step(row: Step) -> None:
+def reopen_step(row: StepRow) -> None:
     """What seemed to be its end was not."""
     row.status, row.ended_at = StepStatus.RUNNING.value, None
 
 
-def count_attempt(row: Step) -> None:
+def count_attempt(row: StepRow) -> None:
     row.attempt += 1
 
 
-async def save_steps(session: AsyncSession, rows: Sequence[Step]) -> None:
+async def save_steps(session: AsyncSession, rows: Sequence[StepRow]) -> None:
     """Insert the steps, or bring those that are there up to date, in one statement."""
     if not rows:
         return
-    values = [{name: getattr(row, name) for name in STEP_COLUMNS} for row in rows]
-    await session.execute(SAVE_STEPS[session.get_bind().dialect.name], values)
+    await session.execute(SAVE_STEPS[session.get_bind().dialect.name], [dict(vars(row)) for row in rows])
 
 
 async def interrupt_steps(session: AsyncSession, run_id: str) -> None:

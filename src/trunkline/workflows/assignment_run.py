@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import batches, debts, intents, numbers, restaurants, runs
-from trunkline.db.models import Assignment, Number, PurchaseIntent, Step
-from trunkline.db.runs import ASSIGNMENTS
+from trunkline.db.models import Assignment, Number, PurchaseIntent
+from trunkline.db.runs import ASSIGNMENTS, StepRow
 from trunkline.domain.choosing import Offer
 from trunkline.domain.numbers import E164
 from trunkline.domain.outcomes import Outcome, Reason
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 class AssignmentRun(Buyer[Assignment]):
     """The assignment being worked on. What an earlier execution left is read from the tables where it is needed."""
 
-    def __init__(self, services: Services, row: Assignment, steps: list[Step], inventory: Inventory) -> None:
+    def __init__(self, services: Services, row: Assignment, steps: list[StepRow], inventory: Inventory) -> None:
         super().__init__(services, ASSIGNMENTS, row, steps)
         self.inventory = inventory
         self.restaurant_id: str = row.restaurant_id
@@ -44,7 +44,7 @@ class AssignmentRun(Buyer[Assignment]):
     @classmethod
     async def begun(cls, services: Services, row: Assignment, inventory: Inventory) -> AssignmentRun:
         """The run of an assignment that this execution has begun, with the steps of earlier ones."""
-        steps: list[Step] = []
+        steps: list[StepRow] = []
         if row.epoch > 1:
             async with services.database.read() as session:
                 steps = (await runs.steps(session, [row.id]))[row.id]

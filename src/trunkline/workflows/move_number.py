@@ -298,5 +298,5 @@ async def begin(run: Run[Move]) -> str:
         numbers.keep_for(sides.row, move.to_id)
         wish = Wish(number=E164(move.number))
         assignment = await assignments.add(session, move.to_id, criteria=wish.plain())
-        await MOVES.fence(session, run.id, move.epoch, assignment_id=assignment.id)
+        await MOVES.change(session, run.id, move.epoch, assignment_id=assignment.id)
     return assignment.id

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import holds, intents, numbers
-from trunkline.db.models import Number, PurchaseIntent, RunRow, Step, utcnow
-from trunkline.db.runs import Runs
+from trunkline.db.models import Number, PurchaseIntent, RunRow, utcnow
+from trunkline.db.runs import Runs, StepRow
 from trunkline.domain.acting import acting
 from trunkline.domain.choosing import Offer, OwnedNumber, in_order, objection
 from trunkline.domain.marks import OwnerMark
@@ -69,7 +69,7 @@ class Buyer(Run[R]):
     agreed: PriceLimits | None = None
     patient = True
 
-    def __init__(self, services: Services, kind: Runs[R], row: R, rows: list[Step]) -> None:
+    def __init__(self, services: Services, kind: Runs[R], row: R, rows: list[StepRow]) -> None:
         super().__init__(services, kind, row, rows)
         self.bought_at: set[str] = set()
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db import numbers
+from trunkline.db import numbers, runs
 from trunkline.db.models import Number, Repoint
 from trunkline.db.runs import REPOINTS
 from trunkline.domain.numbers import NumberState
@@ -111,7 +111,7 @@ class RepointNumbers:
         shown = ", ".join(drift.foreign[:3]) + (" ..." if len(drift.foreign) > 3 else "")
         message = f"{len(drift.foreign)} serve somebody else in Vapi: {shown}" if drift.foreign else None
         async with run.write() as session:
-            await REPOINTS.fence(
+            await REPOINTS.change(
                 session,
                 run.id,
                 run.row.epoch,
@@ -140,8 +140,7 @@ class RepointNumbers:
                     raise
                 counted, note = "failed", f"{number}: {error.detail}"
         async with run.write() as session:
-            change: dict[str, Any] = {counted: getattr(Repoint, counted) + 1}
-            await REPOINTS.fence(session, run.id, run.row.epoch, **change | ({"message": note} if note else {}))
+            await runs.count_repointed(session, run.id, counted, note)
 
     async def _connect(self, run: Run[Repoint], row: Number, target: Target) -> Connected:
         with run.checked():

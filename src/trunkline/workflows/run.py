@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline import traces
 from trunkline.db import runs
-from trunkline.db.models import RunRow, Step, utcnow
-from trunkline.db.runs import Runs
+from trunkline.db.models import RunRow, utcnow
+from trunkline.db.runs import Runs, StepRow
 from trunkline.domain.acting import Acting, acting_as
 from trunkline.domain.states import RunStatus, StepStatus
 from trunkline.errors import RetryLater, Superseded, TrunklineError
@@ -133,7 +133,7 @@ class Run(Generic[R]):
     something outside is about to be asked, and with the effects that they have; a step that asks nobody is written
     together with the next one that does."""
 
-    def __init__(self, services: Services, kind: Runs[R], row: R, rows: list[Step]) -> None:
+    def __init__(self, services: Services, kind: Runs[R], row: R, rows: list[StepRow]) -> None:
         self.services = services
         self.settings = services.settings
         self.row = row
@@ -141,8 +141,8 @@ class Run(Generic[R]):
         self._kind = kind
         self._left = [step for step in rows if step.status == StepStatus.RUNNING]
         self._next_seq = max((step.seq for step in rows), default=0) + 1
-        self._unsaved: list[Step] = []
-        self._announced: list[Step] = []
+        self._unsaved: list[StepRow] = []
+        self._announced: list[StepRow] = []
         self._written_at = -math.inf
 
     @classmethod
@@ -172,7 +172,7 @@ class Run(Generic[R]):
         """End the run in a transaction of the caller's; what earlier executions left unfinished ends with it."""
         if self._left:
             await runs.interrupt_steps(session, self.id)
-        await self._kind.fence(session, self.id, self.row.epoch, ended_at=utcnow(), **columns)
+        await self._kind.change(session, self.id, self.row.epoch, ended_at=utcnow(), **columns)
 
     async def still_current(self) -> None:
         """Superseded if another execution has begun, asked right before something outside is changed; a write that has
@@ -206,7 +206,7 @@ class Run(Generic[R]):
         """What follows at once: it is shown by the write that ends the step before it."""
         self._announced.append(self._row(name, carrier))
 
-    def _row(self, name: str, carrier: str | None) -> Step:
+    def _row(self, name: str, carrier: str | None) -> StepRow:
         """The row that was announced, or that an earlier execution left unfinished, tried again; else a new one."""
         if announced := _take(self._announced, name, carrier):
             return announced
@@ -214,18 +214,18 @@ class Run(Generic[R]):
             runs.count_attempt(row)
         else:
             seq, self._next_seq = self._next_seq, self._next_seq + 1
-            row = Step(
+            row = StepRow(
                 run_id=self.id, seq=seq, name=name, carrier=carrier, status="running", attempt=1, started_at=utcnow()
             )
         self._keep(row)
         return row
 
-    def _keep(self, row: Step) -> None:
+    def _keep(self, row: StepRow) -> None:
         if row not in self._unsaved:
             self._unsaved.append(row)
 
 
-def _take(rows: list[Step], name: str, carrier: str | None) -> Step | None:
+def _take(rows: list[StepRow], name: str, carrier: str | None) -> StepRow | None:
     """Remove the first row of this step from the list."""
     row = next((row for row in rows if (row.name, row.carrier) == (name, carrier)), None)
     if row is not None:
@@ -236,7 +236,7 @@ def _take(rows: list[Step], name: str, carrier: str | None) -> Step | None:
 class RunStep:
     """A step under way. `detail` is its one line for people."""
 
-    def __init__(self, run: Run[Any], row: Step) -> None:
+    def __init__(self, run: Run[Any], row: StepRow) -> None:
         self.run = run
         self._row = row
         self._deadline = time.monotonic() + run.settings.retry_for_seconds

@@ -10,7 +10,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from trunkline.db import models as rows
+from trunkline.db.runs import StepRow
 from trunkline.domain.money import plain
 from trunkline.texts import one_line, shows_something, undirected
 from trunkline.workflows.identify import Identity
@@ -92,7 +92,7 @@ def plain_price(amount: Decimal | None) -> Decimal | None:
     return None if amount is None else plain(amount)
 
 
-def show_step(row: rows.Step, identity: Identity) -> Step:
+def show_step(row: StepRow, identity: Identity) -> Step:
     """Details tell of the operator's accounts, so a restaurant's key does not see them."""
     took = (row.ended_at - row.started_at).total_seconds() * 1000 if row.ended_at else None
     return Step(
