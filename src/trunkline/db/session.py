@@ -71,7 +71,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        async with self._sessions() as session:
+        async with self._session() as session:
             yield session
 
     async def look(self, read: Callable[[AsyncSession], Awaitable[T]], seconds: float) -> T:
@@ -116,11 +116,23 @@ class Database:
             async with self._sessions.begin() as session:
                 yield session
             return
-        async with self._one_writer, self._sessions() as session:
+        async with self._one_writer, self._session() as session:
             await session.connection(execution_options={"begin_immediate": True})
             yield session
             await session.commit()
             self.refuse_gone()  # what was committed to a file that is gone is no more
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[AsyncSession]:
+        if not self.embedded:
+            async with self._sessions() as session:  # closed in a task of its own, which nobody cancels halfway
+                yield session
+            return
+        session = self._sessions()
+        try:
+            yield session
+        finally:
+            await session.close()  # at once: a file needs no answer
 
     def bell(self) -> Bell:
         """A new one, which rings when this process has committed something that is told as an event."""

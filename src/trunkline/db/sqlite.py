@@ -57,36 +57,45 @@ class DirectDialect(SQLiteDialect_pysqlite):
         return AsyncAdaptedQueuePool
 
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        await_(self._patiently(cursor.execute, statement, parameters))
+        self._run(cursor.execute, statement, parameters)
 
     def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
-        await_(self._patiently(cursor.execute, statement))
+        self._run(cursor.execute, statement)
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        await_(self._patiently(cursor.executemany, statement, parameters))
+        self._run(cursor.executemany, statement, parameters)
 
     def do_commit(self, dbapi_connection: Any) -> None:
         await_(self._commit(dbapi_connection))
 
+    def _run(self, run: Callable[..., Any], *arguments: Any) -> None:
+        """Leave to the loop only what has to wait: each time costs as much as a small statement."""
+        if time.perf_counter() - self._turn_began > LONGEST_TURN:
+            await_(self._give_way())
+        try:
+            run(*arguments)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in LOCKED_BY_ANOTHER:
+                raise
+            await_(self._patiently(run, *arguments))
+
     async def _patiently(self, run: Callable[..., Any], *arguments: Any) -> None:
-        await self._give_way()
         pause, patience = FIRST_PAUSE, BUSY_SECONDS
         while True:
+            await asyncio.sleep(pause)
             try:
                 run(*arguments)
                 return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode not in LOCKED_BY_ANOTHER or patience <= 0:
                     raise
-            await asyncio.sleep(pause)
             patience -= pause
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _give_way(self) -> None:
         """A call that rings meanwhile waits for a few statements, not for a row of them."""
-        if time.perf_counter() - self._turn_began > LONGEST_TURN:
-            await asyncio.sleep(0)
-            self._turn_began = time.perf_counter()
+        await asyncio.sleep(0)
+        self._turn_began = time.perf_counter()
 
     async def _commit(self, connection: sqlite3.Connection) -> None:
         """Not given up halfway: a connection may not be used by two threads at once, and who is cancelled rolls back
@@ -122,5 +131,7 @@ def set_pragmas(connection: Any, _: Any) -> None:
 
 def begin_sqlite(connection: Any) -> None:
     """A writer takes the lock at once: one that upgrades from reading later would fail instead of waiting."""
-    immediate = connection.get_execution_options().get("begin_immediate")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    if connection.get_execution_options().get("begin_immediate"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.connection.driver_connection.execute("BEGIN")  # which locks nothing, so that it is never refused
