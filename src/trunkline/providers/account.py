@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import Context
@@ -36,7 +36,7 @@ class Account:
         self._not_before = 0.0
         self._waiting: list[tuple[int, str, int, asyncio.Future[None]]] = []
         self._count = itertools.count()
-        self._turns: deque[float] = deque()
+        self._turns, self._next_turn = 0, 0.0
         self.open = self._places = 0
         self._leased_at = float("-inf")
         self._changed = asyncio.Event()
@@ -118,10 +118,10 @@ class Account:
             elif not (self._waits() and self.open < self._places):
                 self._changed.clear()
                 await self._change(self._pace.renew_seconds)
-            elif (early := self._turns[0] - time.monotonic()) > 0:
+            elif (early := self._next_turn - time.monotonic()) > 0:
                 await asyncio.sleep(min(early, self._pace.renew_seconds or early))
             else:
-                self._turns.popleft()
+                self._pass(1)
                 self.open += 1
                 heapq.heappop(self._waiting)[-1].set_result(None)
 
@@ -134,11 +134,16 @@ class Account:
         """Whether to lease: turns where there are none, places where it is time to say that we still want them."""
         now, renew = time.monotonic(), self._pace.renew_seconds
         oldest = now - BURST_SECONDS - self.limits.spacing
-        while self._turns and self._turns[0] < oldest:
-            self._turns.popleft()  # nobody came for it
+        if self._turns and self._next_turn < oldest:  # nobody came for it
+            self._pass(min(self._turns, math.ceil((oldest - self._next_turn) / self.limits.spacing)))
         if renew is not None and now - self._leased_at >= renew:
             return True
         return self._waits() and not self._turns and (self.open < self._places or self._leased_at == float("-inf"))
+
+    def _pass(self, turns: int) -> None:
+        """So many turns are over."""
+        self._turns -= turns
+        self._next_turn += turns * self.limits.spacing
 
     async def _lease(self) -> None:
         asked_at = time.monotonic()
@@ -150,8 +155,8 @@ class Account:
         )
         now = self._leased_at = time.monotonic()
         self._places = lease.places
-        first, spacing = now + lease.begins, self.limits.spacing
-        self._turns.extend([first + n * spacing for n in range(lease.turns)])
+        if lease.turns:
+            self._turns, self._next_turn = lease.turns, now + lease.begins
         self._not_before = max(self._not_before, now + lease.pause)
 
     async def _change(self, seconds: float | None) -> None:
