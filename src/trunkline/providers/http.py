@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import httpx2
@@ -42,6 +43,7 @@ NEVER_SENT = (
     httpx2.LocalProtocolError,
 )
 LONGEST_WAIT = 300.0
+MOST_PATHS = 64  # of an address that are kept
 LARGE = 50_000  # bytes of an answer
 # A number of seconds that is larger is a moment in Unix time; a larger one still, a moment in milliseconds.
 MOMENT, MOMENT_IN_MS = 10**8, 10**11
@@ -109,9 +111,11 @@ class ProviderClient:
         REDACTOR.know((headers or {}).get("Authorization", "").removeprefix("Bearer "))
         if auth:
             REDACTOR.know_login(*auth)
+        address = base_url.rstrip("/")
+        # To take an address apart costs as much as to send to it, and most requests go to the same few.
+        self._url = lru_cache(MOST_PATHS)(lambda path: httpx2.URL(f"{address}/{path.lstrip('/')}"))
         self._client = httpx2.AsyncClient(
             verify=trusted(),
-            base_url=base_url,
             auth=auth,
             headers={"User-Agent": f"trunkline/{__version__}", "Accept": "application/json", **(headers or {})},
             timeout=httpx2.Timeout(limits.timeout, connect=min(5.0, limits.timeout), pool=None),
@@ -141,7 +145,7 @@ class ProviderClient:
                 with traces.part(f"{self.provider} {operation}", {"http.request.method": method}, kind="CLIENT"):
                     response = await self._client.request(
                         method,
-                        path,
+                        self._url(path),
                         params=params,
                         json=json,
                         data=form,
