@@ -350,7 +350,7 @@ async def write_mapping(
         raise Conflict("the restaurant was deleted meanwhile")
     old = await mappings.current(session, run.restaurant_id)
     rows = await numbers.lock(session, held.number, *([old.number] if old else []))
-    if old := await mappings.current(session, run.restaurant_id):  # as it is now that nobody changes it
+    if old and (old := await mappings.current(session, run.restaurant_id)):  # as it is now that nobody changes it
         await mappings.end(session, old, "replaced", run.settings.number_cooldown_hours)
     row = rows[held.number]
     if held.owned is not None:

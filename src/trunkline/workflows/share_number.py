@@ -50,7 +50,7 @@ async def share(session: AsyncSession, run: AssignmentRun, number: str, policy: 
     others = await mappings.count_of_number(session, number)
     if rows[number].state != NumberState.IN_SERVICE or not others:
         return None
-    old = await mappings.current(session, run.restaurant_id)  # as it is now that nobody changes it
+    old = old and await mappings.current(session, run.restaurant_id)  # as it is now that nobody changes it
     if old is not None and old.number == number:
         outcome = Outcome(Status.ASSIGNED, Source.SHARED, number, message=f"still shares {number}")
         await run.write_outcome(session, outcome)
