@@ -13,6 +13,7 @@ import httpx2
 
 from trunkline import __version__
 from trunkline.domain.endpoints import KEPT_ANSWER, Sent
+from trunkline.providers.trust import trusted
 from trunkline.settings import Settings
 from trunkline.texts import cleaned
 
@@ -29,6 +30,7 @@ class Outgoing:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client = httpx2.AsyncClient(
+            verify=trusted(),
             timeout=SECONDS,
             follow_redirects=False,
             trust_env=False,

@@ -1,0 +1,38 @@
+"""Somebody's own server is trusted by what this machine trusts, as the providers are."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.certificates import make_certificate
+from tests.support.raw_server import raw_server
+from trunkline.providers.outgoing import Outgoing
+from trunkline.providers.trust import trusted
+from trunkline.settings import load_settings
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext]:
+    """What a server shows that this machine is told to trust."""
+    file, key = make_certificate(tmp_path)
+    shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shown.load_cert_chain(file, key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    trusted.cache_clear()
+    yield shown
+    trusted.cache_clear()
+
+
+async def test_a_certificate_that_this_machine_is_told_to_trust_will_do(certificate: ssl.SSLContext) -> None:
+    outgoing = Outgoing(load_settings(_env_file=None, endpoints_allow_private=True))
+    async with raw_server(certificate) as server:
+        server.answers(204)
+        sent = await outgoing.post(server.url, b"{}", {})
+    await outgoing.close()
+    assert (sent.status, sent.error) == (204, None)
