@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.telnyx import TelnyxCarrier
 from trunkline.domain.choosing import Criteria, Offer
 from trunkline.domain.marks import OwnerMark
 from trunkline.sandbox.server import environment
-from trunkline.settings import load_settings
 
 MARK = OwnerMark("inst0001", "asg_0001")
 OTHER = OwnerMark("inst0001", "asg_0002")
@@ -23,7 +23,7 @@ SEARCH, CREATE, GET, LIST = (
 
 def build(sandbox: SandboxServer, **changes: Any) -> TelnyxCarrier:
     values = {name.lower(): value for name, value in environment(sandbox.url).items()}
-    return TelnyxCarrier(load_settings(_env_file=None, **values | changes))
+    return TelnyxCarrier(given(**values | changes))
 
 
 def switch(sandbox: SandboxServer, **values: Any) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.base import AccountState, Carrier
 from trunkline.carriers.registry import CARRIERS
 from trunkline.errors import ActionRequired
 from trunkline.sandbox import telnyx, twilio, vonage
 from trunkline.sandbox.server import environment
-from trunkline.settings import load_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ async def opened(sandbox: SandboxServer) -> AsyncIterator[Open]:
 
     def new(name: str, **changes: Any) -> Carrier:
         keys = {key.lower(): value for key, value in environment(sandbox.url).items()}
-        carriers.append(CARRIERS[name](load_settings(_env_file=None, **keys | changes)))
+        carriers.append(CARRIERS[name](given(**keys | changes)))
         return carriers[-1]
 
     yield new

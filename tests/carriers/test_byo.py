@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.base import Carrier, Restored
 from trunkline.carriers.byo import ByoCarrier
@@ -16,7 +17,7 @@ from trunkline.domain.numbers import E164
 from trunkline.errors import ActionRequired, Missing, Rejected, SettingsError
 from trunkline.providers.account import Accounts
 from trunkline.sandbox.server import environment
-from trunkline.settings import Settings, load_settings
+from trunkline.settings import Settings
 from trunkline.voice.base import Target
 from trunkline.voice.vapi import VapiPlatform
 
@@ -28,7 +29,7 @@ FIRST, SECOND = E164("+14155550101"), E164("+442079460102")
 
 def settings(**changes: Any) -> Settings:
     own = {"byo_numbers": f"{FIRST}, +44 20 7946 0102, {FIRST}", "byo_gateway_ips": "192.0.2.2,192.0.2.1"}
-    return load_settings(_env_file=None, **own | changes)
+    return given(**own | changes)
 
 
 def build(**changes: Any) -> dict[str, Carrier]:
@@ -111,7 +112,7 @@ async def test_its_numbers_go_into_vapi_on_one_trunk_credential(sandbox: Sandbox
     byo = ByoCarrier(settings())
     here = {name.lower(): value for name, value in environment(sandbox.url).items()}
     for number in (FIRST, SECOND):
-        vapi = VapiPlatform(load_settings(_env_file=None, **here))
+        vapi = VapiPlatform(given(**here))
         credential = await vapi.credential(byo.import_source())
         target = Target(await vapi.shared_assistant())
         voice = await vapi.import_number(number, byo.import_source(), credential, target, str(MARK))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.vapi_numbers import ANY_AREA_CODE, VapiCarrier
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber
@@ -36,7 +37,7 @@ CREATE, GET, LIST, DELETE = "phone_numbers.create", "phone_numbers.get", "phone_
 
 def build(sandbox: SandboxServer, **changes: Any) -> VapiCarrier:
     values = {name.lower(): value for name, value in environment(sandbox.url).items()}
-    return VapiCarrier(load_settings(_env_file=None, **values | changes))
+    return VapiCarrier(given(**values | changes))
 
 
 @pytest.fixture

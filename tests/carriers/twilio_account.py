@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.twilio import TwilioCarrier
 from trunkline.domain.choosing import Offer, OwnedNumber
@@ -12,7 +13,7 @@ from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164
 from trunkline.sandbox import twilio as wire
 from trunkline.sandbox.server import environment
-from trunkline.settings import Settings, load_settings
+from trunkline.settings import Settings
 
 MARK = OwnerMark("inst0001", "asg_0001")
 NUMBER = E164("+14155550100")
@@ -23,7 +24,7 @@ Build = Callable[..., TwilioCarrier]
 
 def settings_for(sandbox: SandboxServer, **changes: Any) -> Settings:
     values = {name.lower(): value for name, value in environment(sandbox.url).items() if name.startswith("TWILIO")}
-    return load_settings(_env_file=None, **values | changes)
+    return given(**values | changes)
 
 
 def asked(sandbox: SandboxServer, operation: str) -> list[dict[str, Any]]:

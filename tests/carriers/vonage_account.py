@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.vonage import VonageCarrier
 from trunkline.domain.choosing import Offer, OwnedNumber
 from trunkline.domain.marks import OwnerMark
 from trunkline.domain.numbers import E164, NumberType
 from trunkline.sandbox.server import environment
-from trunkline.settings import load_settings
 
 MARK = OwnerMark("inst0001", "asg_0001")
 ACCOUNT = environment("")["VONAGE_API_KEY"]
@@ -25,7 +25,7 @@ FAILED = {"error-code": "420", "error-code-label": "method failed"}
 
 def build(sandbox: SandboxServer, **changes: Any) -> VonageCarrier:
     values = {name.lower(): value for name, value in environment(sandbox.url).items()}
-    return VonageCarrier(load_settings(_env_file=None, **values | changes))
+    return VonageCarrier(given(**values | changes))
 
 
 def switch(sandbox: SandboxServer, **values: Any) -> None:

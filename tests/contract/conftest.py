@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from trunkline.carriers.base import Carrier
 from trunkline.carriers.registry import CARRIERS
@@ -14,7 +15,7 @@ from trunkline.domain.choosing import Criteria, Offer
 from trunkline.domain.marks import OwnerMark
 from trunkline.sandbox import vapi
 from trunkline.sandbox.server import environment
-from trunkline.settings import Settings, load_settings
+from trunkline.settings import Settings
 
 MARK = OwnerMark("inst0001", "asg_0001")
 OTHER_MARK = OwnerMark("inst0001", "asg_0002")
@@ -48,7 +49,7 @@ class Harness:
 
     def settings(self, base_url: str, **changes: Any) -> Settings:
         values = {name.lower(): value for name, value in environment(base_url).items()}
-        return load_settings(_env_file=None, **values | changes)
+        return given(**values | changes)
 
     def build(self, base_url: str, **changes: Any) -> Carrier:
         return CARRIERS[self.name](self.settings(base_url, **changes))

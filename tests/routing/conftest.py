@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 from sqlalchemy import select
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from trunkline.api.webhook import Webhook, WebhookFirst
 from trunkline.bootstrap import idle_services
@@ -28,7 +29,6 @@ from trunkline.routing.directory import Directory, Former
 from trunkline.routing.follow import Follower
 from trunkline.routing.service import running_router
 from trunkline.sandbox.server import environment
-from trunkline.settings import load_settings
 from trunkline.workflows.services import WEBHOOK_PATH
 
 SECRET = "the-secret-of-the-door"
@@ -155,7 +155,7 @@ def open_door(sandbox: SandboxServer, database_url: str) -> OpenDoor:
     async def opener(root_path: str = "", **changes: Any) -> AsyncIterator[Door]:
         known = {name.lower(): value for name, value in environment(sandbox.url).items()}
         own = {"vapi_secret_key": SECRET, "database_url": database_url, "provider_timeout_seconds": 10}
-        settings = load_settings(_env_file=None, **(known | own | changes))
+        settings = given(**(known | own | changes))
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{sock.getsockname()[1]}"

@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx2
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from trunkline.cli.servers import api_server, in_background, listen
 from trunkline.sandbox.server import environment
-from trunkline.settings import Settings, load_settings
+from trunkline.settings import Settings
 
 SECRET = "the-operators-secret"
 QUICK = {
@@ -30,9 +31,7 @@ QUICK = {
 def app_settings(sandbox: SandboxServer, database_url: str, **changes: Any) -> Settings:
     """Settings for the sandbox's default accounts, with short waits."""
     values = {name.lower(): value for name, value in environment(sandbox.url).items()}
-    return load_settings(
-        _env_file=None, **(values | {"database_url": database_url, "vapi_secret_key": SECRET} | QUICK | changes)
-    )
+    return given(**(values | {"database_url": database_url, "vapi_secret_key": SECRET} | QUICK | changes))
 
 
 class AppServer:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from trunkline.db import runs
 from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseIntent
@@ -18,7 +19,7 @@ from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.wishes import Wish
 from trunkline.sandbox.server import environment
-from trunkline.settings import Settings, load_settings
+from trunkline.settings import Settings
 from trunkline.workflows.manage_restaurant import create_restaurant, request_number
 from trunkline.workflows.run import end_of
 from trunkline.workflows.services import Services
@@ -41,7 +42,7 @@ QUICK: dict[str, Any] = {
 def sandbox_settings(sandbox: SandboxServer, database_url: str, **changes: Any) -> Settings:
     env = {key.lower(): value for key, value in environment(sandbox.url).items()}
     values = env | QUICK | {"vapi_secret_key": SECRET, "database_url": database_url} | changes
-    return load_settings(_env_file=None, **values)
+    return given(**values)
 
 
 @dataclass

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.given import given
 from tests.support.sandbox_server import SandboxServer
 from tests.voice.vapi_org import NAME, NUMBER, TWILIO, hold
 from trunkline.sandbox.server import environment
-from trunkline.settings import load_settings
 from trunkline.voice.base import Target, VoiceNumber
 from trunkline.voice.vapi import VapiPlatform
 
@@ -23,7 +23,7 @@ async def build_vapi(sandbox: SandboxServer) -> AsyncIterator[Build]:
 
     def new(**changes: Any) -> VapiPlatform:
         values = {name.lower(): value for name, value in environment(sandbox.url).items()}
-        platforms.append(VapiPlatform(load_settings(_env_file=None, **values | changes)))
+        platforms.append(VapiPlatform(given(**values | changes)))
         return platforms[-1]
 
     yield new
