@@ -21,7 +21,7 @@ from trunkline import metrics
 from trunkline.api.app import create_app
 from trunkline.api.described.events import example_of
 from trunkline.api.document import render
-from trunkline.cli.app import app as cli
+from trunkline.cli.app import program
 from trunkline.domain.events import TOLD, EventType
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import MOVE_STEPS, RELEASE_STEPS, STEPS, Reason, Source, Status
@@ -99,7 +99,7 @@ def operations() -> dict[str, str]:
 
 CODE = {
     "Settings": [name.upper() for name in FIELDS],
-    "Commands": list(commands(typer.main.get_command(cli), "trunkline")),
+    "Commands": list(commands(typer.main.get_command(program()), "trunkline")),
     "API": list(operations()),
     "Scopes": [scope.value for scope in Scope],
     "Steps": [*STEPS, *RELEASE_STEPS, *MOVE_STEPS],

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tests.cli.conftest import Start
 from trunkline import __version__
 from trunkline.cli import main
-from trunkline.cli.app import app, asked_for
+from trunkline.cli.app import COMMANDS, GROUPS, program
 
 HEAVY = {
     "alembic",
@@ -28,30 +28,54 @@ HEAVY = {
 
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
-    shown = CliRunner().invoke(app, ["--help"])
+    shown = CliRunner().invoke(program(), ["--help"])
     assert shown.exit_code == 0
     for word in ("serve", "sandbox", "db", "demo", "0 done, 1 failed, 2 wrong usage or settings, 3 partly done"):
         assert word in shown.output
 
 
-def test_help_imports_nothing_heavy() -> None:
+def imported(*words: str) -> set[str]:
+    """The modules that are there when the program ends."""
     script = """
 import atexit, sys
 atexit.register(lambda: print("imported", *sys.modules))
 from trunkline.cli import main
 main()
 """
-    run = subprocess.run([sys.executable, "-c", script, "--help"], capture_output=True, text=True, check=True)
-    imported = {name.partition(".")[0] for name in run.stdout.split("imported", 1)[1].split()}
-    assert "trunkline" in imported
-    assert not HEAVY & imported
+    run = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
+    return set(run.stdout.split("imported", 1)[1].split())
 
 
-def test_only_the_command_that_is_asked_for_is_made() -> None:
-    group, command = (asked_for(words) for words in (["--plain", "numbers", "list"], ["debts", "--json"]))
+def test_help_imports_nothing_heavy_and_no_command() -> None:
+    modules = imported("--help")
+    assert "trunkline.cli.app" in modules
+    assert not HEAVY & {name.partition(".")[0] for name in modules}
+    assert not {f"trunkline.cli.{place.split('.')[0]}" for place, _ in (COMMANDS | GROUPS).values()} & modules
+
+
+def test_only_the_command_that_is_asked_for_is_imported_and_made() -> None:
+    group, command = (program(words) for words in (["--plain", "numbers", "list"], ["debts", "--json"]))
     assert ([g.name for g in group.registered_groups], group.registered_commands) == (["numbers"], [])
     assert (command.registered_groups, [c.name for c in command.registered_commands]) == ([], ["debts"])
-    assert asked_for(["--help"]) is asked_for(["numbrs"]) is app
+    modules = imported("debts", "--help")
+    assert "trunkline.cli.debts" in modules
+    assert "trunkline.cli.numbers" not in modules
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h", "numbers"], ["--plain", "--help", "debts"]])
+def test_help_says_of_every_command_what_it_says_itself(words: list[str]) -> None:
+    shown, whole = (
+        CliRunner().invoke(made, words, prog_name="trunkline", terminal_width=200)
+        for made in (program(words), program())
+    )
+    assert (shown.exit_code, shown.output) == (0, whole.output)
+    assert "..." not in shown.output.split("Commands:")[1]
+
+
+def test_who_mistypes_is_told_of_every_command() -> None:
+    ended = CliRunner().invoke(program(["numbrs", "list"]), ["numbrs", "list"])
+    assert ended.exit_code == 2
+    assert "No such command 'numbrs'. Did you mean 'numbers'?" in ended.output
 
 
 def test_the_module_runs_as_the_command_does(trunkline: Start) -> None:

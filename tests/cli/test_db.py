@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 from tests.support.postgres import PostgresServer
 from trunkline.cli import main
-from trunkline.cli.app import app
+from trunkline.cli.app import program
 from trunkline.db.migrate import ensure_current
 from trunkline.errors import SettingsError
 
 
 def say(*arguments: str) -> str:
-    shown = CliRunner().invoke(app, ["db", *arguments])
+    shown = CliRunner().invoke(program(), ["db", *arguments])
     assert shown.exit_code == 0, shown.output
     return shown.output.strip()
 

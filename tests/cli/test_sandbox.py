@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from tests.cli.conftest import Start
 from tests.sandbox.twilio_client import TwilioApi
 from tests.support.sandbox_server import SandboxServer
-from trunkline.cli.app import app
+from trunkline.cli.app import program
 from trunkline.errors import TrunklineError
 from trunkline.sandbox.server import environment
 
@@ -25,7 +25,7 @@ def run(sandbox: SandboxServer) -> Callable[..., Any]:
     """A command against this sandbox; what it printed, read where it is JSON."""
 
     def invoke(*arguments: str) -> Any:
-        ended = CliRunner().invoke(app, ["sandbox", *arguments, "--sandbox", sandbox.url], catch_exceptions=False)
+        ended = CliRunner().invoke(program(), ["sandbox", *arguments, "--sandbox", sandbox.url], catch_exceptions=False)
         assert ended.exit_code == 0, ended.output
         return json.loads(ended.stdout) if "--json" in arguments else ended.output
 
@@ -96,4 +96,4 @@ def test_the_log_names_what_was_asked_and_answered(run: Callable[..., Any], sand
 )
 def test_what_is_not_there_is_named(sandbox: SandboxServer, arguments: list[str], said: str) -> None:
     with pytest.raises(TrunklineError, match=said):
-        CliRunner().invoke(app, ["sandbox", *arguments, "--sandbox", sandbox.url], catch_exceptions=False)
+        CliRunner().invoke(program(), ["sandbox", *arguments, "--sandbox", sandbox.url], catch_exceptions=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from trunkline.cli.app import app
+from trunkline.cli.app import program
 from trunkline.cli.words import COMMANDS, in_commands
 
 SOURCES = Path(__file__).parent.parent.parent / "src/trunkline"
@@ -18,7 +18,7 @@ ROOMS = ("db", "domain", "workflows")
 @pytest.mark.parametrize("command", sorted({command for _, command in COMMANDS}))
 def test_every_command_that_is_named_exists(command: str) -> None:
     words = [word for word in re.sub(r"\\2", "release", command).split() if word != r"\1"]
-    assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0
+    assert CliRunner().invoke(program(), [*words, "--help"]).exit_code == 0
 
 
 def test_a_hint_of_the_api_names_the_command() -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tests.cli.conftest import Start, trunkline
 from trunkline.cli import demo
-from trunkline.cli.app import app
+from trunkline.cli.app import program
 from trunkline.domain.outcomes import STEPS
 
 __all__ = ["trunkline"]
@@ -39,20 +39,20 @@ def test_every_path_of_the_chart_ends_as_it_says(trunkline: Start) -> None:
 )
 def test_a_request_that_ends_in_another_way_is_wrong(change: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "perform", lambda: ([RIGHT, replace(RIGHT, **change)], [CALLED], []))
-    shown = CliRunner().invoke(app, ["demo"])
+    shown = CliRunner().invoke(program(), ["demo"])
     assert shown.exit_code == 1
     assert "1 of 2 requests ended as the chart says" in shown.output
 
 
 def test_a_debt_left_at_the_end_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "perform", lambda: ([RIGHT], [CALLED], ["still owed: finish the release of a number"]))
-    shown = CliRunner().invoke(app, ["demo"])
+    shown = CliRunner().invoke(program(), ["demo"])
     assert shown.exit_code == 1
     assert "wrong: still owed" in shown.output
 
 
 def test_a_call_that_another_restaurant_answers_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "perform", lambda: ([RIGHT], [CALLED, replace(CALLED, answered="Owned")], []))
-    shown = CliRunner().invoke(app, ["demo"])
+    shown = CliRunner().invoke(program(), ["demo"])
     assert shown.exit_code == 1
     assert "1 of 2 calls were answered" in shown.output

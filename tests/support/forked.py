@@ -33,6 +33,8 @@ IMPORTED = [
     "trunkline.api.protocol",
     "trunkline.bootstrap",
     "trunkline.cli.app",
+    "trunkline.cli.sandbox",
+    "trunkline.cli.serve",
     "trunkline.cli.servers",
     "trunkline.logs",
     "uvloop",

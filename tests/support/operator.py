@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tests.support.json_forms import check_form
 from tests.support.sandbox_server import SandboxServer
 from tests.support.server_process import SECRET, ServerProcess
-from trunkline.cli.app import app
+from trunkline.cli.app import program
 from trunkline.client import Trunkline
 from trunkline.sandbox import twilio
 
@@ -50,7 +50,7 @@ class Operator:
         return self.client.create_restaurant(name or uuid.uuid4().hex, **wish)
 
     def _invoked(self, arguments: tuple[str, ...], code: int, settings: dict[str, str]) -> tuple[str, str]:
-        ended = CliRunner().invoke(app, list(arguments), env=self.settings | settings)
+        ended = CliRunner().invoke(program(arguments), list(arguments), env=self.settings | settings)
         assert ended.exit_code == code, f"{ended.exit_code}: {ended.output}"
         assert "\x1b" not in ended.stdout
         if "--json" in arguments and ended.stdout:

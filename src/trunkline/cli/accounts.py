@@ -11,7 +11,7 @@ from trunkline.cli.asking import FAILED, agreed, asking
 from trunkline.cli.options import Csv, Json, Reason, Yes
 from trunkline.cli.output import say
 
-app = typer.Typer(help="The accounts at carriers and Vapi that are worked with.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trunkline.client import Trunkline
     from trunkline.client.models import Apply, ApplyItem, ReconcilePlan
 
+app = reconcile.app  # these come after what it has
 ApplyId = Annotated[str, typer.Argument(metavar="APPLY", help="The run's id.")]
 Checksum = Annotated[
     str | None, typer.Option(help="Of the plan that was read; without PLAN, the newest plan that has it.")
@@ -29,6 +30,7 @@ Confirm = Annotated[
 ]
 
 
+@app.command()
 def apply(
     plan: Annotated[str | None, typer.Argument(metavar="[PLAN]", help="The plan's id.")] = None,
     checksum: Checksum = None,
@@ -87,6 +89,7 @@ def with_checksum(client: Trunkline, checksum: str | None) -> ReconcilePlan:
     return found
 
 
+@app.command()
 def watch(apply_id: ApplyId, timeout: Timeout = None, json: Json = False) -> None:
     """Watch a plan that is carried out until that ends. Ctrl-C stops the watching only.
 
@@ -98,6 +101,7 @@ def watch(apply_id: ApplyId, timeout: Timeout = None, json: Json = False) -> Non
         follow(client, client.apply(apply_id), json, timeout)
 
 
+@app.command()
 def cancel(apply_id: ApplyId, json: Json = False) -> None:
     """Begin no further change of a plan. What was done stays done.
 
@@ -113,6 +117,7 @@ def cancel(apply_id: ApplyId, json: Json = False) -> None:
         say(f"{stopped.id} is cancelled: {counted(stopped)}; go on with: trunkline reconcile resume {stopped.id}")
 
 
+@app.command()
 def resume(apply_id: ApplyId, detach: Detach = False, timeout: Timeout = None, json: Json = False) -> None:
     """Go on with what was left of a plan, and try again what failed.
 

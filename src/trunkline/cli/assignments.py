@@ -12,7 +12,7 @@ from trunkline.cli.following import Patience, Timeout, Wait
 from trunkline.cli.options import Csv, Json
 from trunkline.cli.output import say
 
-app = typer.Typer(help="The durable runs in which restaurants get their numbers.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 AssignmentId = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="The assignment's id.")]
 StatusName = Literal["running", "assigned", "unassigned", "failed"]
 

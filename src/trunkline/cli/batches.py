@@ -25,7 +25,7 @@ from trunkline.cli.options import (
 )
 from trunkline.cli.output import say
 
-app = typer.Typer(help="Numbers for many restaurants at once.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.")]
 
 

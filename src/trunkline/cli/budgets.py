@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from trunkline.client.models import Budget
 
-app = typer.Typer(help="What may be held and bought: for all, for a restaurant, by a key.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Named = Annotated[str, typer.Argument(metavar="BUDGET", help="all, a key's id, or a restaurant.")]
 
 

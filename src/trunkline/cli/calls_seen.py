@@ -16,8 +16,8 @@ from trunkline.cli.output import say
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
 
-app = typer.Typer(help="Calls, as Vapi reported them.", no_args_is_help=True)
-callers = typer.Typer(help="Callers whose calls to a shared number are one restaurant's.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
+callers = typer.Typer(no_args_is_help=True)
 Of = Annotated[str, typer.Argument(metavar="RESTAURANT", help="Its id, its external_id, or its exact name.")]
 Numbers = Annotated[list[str], typer.Argument(metavar="CALLER...", help="In E.164, like +14155550142.")]
 

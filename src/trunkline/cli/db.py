@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from trunkline.cli import backups
 from trunkline.cli.output import say
 
-app = typer.Typer(help="The database that DATABASE_URL names.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
@@ -35,3 +36,6 @@ def current() -> None:
     revision = migrate.current(url)
     behind = migrate.pending(url)
     say(f"{revision or 'no tables'}{' (run: trunkline db upgrade)' if behind else ''}")
+
+
+app.command("copy")(backups.copy)

@@ -17,7 +17,7 @@ from trunkline.cli.output import say
 if TYPE_CHECKING:
     from trunkline.client.models import Endpoint, MadeEndpoint
 
-app = typer.Typer(help="Endpoints: where events are sent.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's id.")]
 EventId = Annotated[str, typer.Argument(metavar="EVENT", help="The event's id.")]
 Url = Annotated[str, typer.Argument(metavar="URL", help="https, and a public address.")]

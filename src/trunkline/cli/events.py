@@ -16,7 +16,7 @@ from trunkline.cli.output import say
 if TYPE_CHECKING:
     from trunkline.client.models import Event
 
-app = typer.Typer(help="What happened, by whom, and why.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Types = Annotated[
     list[str] | None, typer.Option("--type", help="Only these, like number.released; may be given several times.")
 ]

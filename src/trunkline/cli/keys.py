@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trunkline.client.models import MadeKey
     from trunkline.client.operations.budgets import Limits
 
-app = typer.Typer(help="Keys: who may do what.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 COUNTS = {"max_numbers", "max_purchases"}
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="The key's id.")]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from trunkline.cli import show
+from trunkline.cli import adopting, holding, moving, show
 from trunkline.cli.asking import agreed, asking
 from trunkline.cli.following import Patience, Timeout, Wait, while_patient
 from trunkline.cli.options import AreaCode, Carrier, Contains, Country, Csv, Json, One, Reason, Type, Yes, criteria
@@ -17,7 +17,7 @@ from trunkline.cli.releasing import Force, Numbers, release_all
 if TYPE_CHECKING:
     from trunkline.client.models import Number, NumberDetail
 
-app = typer.Typer(help="The numbers that we hold or know, and those for sale.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 SortName = Literal["number", "idle_since", "price"]
 StateName = Literal["purchasing", "idle", "in_service", "cooling_down", "releasing", "released", "foreign"]
 
@@ -238,3 +238,11 @@ def describe(number: NumberDetail) -> None:
         show.table(["served", "restaurant", "came by", "since", "until", "why it ended"], rows, "")
     for given_up in number.releases:
         say(f"release {given_up.id}: {given_up.status}, {given_up.message or 'under way'}")
+
+
+app.command("adopt", help=adopting.AMONG_NUMBERS)(adopting.adopt)
+app.command("hold")(holding.hold)
+app.command("move")(moving.move)
+app.command("swap")(moving.swap)
+app.command("unassign")(moving.unassign)
+app.command("change")(moving.change)

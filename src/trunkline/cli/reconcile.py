@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trunkline.client import Trunkline
     from trunkline.client.models import PlannedDrift, ReconcilePlan
 
-app = typer.Typer(help="Whether carriers, Vapi and our tables say the same.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 app.command("adopt")(adopting.adopt)
 PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id.")]
 Buy = Annotated[bool, typer.Option("--buy", help="Other numbers for restaurants whose number is gone.")]

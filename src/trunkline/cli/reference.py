@@ -34,9 +34,9 @@ with it by the tests. [A day of an operator](a-day-of-an-operator.md) shows them
 
 def render() -> str:
     """The whole page."""
-    from trunkline.cli.app import app
+    from trunkline.cli.app import program
 
-    return "\n".join([HEAD, *_commands(typer.main.get_command(app), "trunkline")]).rstrip() + "\n"
+    return "\n".join([HEAD, *_commands(typer.main.get_command(program()), "trunkline")]).rstrip() + "\n"
 
 
 def _commands(group: Any, path: str) -> Iterator[str]:

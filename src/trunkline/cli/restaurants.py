@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from trunkline.cli import following, show
+from trunkline.cli import erasing, following, restaurants_import, show
 from trunkline.cli.asking import DONE, PARTLY, USAGE, agreed, asking
 from trunkline.cli.following import Patience, Timeout, Wait
 from trunkline.cli.options import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from trunkline.client.models import Restaurant, RotatedKey
     from trunkline.client.operations.restaurants import RestaurantChange
 
-app = typer.Typer(help="The tenants, each with its number.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 IfNotExists = Annotated[
     bool,
     typer.Option("--if-not-exists", help="Show the one that has this external id, else this name, where one is there."),
@@ -363,3 +363,7 @@ def describe(restaurant: Restaurant) -> None:
             ("hint", run.hint if run else None),
         ]
     )
+
+
+app.command("erase")(erasing.erase)
+app.command("import")(restaurants_import.import_file)

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from trunkline.cli import calls, sandbox_world
 from trunkline.cli.output import say
 
-app = typer.Typer(help="Local Twilio, Vapi, Telnyx and Vonage, which forget everything when they stop.")
+app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)
@@ -39,3 +40,14 @@ def serve(
             say(f"{name}={value}")
 
     Server(sandbox_app(), sock, http=DroppingProtocol, announce=announce).run()
+
+
+app.command("call")(calls.call)
+app.command("fail")(sandbox_world.fail)
+app.command("faults")(sandbox_world.faults)
+app.command("mend")(sandbox_world.mend)
+app.command("account")(sandbox_world.account)
+app.add_typer(sandbox_world.numbers, name="numbers")
+app.command("drift")(sandbox_world.drift)
+app.command("log")(sandbox_world.log)
+app.command("reset")(sandbox_world.reset)

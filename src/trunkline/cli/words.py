@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 ONE = r"([^\s/,;:)]+)"
 COMMANDS = (
@@ -33,12 +34,16 @@ COMMANDS = (
     ("GET /api/reconcile/plans", "reconcile list"),
     ("POST /api/keys", "keys create"),
 )
-REQUESTS = [(re.compile(rf"{request}(?![\w/])"), f"trunkline {command}") for request, command in COMMANDS]
+
+
+@cache
+def _requests() -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(rf"{request}(?![\w/])"), f"trunkline {command}") for request, command in COMMANDS]
 
 
 def in_commands(text: str) -> str:
     """The text with every request that a command sends named by that command."""
     if " /api/" in text:
-        for request, command in REQUESTS:
+        for request, command in _requests():
             text = request.sub(command, text)
     return text
