@@ -121,6 +121,20 @@ async def test_an_answer_is_parsed_and_an_empty_one_is_none(
     assert (await client.request("read", "GET", "/x")).body == "hello"
 
 
+PAGE = [{"number": n, "text": "x" * 100, "of": [n, {"more": None}]} for n in range(1001)]
+
+
+@pytest.mark.parametrize("page", [PAGE, {"rows": PAGE, "next": "/2", "said": "y" * 60_000, "none": []}])
+async def test_a_long_page_that_is_read_in_parts_is_the_whole_page(
+    raw: tuple[RawServer, ProviderClient], page: Any
+) -> None:
+    server, client = raw
+    server.answers(200, json.dumps(page))
+    assert (await client.request("list", "GET", "/x")).body == page
+    server.answers(200, json.dumps(page)[:-2])
+    assert isinstance((await client.request("list", "GET", "/x")).body, str)
+
+
 async def test_it_names_itself_and_sends_forms_and_keys(raw: tuple[RawServer, ProviderClient]) -> None:
     server, client = raw
     server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

@@ -45,6 +45,8 @@ NEVER_SENT = (
 LONGEST_WAIT = 300.0
 MOST_PATHS = 64  # of an address that are kept
 LARGE = 50_000  # bytes of an answer
+ROWS = 50  # that are decoded in one go
+PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw])
 # A number of seconds that is larger is a moment in Unix time; a larger one still, a moment in milliseconds.
 MOMENT, MOMENT_IN_MS = 10**8, 10**11
 
@@ -305,6 +307,21 @@ def _parsed(response: httpx2.Response) -> Any:
 
 def _decoded(response: httpx2.Response) -> Any:
     try:
-        return msgspec.json.decode(response.content)
+        return _in_parts(response.content)
     except (ValueError, RecursionError):
         return response.json()  # more lenient, and in whatever encoding
+
+
+def _in_parts(content: bytes | msgspec.Raw) -> Any:
+    """What is large is decoded some rows at a time, with pauses: to decode it at once stops every thread until it is
+    done, and with them the calls that ring."""
+    if len(content) < LARGE or bytes(memoryview(content)[:1]) not in (b"[", b"{"):
+        return msgspec.json.decode(content)
+    parts = PARTS.decode(content)
+    if isinstance(parts, dict):
+        return {name: _in_parts(part) for name, part in parts.items()}
+    rows: list[Any] = []
+    for start in range(0, len(parts), ROWS):
+        rows += msgspec.json.decode(b"[%b]" % b",".join(parts[start : start + ROWS]))
+        time.sleep(0)
+    return rows
