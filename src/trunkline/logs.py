@@ -102,7 +102,8 @@ def configure_logs(level: str = "info", form: str = "auto") -> None:
     readable = form == "console" or (form == "auto" and sys.stderr.isatty())
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if readable:
-        last += [for_a_terminal, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        colours, as_it_is = sys.stderr.isatty(), structlog.dev.plain_traceback
+        last += [for_a_terminal, structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=as_it_is)]
     else:
         last += [structlog.processors.JSONRenderer()]
     structlog.configure(

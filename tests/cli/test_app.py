@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -34,7 +35,7 @@ def test_help_names_every_command_and_the_exit_codes() -> None:
         assert word in shown.output
 
 
-def imported(*words: str) -> set[str]:
+def imported(*words: str, code: int = 0, **settings: str) -> set[str]:
     """The modules that are there when the program ends."""
     script = """
 import atexit, sys
@@ -42,7 +43,10 @@ atexit.register(lambda: print("imported", *sys.modules))
 from trunkline.cli import main
 main()
 """
-    run = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, text=True, check=False, env=os.environ | settings
+    )
+    assert run.returncode == code, run.stderr
     return set(run.stdout.split("imported", 1)[1].split())
 
 
@@ -60,6 +64,12 @@ def test_only_the_command_that_is_asked_for_is_imported_and_made() -> None:
     modules = imported("debts", "--help")
     assert "trunkline.cli.debts" in modules
     assert "trunkline.cli.numbers" not in modules
+
+
+def test_a_server_does_not_load_what_draws_tracebacks() -> None:
+    modules = imported("serve", "--port", "0", code=2, VAPI_SECRET_KEY="")
+    assert {"trunkline.bootstrap", "structlog.dev"} < modules
+    assert not {"rich", "pygments", "attr"} & modules
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h", "numbers"], ["--plain", "--help", "debts"]])

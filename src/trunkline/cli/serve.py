@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,10 +51,11 @@ def serve(
     import gc
 
     gc.disable()  # until it serves: what is loaded stays, and collections would look through it again and again
-    from trunkline.bootstrap import refuse_unusable
-    from trunkline.cli.servers import api_server, listen, url_of
-    from trunkline.logs import configure_logs
-    from trunkline.settings import load_settings
+    with without("rich"):  # structlog would draw tracebacks with it, and ours are text: 5 MB
+        from trunkline.bootstrap import refuse_unusable
+        from trunkline.cli.servers import api_server, listen, url_of
+        from trunkline.logs import configure_logs
+        from trunkline.settings import load_settings
 
     settings, secret, first = load_settings(), "$VAPI_SECRET_KEY", list[str]()
     configure_logs(settings.log_level, settings.log_format)
@@ -77,10 +80,19 @@ def serve(
         server.run()
 
 
+@contextmanager
+def without(module: str) -> Iterator[None]:
+    """What would use that module where it is installed does without, unless it is there already."""
+    before = sys.modules.setdefault(module, None)  # type: ignore[arg-type]  # as Python has it: it cannot be imported
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.modules[module]
+
+
 def way_in(server: Server) -> list[str]:
     """Where the console is; for who sits before the terminal, by a link that logs in once."""
-    import sys
-
     state = server.app.state
     if state.services.settings.sandbox or sys.stdout.isatty():
         return [f"# the console; this link logs in once, soon: {server.url}/console/enter/{state.entrance.new_link()}"]
@@ -107,7 +119,6 @@ def in_earnest(settings: Settings) -> str:
 def how_to_try(url: str, secret: str) -> list[str]:
     """A request and the commands, as they work when they are pasted into another terminal in this directory."""
     import shutil
-    import sys
     from pathlib import Path
     from shlex import quote
 
