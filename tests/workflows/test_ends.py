@@ -118,6 +118,29 @@ async def test_a_number_kept_in_the_account_has_its_old_settings_back(desk: Desk
     assert {k: after["wire"][k] or "" for k in urls} == urls
 
 
+@pytest.mark.parametrize("give_back", [True, False])
+async def test_what_the_account_does_not_hold_any_more_is_not_kept(desk: Desk, give_back: bool) -> None:
+    assignment = await desk.assign()
+    api = TwilioApi(desk.sandbox)
+    (held,) = api.get("/IncomingPhoneNumbers.json").json()["incoming_phone_numbers"]
+    api.http.delete(f"{api.base}/IncomingPhoneNumbers/{held['sid']}.json").raise_for_status()
+    assert await release(desk, assignment.number, give_back=give_back, force=True) == "done"
+    assert (await desk.number(assignment.number)).state == "released"
+
+
+@pytest.mark.parametrize("give_back", [True, False])
+async def test_what_no_list_shows_yet_is_released_all_the_same(open_desk: Opener, give_back: bool) -> None:
+    async with open_desk(listing_lag_seconds=30) as desk:
+        lag = {"vapi_listing_lag_seconds": 600, "twilio_listing_lag_seconds": 2}
+        desk.sandbox.control.put("/switches", json=lag).raise_for_status()
+        assignment = await desk.assign()
+        assert await release(desk, assignment.number, give_back=give_back, force=True) == "done"
+        desk.sandbox.control.put("/switches", json={"vapi_listing_lag_seconds": 0}).raise_for_status()
+        assert await desk.services.voice.numbers() == []
+        assert len(desk.sandbox.held("twilio")) == (not give_back)
+        assert (await desk.number(assignment.number)).state == ("released" if give_back else "cooling_down")
+
+
 async def test_a_release_is_owed_while_the_carrier_is_down(desk: Desk) -> None:
     assignment = await desk.assign()
     fault = desk.sandbox.fault(provider="twilio", operation="incoming_numbers.delete", status=503)

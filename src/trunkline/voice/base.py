@@ -62,6 +62,12 @@ class VoiceNumber:
         return CARRIERS.get(self.provider, self.provider)
 
     @property
+    def native(self) -> bool:
+        """Whether the platform itself provides it: it was imported from nowhere, and who deletes the record gives the
+        number back."""
+        return self.provider == "vapi"
+
+    @property
     def answerer(self) -> str:
         """What answers it, in words."""
         if self.other_target:

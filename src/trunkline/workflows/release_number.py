@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import debts, mappings, numbers, runs
-from trunkline.db.models import Number, Release
+from trunkline.db.models import Number, Release, utcnow
 from trunkline.db.runs import RELEASES
+from trunkline.domain.choosing import OwnedNumber
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, RunStatus
 from trunkline.errors import (
@@ -25,6 +28,7 @@ from trunkline.errors import (
     Superseded,
     TrunklineError,
 )
+from trunkline.voice.base import VoiceNumber
 from trunkline.workflows import accounts
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.run import Run, RunStep
@@ -146,11 +150,12 @@ async def owe_connection(services: Services, number: Number) -> None:
 
 
 async def remove_import(run: Run[Any], row: Number) -> None:
-    """Take the number off what we set to answer it, then out of Vapi; one that is not there needs neither."""
+    """Take the number off what we set to answer it, then out of Vapi; one that is not there needs neither. What Vapi
+    itself provides is nowhere else: whether it is given back is for the next step."""
     voice = run.services.voice
     async with run.step("detach_assistant") as step:
         await step.ask(lambda: accounts.refuse_changed(run.services, accounts.VOICE))
-        record = await step.ask(lambda: voice.find(E164(row.number)))
+        record = await step.ask(lambda: find_record(run.services, row))
         ours = record is not None and await step.ask(lambda: run.services.may_change(record, row.target))
         if record is not None and ours and record.connected:
             attached = record
@@ -159,54 +164,72 @@ async def remove_import(run: Run[Any], row: Number) -> None:
             "detached" if ours else "not in Vapi" if record is None else "serves another assistant: left alone"
         )
     async with run.step("delete_import") as step:
-        if record is not None and ours:
+        if record is not None and record.native:
+            step.detail = f"{row.number} was not imported: Vapi itself provides it"
+        elif record is not None and ours:
             voice_id = record.id
             await step.ask(lambda: voice.remove(voice_id))
             step.detail = f"deleted {voice_id} from Vapi"
 
 
+async def find_record(services: Services, row: Number) -> VoiceNumber | None:
+    """The number's record at the voice platform; one that we know is there although a list may not show it yet."""
+    record = await services.voice.find(E164(row.number))
+    if record is None and row.voice_id is not None:
+        with suppress(Missing):
+            return await services.voice.get(row.voice_id)
+    return record
+
+
 async def leave_carrier(run: Run[Release], release: Release, row: Number) -> None:
     """Give the number back, or put back the settings from before our import, in the account that holds it; then the
-    release is done."""
+    release is done. What the account does not hold (any more) is not kept."""
     async with run.step("release_carrier" if release.give_back else "restore_carrier", row.carrier) as step:
         carrier = run.services.carriers.get(row.carrier or "")
         if carrier is None and row.carrier is not None:
             raise ActionRequired(
                 f"{row.carrier} is not configured", provider=row.carrier, hint=f"configure {row.carrier}"
             )
-        done = "is no carrier's"
+        done, given_back = "is no carrier's", release.give_back
         if carrier is not None:
             await step.ask(lambda: accounts.refuse_changed(run.services, carrier.name))
-            done = await (give_back(step, carrier, row) if release.give_back else restore(step, carrier, row))
+            owned = await step.look(lambda: carrier.lookup(E164(row.number)), unlisted_for(run, row))
+            if owned is None:
+                done, given_back = await not_held(carrier, row), True
+            else:
+                done = await (give_back(step, carrier, owned) if given_back else restore(step, carrier, row, owned))
         async with step.finish(f"{row.number} {done}") as session:
-            kept = (await numbers.lock(session, row.number))[row.number]
-            numbers.leave(kept, given_back=release.give_back)
+            left = (await numbers.lock(session, row.number))[row.number]
+            numbers.leave(left, given_back=given_back)
             await run.end(session, status=RunStatus.DONE.value, message=f"{row.number} {done}")
             await debts.settle(session, row.number)
 
 
-async def give_back(step: RunStep, carrier: Carrier, row: Number) -> str:
-    """End it there, and look that it is ended. What the account does not hold is not called given back: where it may be
-    in another one, that is owed and said."""
-    owned = await step.ask(lambda: carrier.lookup(E164(row.number)))
-    if owned is None:
-        refuse_elsewhere(row, carrier, await carrier.account_id())
-        return f"was not in the {carrier.name} account any more"
+def unlisted_for(run: Run[Any], row: Number) -> float:
+    """For how many seconds more the carrier's list may not show the number, which was just bought."""
+    since = (utcnow() - row.bought_at).total_seconds() if row.bought_at is not None else math.inf
+    return max(run.settings.listing_lag_seconds - max(since, 0.0), 0.0)
+
+
+async def not_held(carrier: Carrier, row: Number) -> str:
+    """Said of what the account does not hold. It is not called so where it may be in another one: that is owed."""
+    refuse_elsewhere(row, carrier, await carrier.account_id())
+    return f"was not in the {carrier.name} account any more"
+
+
+async def give_back(step: RunStep, carrier: Carrier, owned: OwnedNumber) -> str:
+    """End it there, and look that it is ended."""
     try:
         await step.ask(lambda: carrier.release(owned))
     except Missing:
-        log.info("it was given back at the same moment", number=row.number)
-    if carrier.capabilities.sells and await step.ask(lambda: carrier.lookup(E164(row.number))) is not None:
-        raise RetryLater(f"{carrier.name} still holds {row.number}", provider=carrier.name)
+        log.info("it was given back at the same moment", number=owned.number)
+    if carrier.capabilities.sells and await step.ask(lambda: carrier.lookup(owned.number)) is not None:
+        raise RetryLater(f"{carrier.name} still holds {owned.number}", provider=carrier.name)
     return "given back to the carrier"
 
 
-async def restore(step: RunStep, carrier: Carrier, row: Number) -> str:
+async def restore(step: RunStep, carrier: Carrier, row: Number, owned: OwnedNumber) -> str:
     """Put back what the import overwrote, and say what answers the number now."""
-    owned = await step.ask(lambda: carrier.lookup(E164(row.number)))
-    if owned is None:
-        refuse_elsewhere(row, carrier, await carrier.account_id())
-        return f"was not in the {carrier.name} account any more"
     known = replace(owned, by_vapi=leads_to_vapi(owned, row.target))
     restored = await step.ask(lambda: carrier.restore(known, dict(row.saved_urls or {})))
     if leads_to_vapi(restored.number, row.target):
