@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-import telnyx
 
 from tests.sandbox.telnyx_client import account, switch
+from tests.support.lazy import lazy
 from tests.support.sandbox_server import SandboxServer
 from tests.support.specs import Recorder, load, present
 from trunkline.sandbox.telnyx import DEFAULT_ACCOUNT, DEFAULT_SECRET
+
+if TYPE_CHECKING:
+    import telnyx
+else:
+    telnyx = lazy("telnyx")  # two thousand classes, which every worker would make
 
 DOCUMENT = "telnyx-trimmed.json"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
