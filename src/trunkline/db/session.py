@@ -21,7 +21,7 @@ from trunkline.db.bells import Bell
 from trunkline.db.connections import POOL, WAIT_SECONDS
 from trunkline.db.files import HeldFile
 from trunkline.db.pools import PatientAsyncPool
-from trunkline.db.postgresql import listen_to_postgresql
+from trunkline.db.postgresql import ask_before_use, listen_to_postgresql
 from trunkline.db.sqlite import ARGUMENTS, begin_sqlite, set_pragmas
 
 log = structlog.get_logger()
@@ -46,9 +46,7 @@ class Database:
         self.embedded = url.startswith("sqlite")
         file = make_url(url).database or ""
         self._file = HeldFile(file)
-        options: dict[str, Any] = (
-            {"connect_args": ARGUMENTS} if self.embedded else {"poolclass": PatientAsyncPool, "pool_pre_ping": True}
-        )
+        options: dict[str, Any] = {"connect_args": ARGUMENTS} if self.embedded else {"poolclass": PatientAsyncPool}
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url), pool_size=pool_size, max_overflow=0, pool_timeout=WAIT_SECONDS, **options
         )
@@ -59,6 +57,7 @@ class Database:
             event.listen(self.engine.sync_engine, "begin", begin_sqlite)
         else:
             listen_to_postgresql(self.engine.sync_engine)
+            ask_before_use(self.engine.sync_engine)
             event.listen(self.engine.sync_engine, "connect", self._note_pooler)
         self._sessions = async_sessionmaker(
             self.engine, expire_on_commit=False, sync_session_class=changes.NotingSession
