@@ -100,7 +100,7 @@ class Operation(RuleBasedStateMachine):
             self._allowing_conflict(self._release(work))
 
     async def _release(self, work: Any) -> None:
-        await self.desk.services.engine.wait(await work, 120)
+        await self.desk.wait(await work)
 
     @rule(trial=st.booleans())
     def change_account(self, trial: bool) -> None:

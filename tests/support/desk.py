@@ -25,6 +25,7 @@ from trunkline.workflows.run import end_of
 from trunkline.workflows.services import Services
 from trunkline.workflows.settle_debts import work_off
 
+PATIENCE = 600.0  # seconds, after which what is waited for in a test will not happen
 SECRET = SecretStr("a-secret-of-the-tests")
 QUICK: dict[str, Any] = {
     "retry_for_seconds": 1.5,
@@ -63,9 +64,13 @@ class Desk:
         run = await request_number(self.services, restaurant_id, Wish(Criteria.checked(**criteria)))
         return await self.end_of(run)
 
+    async def wait(self, run_id: str) -> None:
+        """For its end, however slow the machine is."""
+        await self.services.engine.wait(run_id, PATIENCE)
+
     async def end_of(self, assignment_id: str) -> Assignment:
         """The assignment after its end."""
-        assignment = await end_of(self.services, ASSIGNMENTS, assignment_id, 120)
+        assignment = await end_of(self.services, ASSIGNMENTS, assignment_id, PATIENCE)
         assert assignment.status != "running"
         return assignment
 

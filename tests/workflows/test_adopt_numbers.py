@@ -96,7 +96,7 @@ async def test_restaurants_get_the_numbers_that_a_file_names_and_again_changes_n
         (1, "1", True),
         (2, "2", True),
     ]
-    await desk.services.engine.wait(taken.imported.batch_id, 120)
+    await desk.wait(taken.imported.batch_id)
     await desk.settle()
     named = {row.id: row.external_id for row in await desk.rows(Restaurant)}
     assert {named[m.restaurant_id]: m.number for m in await desk.rows(Mapping)} == {"1": first, "2": second}

@@ -38,7 +38,7 @@ async def test_a_number_that_vapi_answers_is_used_and_vapi_is_taken_off_when_it_
         assignment = await desk.assign()
         assert (assignment.number, assignment.source) == (NUMBER, "existing")
         run = await request_release(desk.services, NUMBER, give_back=False, force=True)
-        await desk.services.engine.wait(run, 120)
+        await desk.wait(run)
         assert not wire(desk, carrier).get(SETTING[carrier])
 
 

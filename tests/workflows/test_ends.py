@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 async def release(desk: Desk, number: str | None, *, give_back: bool, force: bool = False) -> str:
     run = await request_release(desk.services, number or "", give_back=give_back, force=force)
-    await desk.services.engine.wait(run, 120)
+    await desk.wait(run)
     async with desk.services.database.read() as session:
         return (await RELEASES.get(session, run)).status
 

@@ -48,7 +48,7 @@ async def test_every_start_of_a_run_is_known_however_many_there_were(
     run = (await desk.assign()).id
     for attempt in (1, 2, 3, 4):
         await desk.services.engine.start(AssignNumber.kind, run, attempt)
-        await desk.services.engine.wait(run, 60)
+        await desk.wait(run)
     assert len(await engine._attempts(run)) == 5
     assert await engine._attempts(run[:-1]) == []
 

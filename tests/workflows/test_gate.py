@@ -82,7 +82,7 @@ async def test_a_restaurant_goes_before_the_items_of_a_batch_that_have_not_begun
         live = await desk.assign("Roma")
         assert live.status == "assigned"
         assert live.started_at is not None
-        await desk.services.engine.wait(batch, 120)
+        await desk.wait(batch)
         items = await assignments(desk, Assignment.status == "assigned", Assignment.batch_id == batch)
         assert len(items) == 3 * PLACES
         assert sum(live.created_at < item.created_at < live.started_at for item in items) <= PLACES

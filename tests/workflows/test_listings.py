@@ -132,7 +132,7 @@ async def test_a_number_that_is_answered_by_somebody_else_by_now_is_left_alone(d
     await age_lists(desk)
     if batch:
         created = await create_restaurant(desk.services, "Napoli", Wish(), assign=False)
-        await desk.services.engine.wait(await start_batch(desk.services, BatchRequest(Wish())), 60)
+        await desk.wait(await start_batch(desk.services, BatchRequest(Wish())))
         (mapping,) = [row for row in await desk.mappings() if row.restaurant_id == created.restaurant_id]
         assert mapping.source == "purchased"
     else:

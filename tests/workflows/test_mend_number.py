@@ -79,7 +79,7 @@ async def begin(desk: Desk, drifts: Sequence[PlannedDrift]) -> str:
 
 
 async def end(desk: Desk, apply_id: str) -> Apply:
-    await desk.services.engine.wait(apply_id, 60)
+    await desk.wait(apply_id)
     async with desk.services.database.read() as session:
         return await APPLIES.get(session, apply_id)
 

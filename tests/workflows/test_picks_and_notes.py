@@ -186,6 +186,6 @@ async def test_a_number_is_given_back_once_its_time_is_over_and_it_serves_nobody
     await describe(desk, number, protected=False)
     await release_due(desk.services)
     (release,) = await desk.rows(Release)
-    await desk.services.engine.wait(release.id, 120)
+    await desk.wait(release.id)
     row = await desk.number(number)
     assert (row.state, row.release_after, desk.sandbox.held("twilio")) == ("released", None, [])

@@ -93,7 +93,7 @@ async def test_forty_of_forty_are_found_and_none_is_invented(shop: Desk) -> None
 
 async def carry_out(desk: Desk, made: ReconcilePlan) -> None:
     run = await request_apply(desk.services, made.id, Wanted(made.checksum))
-    await desk.services.engine.wait(run, 120)
+    await desk.wait(run)
     async with desk.services.database.read() as session:
         row, items = await APPLIES.get(session, run), await applies.page(session, run)
     assert row.status == "done", row.message

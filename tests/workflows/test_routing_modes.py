@@ -155,7 +155,7 @@ async def test_a_number_that_asks_our_server_is_released(open_desk: Opener, webh
 
 async def released(desk: Desk, number: str) -> None:
     release = await request_release(desk.services, number, give_back=True, force=True)
-    await desk.services.engine.wait(release, 120)
+    await desk.wait(release)
     assert (await desk.number(number)).state == "released"
     with vapi_client(desk.sandbox) as client:
         assert client.get("/phone-number").json() == []
@@ -186,7 +186,7 @@ async def test_server_mode_needs_an_address(open_desk: Opener) -> None:
 async def repoint(desk: Desk) -> Repoint:
     """One run, after its end."""
     run_id = await start_repoint(desk.services)
-    await desk.services.engine.wait(run_id, 120)
+    await desk.wait(run_id)
     return await repoint_row(desk, run_id)
 
 
@@ -286,7 +286,7 @@ async def test_a_platform_that_is_down_ends_the_run_and_the_next_one_goes_on(
     async with at_server(open_desk, webhook, retry_for_seconds=0.5, provider_concurrency=1) as desk:
         run_id = await begun(desk)
         desk.sandbox.fault(provider="vapi", operation="phone_numbers.update", kind="status", status=503)
-        await desk.services.engine.wait(run_id, 120)
+        await desk.wait(run_id)
         run = await repoint_row(desk, run_id)
         assert (run.status, run.total) == ("failed", 10)
         assert 2 <= run.moved < 10
@@ -304,7 +304,7 @@ async def test_a_second_run_is_refused_while_one_runs(open_desk: Opener, webhook
         first = await start_repoint(desk.services)
         with pytest.raises(Conflict):
             await start_repoint(desk.services)
-        await desk.services.engine.wait(first, 120)
+        await desk.wait(first)
         assert counts(await repoint_row(desk, first)) == ("done", 1, 1, 0, 0)
 
 
@@ -338,7 +338,7 @@ async def test_a_number_that_goes_out_of_service_meanwhile_is_detached_all_the_s
         while "vapi phone_numbers.update" not in desk.operations():
             await asyncio.sleep(0.02)
         await delete_restaurant(desk.services, assignment.restaurant_id)
-        await desk.services.engine.wait(run_id, 120)
+        await desk.wait(run_id)
         assert held
 
         def detached() -> bool:

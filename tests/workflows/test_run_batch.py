@@ -30,7 +30,7 @@ async def counts(desk: Desk, batch_id: str) -> dict[str, int]:
 
 
 async def end_of(desk: Desk, batch_id: str) -> dict[str, int]:
-    await desk.services.engine.wait(batch_id, 60)
+    await desk.wait(batch_id)
     return await counts(desk, batch_id)
 
 

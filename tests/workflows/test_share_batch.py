@@ -63,7 +63,7 @@ async def test_what_another_process_has_taken_is_left_to_it_until_it_dies(desk: 
     while await counts(desk, batch) != {"assigned": 2, "queued": 2}:
         await asyncio.sleep(0.05)
     await die(desk)
-    await desk.services.engine.wait(batch, 120)
+    await desk.wait(batch)
     assert await counts(desk, batch) == {"assigned": 4}
     assert len(desk.sandbox.held("twilio")) == 4
     (row,) = await desk.rows(Batch)
@@ -79,7 +79,7 @@ async def test_what_somebody_is_to_have_is_given_to_nobody_while_another_process
         while batch not in desk.services.lists:
             await asyncio.sleep(0.02)
         await die(desk)
-        await desk.services.engine.wait(batch, 120)
+        await desk.wait(batch)
         first, *others = sorted(await desk.rows(Assignment), key=lambda row: row.id)
         assert (first.number, len(others)) == (PICKED, 3)
         assert {row.status for row in (first, *others)} == {"assigned"}

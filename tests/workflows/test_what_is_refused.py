@@ -70,7 +70,7 @@ async def test_while_no_import_can_work_nothing_more_is_bought_and_the_batch_wai
         await restaurants(desk, 8)
         fault = imports_are_refused(desk, 402, UNPAID)
         batch = await start_batch(desk.services, BatchRequest(Wish()))
-        await desk.services.engine.wait(batch, 120)
+        await desk.wait(batch)
         (row,) = await desk.rows(Batch, Batch.id == batch)
         assert (row.status, len(desk.sandbox.held("twilio"))) == ("paused", 1)
         assert "payment" in str(row.message)
@@ -86,14 +86,14 @@ async def test_a_batch_goes_on_at_once_when_somebody_has_paid_and_resumes_it(ope
         desk.sandbox.control.put(path, json={"balance": "2.50"}).raise_for_status()
         await restaurants(desk, 4)
         batch = await start_batch(desk.services, BatchRequest(Wish()))
-        await desk.services.engine.wait(batch, 120)
+        await desk.wait(batch)
         async with desk.services.database.read() as session:
             row = await BATCHES.get(session, batch)
         assert (row.status, len(desk.sandbox.held("twilio"))) == ("paused", 2)
         assert f"POST /api/batches/{batch}/resume" in str(row.hint)
         desk.sandbox.control.put(path, json={"balance": "100"}).raise_for_status()
         await resume_batch(desk.services, batch)
-        await desk.services.engine.wait(batch, 120)
+        await desk.wait(batch)
         assert len(desk.sandbox.held("twilio")) == 4
 
 
@@ -103,7 +103,7 @@ async def test_a_number_that_came_by_itself_is_given_back_by_its_reference(desk:
     assert (await desk.assign()).source == "existing"
     assert (await desk.number("+14155550177")).account == twilio.DEFAULT_ACCOUNT
     release = await request_release(desk.services, "+14155550177", give_back=True, force=True)
-    await desk.services.engine.wait(release, 120)
+    await desk.wait(release)
     assert desk.sandbox.held("twilio") == []
     assert (await desk.number("+14155550177")).state == "released"
 
@@ -124,7 +124,7 @@ async def test_a_cooling_number_goes_back_to_the_restaurant_that_had_it_last(ope
     async with open_desk(number_cooldown_hours=168) as desk:
         first = await desk.assign("Roma")
         release = await request_release(desk.services, str(first.number), give_back=False, force=True)
-        await desk.services.engine.wait(release, 120)
+        await desk.wait(release)
         other = await desk.assign("Napoli")
         again = await desk.again(first.restaurant_id)
         assert (other.number != first.number, again.number) == (True, first.number)
