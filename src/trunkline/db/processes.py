@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, delete, func, select, update
@@ -25,14 +26,21 @@ class Living(NamedTuple):
 
 
 async def beat(session: AsyncSession, process_id: str, ttl: float) -> Living:
-    """Say that this process lives, and who else has said so within `ttl` seconds: one statement."""
-    row = insert(Process).values(id=process_id, seen_at=NOW)
-    said = row.on_conflict_do_update(index_elements=["id"], set_={"seen_at": NOW}).returning(Process.id)
-    others = select(Process.id, _lives(ttl)).where(Process.id != process_id)
+    """Say that this process lives, and who else has said so within `ttl` seconds: one statement, which
+    is done when it is answered. The session has asked nothing before."""
+    await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
     living = Living({process_id}, set())
-    for other, lives in await session.execute(others.add_cte(said.cte("said"))):
+    for other, lives in await session.execute(_beat(process_id, ttl)):
         (living.alive if lives else living.silent).add(other)
     return living
+
+
+@cache
+def _beat(process_id: str, ttl: float) -> Select[str, bool]:
+    """Made once: it is most of what an idle process asks."""
+    row = insert(Process).values(id=process_id, seen_at=NOW)
+    said = row.on_conflict_do_update(index_elements=["id"], set_={"seen_at": NOW}).returning(Process.id)
+    return select(Process.id, _lives(ttl)).where(Process.id != process_id).add_cte(said.cte("said"))
 
 
 def living(ttl: float) -> Select[Any]:

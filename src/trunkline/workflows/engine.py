@@ -253,7 +253,7 @@ class Engine:
     async def _beat(self) -> set[str]:
         """Say that we live; the ids of those that did and do not say so any more, by the database's clock."""
         assert self._heart is not None
-        async with self._heart.write() as session:
+        async with self._heart.read() as session:
             self._alive, silent = await processes.beat(session, self.process_id, self._ttl)
         return silent
 
