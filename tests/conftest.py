@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -148,6 +149,15 @@ async def desk(open_desk: Opener) -> AsyncIterator[Desk]:
     """The services at work against the sandbox, on each database."""
     async with open_desk() as opened:
         yield opened
+
+
+@pytest.fixture
+def not_followed() -> Iterator[None]:
+    """The tracer looks away from the test's own thread: for tests in which it is not our code that runs there."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import httpx2
@@ -32,11 +31,8 @@ def webhook(vapi: httpx2.Client) -> Iterator[Webhook]:
 
 
 @pytest.fixture(autouse=True)
-def vendors_code_is_not_followed(request: pytest.FixtureRequest) -> Iterator[None]:
+def vendors_code_is_not_followed(request: pytest.FixtureRequest) -> None:
     """Which branches are passed is of interest in the sandbox's own thread. An SDK makes a class for each of hundreds
     of forms, which takes several times as long while it is looked at."""
-    tracer = sys.gettrace()
     if "_sdk" in request.module.__name__:
-        sys.settrace(None)
-    yield
-    sys.settrace(tracer)
+        request.getfixturevalue("not_followed")
