@@ -55,6 +55,7 @@ def pytest_sessionfinish() -> None:
     is killed, and all that it would write at its exit is lost."""
     measured = Coverage.current()
     if measured is not None:
+        measured.stop()
         measured.save()
 
 
