@@ -71,8 +71,8 @@ class Shop:
         return dict(answer.json())
 
     def use_up(self) -> None:
-        """Nothing that is idle is left: who needs a number from now on has to buy it."""
-        while self.api("/api/numbers?state=idle")["items"]:
+        """Nothing is left that is idle, or becomes so by itself: who needs a number from now on has to buy it."""
+        while any(self.api(f"/api/numbers?state={state}")["items"] for state in ("idle", "cooling_down")):
             self.restaurant()
 
     def buy(self, *numbers: str) -> None:
