@@ -82,9 +82,7 @@ async def test_what_the_carrier_never_answers_is_owed_until_it_says(open_desk: O
         with pytest.raises(Conflict):  # not bought again meanwhile
             await buy_number(desk.services, NUMBER)
         desk.sandbox.control.delete("/faults").raise_for_status()
-        while await desk.debts():
-            await work_off(desk.services)
-            await asyncio.sleep(0.1)
+        await desk.settle()
         assert [i.status for i in await desk.rows(PurchaseIntent)] == ["gone"]
         assert await numbers(desk) == {}  # a number that was never ours is not kept
 

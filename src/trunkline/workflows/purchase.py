@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import IntegrityError
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import holds, intents, numbers
-from trunkline.db.models import Number, PurchaseIntent, RunRow, utcnow
+from trunkline.db.models import Number, PurchaseIntent, RunRow
 from trunkline.db.runs import Runs, StepRow
 from trunkline.domain.acting import acting
 from trunkline.domain.choosing import Offer, OwnedNumber, in_order, objection
@@ -47,6 +48,7 @@ from trunkline.workflows.purchase_outcome import (
     plain_kept,
     record_other,
     refuse_other,
+    unlisted_for,
 )
 from trunkline.workflows.run import Run, RunStep
 from trunkline.workflows.services import Services
@@ -289,10 +291,9 @@ async def send(run: Buyer[Any], carrier: Carrier, intent: PurchaseIntent, again:
 async def look(run: Buyer[Any], step: RunStep, carrier: Carrier, intent: PurchaseIntent) -> OwnedNumber | None:
     """Whether we hold the number of this intent, asked for as long as the carrier's listing may lag behind a purchase.
     OutcomeUnknown if the carrier cannot say; Foreign if it is ours for another run."""
-    since = (utcnow() - intent.tried_at).total_seconds()
-    lag = max(run.settings.listing_lag_seconds - max(since, 0.0), 0.0)
     try:
-        seen = await step.look(lambda: carrier.find(number_of(intent), mark_of(intent)), lag)
+        find = partial(carrier.find, number_of(intent), mark_of(intent))
+        seen = await step.look(find, unlisted_for(run.services, intent.tried_at))
     except RetryLater as error:
         raise as_unknown(error) from None
     if seen is not None:

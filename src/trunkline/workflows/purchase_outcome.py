@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -125,6 +127,12 @@ async def find_marked(carrier: Carrier, intent: PurchaseIntent) -> OwnedNumber |
 def look_after(services: Services) -> float:
     """Seconds after which a purchase whose reply was lost shows in the carrier's listing, if it was made."""
     return services.settings.provider_timeout_seconds + services.settings.listing_lag_seconds
+
+
+def unlisted_for(services: Services, bought_at: datetime | None) -> float:
+    """For how many seconds more the carrier's listing may not show what was bought then."""
+    since = (utcnow() - bought_at).total_seconds() if bought_at is not None else math.inf
+    return max(services.settings.listing_lag_seconds - max(since, 0.0), 0.0)
 
 
 def number_of(intent: PurchaseIntent) -> E164 | None:

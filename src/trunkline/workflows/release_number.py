@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
 from trunkline.db import debts, mappings, numbers, runs
-from trunkline.db.models import Number, Release, utcnow
+from trunkline.db.models import Number, Release
 from trunkline.db.runs import RELEASES
 from trunkline.domain.choosing import OwnedNumber
 from trunkline.domain.numbers import E164, NumberState
@@ -31,6 +30,7 @@ from trunkline.errors import (
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows import accounts
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
+from trunkline.workflows.purchase_outcome import unlisted_for
 from trunkline.workflows.run import Run, RunStep
 from trunkline.workflows.services import Services, leads_to_vapi
 
@@ -193,7 +193,7 @@ async def leave_carrier(run: Run[Release], release: Release, row: Number) -> Non
         done, given_back = "is no carrier's", release.give_back
         if carrier is not None:
             await step.ask(lambda: accounts.refuse_changed(run.services, carrier.name))
-            owned = await step.look(lambda: carrier.lookup(E164(row.number)), unlisted_for(run, row))
+            owned = await step.look(lambda: carrier.lookup(E164(row.number)), unlisted_for(run.services, row.bought_at))
             if owned is None:
                 done, given_back = await not_held(carrier, row), True
             else:
@@ -203,12 +203,6 @@ async def leave_carrier(run: Run[Release], release: Release, row: Number) -> Non
             numbers.leave(left, given_back=given_back)
             await run.end(session, status=RunStatus.DONE.value, message=f"{row.number} {done}")
             await debts.settle(session, row.number)
-
-
-def unlisted_for(run: Run[Any], row: Number) -> float:
-    """For how many seconds more the carrier's list may not show the number, which was just bought."""
-    since = (utcnow() - row.bought_at).total_seconds() if row.bought_at is not None else math.inf
-    return max(run.settings.listing_lag_seconds - max(since, 0.0), 0.0)
 
 
 async def not_held(carrier: Carrier, row: Number) -> str:
