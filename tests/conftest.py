@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 
 import pytest
 import structlog
-from coverage import Coverage
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.util import LRUCache
@@ -48,15 +46,6 @@ def pytest_xdist_auto_num_workers() -> int | None:
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     return (os.cpu_count() or 1) + 2
-
-
-def pytest_sessionfinish() -> None:
-    """What a worker has passed is written before it says that it has ended: who ended later than ten seconds after that
-    is killed, and all that it would write at its exit is lost."""
-    measured = Coverage.current()
-    if measured is not None:
-        measured.stop()
-        measured.save()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -150,15 +139,6 @@ async def desk(open_desk: Opener) -> AsyncIterator[Desk]:
     """The services at work against the sandbox, on each database."""
     async with open_desk() as opened:
         yield opened
-
-
-@pytest.fixture
-def not_followed() -> Iterator[None]:
-    """The tracer looks away from the test's own thread: for tests in which it is not our code that runs there."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(tracer)
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 from tests.support.postgres import PostgresServer
-from tests.support.server_process import MEASURED
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -84,7 +83,7 @@ def test_without_a_key_what_compose_starts_is_a_sandbox_that_says_so(postgres: P
     assert "--host 0.0.0.0" in line
     line = line.replace("--host 0.0.0.0", "--host 127.0.0.1 --port 0")
     (tmp_path / "tmp").mkdir()
-    environment = {name: os.environ[name] for name in (MEASURED, "SSL_CERT_DIR") if name in os.environ} | {
+    environment = {name: os.environ[name] for name in ["SSL_CERT_DIR"] if name in os.environ} | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "TMPDIR": str(tmp_path / "tmp"),
         "DATABASE_URL": postgres.empty_database(),

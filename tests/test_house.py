@@ -39,7 +39,6 @@ def imports_of(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.usefixtures("not_followed")
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
 def test_a_file_is_short_and_begins_with_a_docstring(path: Path) -> None:
     text = path.read_text()
@@ -51,7 +50,6 @@ OUTSIDE_DB = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0] not
 STATEMENTS = {"select", "insert", "update", "delete", "text", "func", "exists", "bindparam", "and_", "or_", "table"}
 
 
-@pytest.mark.usefixtures("not_followed")
 @pytest.mark.parametrize("path", OUTSIDE_DB, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_outside_db_nothing_makes_sql_and_a_session_is_only_handed_on(path: Path) -> None:
     imported = {name.removeprefix("sqlalchemy.").split(".")[-1] for name in imports_of(path) if "sqlalchemy" in name}
@@ -153,7 +151,6 @@ def test_the_carriers_that_settings_may_name_are_those_that_there_are() -> None:
     assert list(CARRIERS) == list(CARRIER_NAMES)
 
 
-@pytest.mark.usefixtures("not_followed")
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
 def test_only_the_settings_read_the_environment(path: Path) -> None:
     tree = ast.parse(path.read_text())

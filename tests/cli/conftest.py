@@ -14,10 +14,10 @@ import pytest
 
 from tests.support.operator import Operator
 from tests.support.sandbox_server import SandboxServer
-from tests.support.server_process import MEASURED, ServerProcess
+from tests.support.server_process import ServerProcess
 from tests.support.sqlite import copied
 
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_DIR", MEASURED)
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_DIR")
 
 
 class Program:
@@ -97,9 +97,7 @@ def server(
     sandbox_server.reset()
     folder = tmp_path_factory.mktemp("server")
     database = copied(migrated_sqlite, folder)
-    changes = {name: os.environ[name] for name in [MEASURED] if name in os.environ}
-    changes["ENDPOINTS_ALLOW_PRIVATE"] = "true"
-    with ServerProcess(sandbox_server, database, folder / "log", 0, **changes) as running:
+    with ServerProcess(sandbox_server, database, folder / "log", ENDPOINTS_ALLOW_PRIVATE="true") as running:
         yield running
         running.stop()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 from tests.support.app_server import SECRET, AppServer, app_settings
 from tests.support.forked import Process
 from tests.support.sandbox_server import SandboxServer
-from tests.support.server_process import MEASURED
 from trunkline.sandbox.server import environment
 
 
@@ -38,18 +36,13 @@ class Shop:
         self.app = AppServer(settings)
         settings.public_backend_url = settings.public_backend_url or self.app.url
         self._folder = folder
-        kept = {name: os.environ[name] for name in [MEASURED] if name in os.environ}
-        self._settings = (
-            kept
-            | environment(sandbox.url)
-            | {
-                "VAPI_SECRET_KEY": SECRET,
-                "DATABASE_URL": database_url,
-                "TRUNKLINE_URL": self.app.url,
-                "PUBLIC_BACKEND_URL": settings.public_backend_url,
-                **{name.upper(): str(value) for name, value in changes.items()},
-            }
-        )
+        self._settings = environment(sandbox.url) | {
+            "VAPI_SECRET_KEY": SECRET,
+            "DATABASE_URL": database_url,
+            "TRUNKLINE_URL": self.app.url,
+            "PUBLIC_BACKEND_URL": settings.public_backend_url,
+            **{name.upper(): str(value) for name, value in changes.items()},
+        }
 
     def __enter__(self) -> Shop:
         self.app.__enter__()

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.operator import Operator
-from tests.support.server_process import MEASURED
 
 ROOT = Path(__file__).parent.parent.parent
 CREATE, DELETE = "create_twilio_phone_numbers", "delete_twilio_phone"
@@ -31,7 +30,7 @@ class Scripts:
     """Runs them as the guide says, from the repository's folder."""
 
     def __init__(self, operator: Operator, as_module: bool) -> None:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", MEASURED) if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.environment = kept | operator.settings
         self._as_module = as_module
 

@@ -21,10 +21,9 @@ from mcp import Client, StdioServerParameters
 from tests.api.conftest import AREAS
 from tests.support.app_server import AppServer, app_settings
 from tests.support.sandbox_server import SandboxServer
-from tests.support.server_process import MEASURED
 from trunkline.sandbox import twilio
 
-KEPT = ("PATH", "HOME", "SSL_CERT_DIR", MEASURED)
+KEPT = ("PATH", "HOME", "SSL_CERT_DIR")
 Answers = Callable[[str], ElicitResult]
 
 

@@ -28,11 +28,3 @@ def webhook(vapi: httpx2.Client) -> Iterator[Webhook]:
         server.answers["assistant-request"] = 200, chosen
         server.answers["tool-calls"] = told("Bella Napoli")
         yield server
-
-
-@pytest.fixture(autouse=True)
-def vendors_code_is_not_followed(request: pytest.FixtureRequest) -> None:
-    """Which branches are passed is of interest in the sandbox's own thread. An SDK makes a class for each of hundreds
-    of forms, which takes several times as long while it is looked at."""
-    if "_sdk" in request.module.__name__:
-        request.getfixturevalue("not_followed")

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-import coverage
+from sqlalchemy.orm import configure_mappers
 
 ROOT = Path(__file__).parents[2]
 IMPORTED = [
@@ -29,9 +29,8 @@ IMPORTED = [
     "dbos._sys_db_postgres",
     "dbos._sys_db_sqlite",
     "httpcore2",
-    "trunkline.api.app",
     "trunkline.api.protocol",
-    "trunkline.bootstrap",
+    "trunkline.app",
     "trunkline.cli.app",
     "trunkline.cli.sandbox",
     "trunkline.cli.serve",
@@ -144,6 +143,7 @@ def main() -> None:
         importlib.import_module(module)
     for module, constants in OFTEN.items():
         vars(importlib.import_module(module)).update(constants)
+    configure_mappers()
     gc.collect()
     gc.freeze()  # what all have, no fork looks through: at its start and its end that took half a second
     with socket.socket(fileno=int(sys.argv[1])) as peer:
@@ -152,7 +152,6 @@ def main() -> None:
     os.environ |= job["settings"]
     sys.path[0] = job["folder"]
     sys.argv = ["trunkline", *job["arguments"]]
-    coverage.process_startup()  # as it does by itself in a process that is no fork, where the settings ask for it
     runpy.run_module("trunkline", run_name="__main__", alter_sys=True)
 
 

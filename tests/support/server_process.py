@@ -15,7 +15,6 @@ from tests.support.sandbox_server import SandboxServer
 from trunkline.sandbox.server import environment
 
 SECRET = "a-secret-of-the-tests"
-MEASURED = "COVERAGE_PROCESS_CONFIG"  # so that a child process is measured where its parent is
 QUICK = {
     "VAPI_SECRET_KEY": SECRET,
     "RETRY_FOR_SECONDS": "20",
