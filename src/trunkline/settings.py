@@ -264,6 +264,11 @@ def load_settings(**overrides: Any) -> Settings:
     return settings
 
 
+def is_exported(name: str) -> bool:
+    """Whether this process's environment has that setting, so that it is not known from `.env` alone."""
+    return name in EnvSettingsSource(Settings).env_vars
+
+
 def strangers(names: Iterable[str]) -> Iterator[str]:
     """Names in an `.env` file that are meant for us and are no setting, in words. Those of other programs may stand
     there too."""
