@@ -83,7 +83,8 @@ def test_without_a_key_what_compose_starts_is_a_sandbox_that_says_so(postgres: P
     assert "--host 0.0.0.0" in line
     line = line.replace("--host 0.0.0.0", "--host 127.0.0.1 --port 0")
     (tmp_path / "tmp").mkdir()
-    environment = {name: os.environ[name] for name in ["SSL_CERT_DIR"] if name in os.environ} | {
+    environment = {
+        "SSL_CERT_DIR": os.environ["SSL_CERT_DIR"],
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "TMPDIR": str(tmp_path / "tmp"),
         "DATABASE_URL": postgres.empty_database(),
