@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -264,9 +264,9 @@ def load_settings(**overrides: Any) -> Settings:
     return settings
 
 
-def is_exported(name: str) -> bool:
-    """Whether this process's environment has that setting, so that it is not known from `.env` alone."""
-    return name in EnvSettingsSource(Settings).env_vars
+def exported() -> Collection[str]:
+    """What this process's environment has, in lower case: such a setting is not known from `.env` alone."""
+    return EnvSettingsSource(Settings).env_vars.keys()
 
 
 def strangers(names: Iterable[str]) -> Iterator[str]:
@@ -316,7 +316,7 @@ class ToldSetting:
 
 def tell_settings(settings: Settings) -> list[ToldSetting]:
     """All of them, with where each comes from."""
-    environment = EnvSettingsSource(Settings)()
+    environment = exported()
     file = Settings.model_config.get("env_file")
     in_file = DotEnvSettingsSource(Settings, env_file=file)() if file else {}
     told = []

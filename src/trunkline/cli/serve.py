@@ -122,12 +122,12 @@ def how_to_try(url: str, secret: str) -> list[str]:
     from pathlib import Path
     from shlex import quote
 
-    from trunkline.settings import is_exported
+    from trunkline.settings import exported
 
     folder, file = Path(sys.executable).parent, Path(".env").resolve()
     path = "" if shutil.which("trunkline") else f'PATH={quote(str(folder))}:"$PATH" '
     lines = TRY_IT.format(url=url, secret=secret, path=path).splitlines()
-    if secret.startswith("$") and not is_exported("vapi_secret_key"):
+    if secret.startswith("$") and "vapi_secret_key" not in exported():
         lines.insert(1, FROM_ENV_FILE.format(bin=quote(str(folder)), file=quote(str(file))))
     return lines
 
