@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
-from tests.api.conftest import Api
+from tests.api.conftest import Api, until
+from trunkline.db import routes
 
 
 def named(api: Api, phone: bool = True) -> tuple[str, str]:
@@ -102,3 +104,26 @@ def test_a_picked_number_that_cannot_be_had_is_refused_before_anything_is_made(a
     assert taken.json()["detail"] == f"{number} serves {name}"
     both = api.post("/api/restaurants", {"name": "Casa", "phone_number": number, "country": "US"})
     assert (both.status_code, both.json()["field"]) == (422, "phone_number")
+
+
+def test_a_move_that_fails_leaves_whose_the_number_was(api: Api, setting: Callable[..., None]) -> None:
+    setting(number_cooldown_hours=168)
+    roma, other = api.create(), api.create(assign_phone=False)
+    number = roma["phone_number"]
+    assert api.post(f"/api/numbers/{number}/unassign").status_code == 200
+    until(lambda: not api.owes(number))
+    api.sandbox.fault(provider="vapi", operation="phone_numbers.list_v2", kind="status", status=503)
+    assert api.post(f"/api/numbers/{number}/move", {"to": other["id"]}).status_code >= 400
+    api.sandbox.control.delete("/faults").raise_for_status()
+    former: list[str | None] = []
+
+    async def look() -> None:
+        async with api.services.database.read() as session:
+            route = await routes.one(session, [], number)
+        former.append(route.former.restaurant_id if route and route.former else None)
+
+    api.app.do(look())
+    assert former == [roma["id"]]
+    assert api.get(f"/api/numbers/{number}")["former_restaurant_id"] == roma["id"]
+    back = api.post(f"/api/restaurants/{roma['id']}/phone", {"phone_number": number})
+    assert (back.status_code, back.json()["phone_number"]) == (201, number)

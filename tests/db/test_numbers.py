@@ -27,7 +27,7 @@ async def assignments(database: Database) -> None:
 
 async def reserve(database: Database, assignment_id: str) -> bool:
     async with database.write() as session:
-        return await numbers.reserve(session, NUMBER, assignment_id, carrier="twilio")
+        return await numbers.reserve(session, NUMBER, assignment_id, None, carrier="twilio")
 
 
 async def put(database: Database, state: NumberState, claimed_by: str | None = None) -> None:

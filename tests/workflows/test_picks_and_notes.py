@@ -81,7 +81,7 @@ async def test_what_cannot_be_had_is_refused_by_its_name_and_nothing_is_created(
         async with desk.services.database.write() as session:
             row = await numbers.get(session, picked)
             numbers.put_aside(row, "Vapi refuses it")
-            row.state = "idle"
+            row.state, row.cooling_until = "idle", None
         with pytest.raises(Conflict, match=r"put aside until .*: Vapi refuses it"):
             await create(desk, "Napoli", Wish().picking(picked))
         assert [row.name for row in await desk.rows(Restaurant)] == ["Roma"]

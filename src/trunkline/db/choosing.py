@@ -64,3 +64,19 @@ async def freed_since(session: AsyncSession, then: datetime, restaurant_id: str 
         .limit(MOST_LATELY)
     )
     return [Freed(*row) for row in await session.execute(query)]
+
+
+async def in_service_at(session: AsyncSession, carrier: str) -> str | None:
+    """The newest number of this carrier that serves a restaurant."""
+    query = select(Number.number).where(Number.carrier == carrier, Number.state == NumberState.IN_SERVICE)
+    return (await session.execute(query.order_by(Number.updated_at.desc()).limit(1))).scalar_one_or_none()
+
+
+async def busy_at(session: AsyncSession, carrier: str) -> bool:
+    """Whether some assignment is about to put a number of this carrier in service."""
+    query = select(Number.number).where(
+        Number.carrier == carrier,
+        Number.claimed_by.is_not(None),
+        Number.state.in_([NumberState.IDLE, NumberState.PURCHASING]),
+    )
+    return (await session.execute(query.limit(1))).first() is not None

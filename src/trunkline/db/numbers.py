@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import Table, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db.changes import note
 from trunkline.db.events import announce_state
-from trunkline.db.models import Assignment, Debt, Mapping, Number, PurchaseIntent, Release, utcnow
+from trunkline.db.models import Assignment, Debt, Number, PurchaseIntent, utcnow
 from trunkline.domain.choosing import OwnedNumber
 from trunkline.domain.notes import NumberNotes
 from trunkline.domain.numbers import E164, NumberState, check_move, countries_of
@@ -44,25 +44,27 @@ SERVES_NOBODY = (NumberState.IDLE, NumberState.COOLING_DOWN)
 
 
 def claimable(restaurant_id: str | None, marked: bool = False) -> Any:
-    """That nobody claims the number, that it is not about to be detached or put aside, and that it is idle: also when
-    its cool-down is over, or for the restaurant that had it last; also what was given back and came again by another
-    hand; also, where the carrier shows our mark, what we took for not ours."""
-    over = or_(Number.cooling_until <= utcnow(), Number.former_restaurant_id == restaurant_id)
-    cooled = and_(Number.state == NumberState.COOLING_DOWN, over)
-    came_again = and_(
-        Number.state == NumberState.RELEASED,
-        Number.released_at <= utcnow() - LISTED_AFTER,
-        or_(Number.cooling_until.is_(None), over),
-    )
+    """That nobody claims the number, that it is not about to be detached or put aside, and that it is idle, and kept
+    for nobody else; also what was given back and came again by another hand; also, where the carrier shows our mark,
+    what we took for not ours."""
+    came_again = and_(Number.state == NumberState.RELEASED, Number.released_at <= utcnow() - LISTED_AFTER)
     detaching = exists().where(
         Debt.subject == Number.number, Debt.kind == DebtKind.DETACH_OWED, Debt.settled_at.is_(None)
     )
     buying = exists().where(PurchaseIntent.number == Number.number, PurchaseIntent.status == IntentStatus.OPEN)
-    idle = [Number.state == NumberState.IDLE, cooled, came_again]
+    idle = [Number.state.in_(SERVES_NOBODY), came_again]
     if marked:
         idle.append(and_(Number.state.in_(NOT_OURS), ~buying))
     aside = or_(Number.put_aside_until.is_(None), Number.put_aside_until <= utcnow())
-    return and_(or_(*idle), Number.claimed_by.is_(None), ~detaching, aside)
+    return and_(or_(*idle), kept_from_nobody(restaurant_id), Number.claimed_by.is_(None), ~detaching, aside)
+
+
+def kept_from_nobody(restaurant_id: str | None) -> Any:
+    """That its cool-down is over, in whatever state it has been since it began, or that the restaurant is the one that
+    had it last, or for which a person has named it meanwhile."""
+    its_own = [] if restaurant_id is None else [Number.former_restaurant_id, Number.kept_for]
+    over = (Number.cooling_until.is_(None), Number.cooling_until <= utcnow())
+    return or_(*over, *(column == restaurant_id for column in its_own))
 
 
 async def get(session: AsyncSession, number: str) -> Number:
@@ -130,7 +132,8 @@ async def claim(
     **values: Any,
 ) -> bool:
     """Take an idle number for one assignment; False if it is not idle or someone was first. Two callers never both
-    get True: the row itself is the lock. `marked`: the carrier shows our mark on it."""
+    get True: the row itself is the lock. `marked`: the carrier shows our mark on it. Until it serves the restaurant, a
+    cool-down of it goes on: `free` finds it again."""
     await ensure(session, number, NumberState.IDLE, **values)
     before = await _held_state(session, number, claimable(restaurant_id, marked))
     if before is None:
@@ -143,7 +146,6 @@ async def claim(
             idle_since=func.coalesce(Number.idle_since, utcnow()),
             claimed_by=assignment_id,
             claim_source=source,
-            cooling_until=None,
             released_at=None,
             **{k: v for k, v in values.items() if v is not None},
         )
@@ -153,13 +155,18 @@ async def claim(
     return True
 
 
-async def reserve(session: AsyncSession, number: str, assignment_id: str | None, **values: Any) -> bool:
-    """Choose an offered number for a purchase; False if we hold it already or another purchase chose it first. Of two
-    purchases for stock (no assignment) the open intent decides."""
+async def reserve(
+    session: AsyncSession, number: str, assignment_id: str | None, restaurant_id: str | None, **values: Any
+) -> bool:
+    """Choose an offered number for a purchase; False if we hold it already, another purchase chose it first, or it was
+    given back and is kept for another restaurant. Of two purchases for stock (no assignment) the open intent decides;
+    what they bring goes on cooling down."""
     claimed = {"claimed_by": assignment_id, "claim_source": "purchased", **values}
     if await ensure(session, number, NumberState.PURCHASING, **claimed):
         return True
-    free = Number.state.in_([NumberState.FOREIGN, NumberState.RELEASED])
+    free: Any = Number.state.in_([NumberState.FOREIGN, NumberState.RELEASED])
+    if restaurant_id is not None:
+        free = and_(free, kept_from_nobody(restaurant_id))
     ours = and_(Number.state == NumberState.PURCHASING, Number.claimed_by == assignment_id)
     before = await _held_state(session, number, or_(free, ours))
     if before is None:
@@ -177,9 +184,14 @@ async def claimed_for(session: AsyncSession, restaurant_id: str) -> Number | Non
 
 async def take_over_claim(session: AsyncSession, restaurant_id: str, assignment_id: str) -> Number | None:
     """The same, claimed by this assignment of the restaurant from now on."""
-    row = await claimed_for(session, restaurant_id)
-    if row is not None:
-        row.claimed_by = assignment_id
+    found = await claimed_for(session, restaurant_id)
+    if found is None:
+        return None
+    before = found.claimed_by
+    row = (await lock(session, found.number))[found.number]
+    if row.claimed_by != before:
+        return None  # it was set free meanwhile, and may be another one's by now
+    row.claimed_by = assignment_id
     return row
 
 
@@ -198,16 +210,26 @@ async def busy_among(
 
 async def drop_claims(session: AsyncSession, assignment_id: str) -> None:
     """Free what the assignment claimed and did not buy; a bought number stays its restaurant's until it is settled."""
-    await session.execute(
-        update(Number)
-        .where(Number.claimed_by == assignment_id, Number.claim_source != "purchased")
-        .values(claimed_by=None, claim_source=None)
-    )
+    query = select(Number.number).where(Number.claimed_by == assignment_id, Number.claim_source != "purchased")
+    for row in (await lock(session, *(await session.execute(query)).scalars())).values():
+        free(row)
 
 
 def free(row: Number) -> None:
     """Nobody claims it any more."""
     row.claimed_by = row.claim_source = None
+    if row.state == NumberState.IDLE:
+        rest(row)
+
+
+def rest(row: Number) -> None:
+    """It serves nobody and nobody is about to use it: it cools down as long as that was to last, or is idle."""
+    is_cooling = row.cooling_until is not None and row.cooling_until > utcnow()
+    to = NumberState.COOLING_DOWN if is_cooling else NumberState.IDLE
+    if not is_cooling:
+        row.cooling_until = None
+    if row.state != to:
+        move(row, to)
 
 
 # --- what is known of it outside -------------------------------------------------------------------------------------
@@ -237,12 +259,13 @@ def bought(row: Number, intent: PurchaseIntent, owned: OwnedNumber) -> None:
 def claim_bought(row: Number, assignment_id: str | None) -> None:
     """For the assignment that has bought it; for nobody where it was bought for stock."""
     row.claimed_by, row.claim_source = assignment_id, Source.PURCHASED.value if assignment_id else None
+    if assignment_id is None:
+        rest(row)
 
 
 def adopted(row: Number, carrier: str, owned: OwnedNumber) -> None:
-    """A person has taken it over from the carrier's account: it is idle, whatever had refused it before."""
-    if row.state != NumberState.IDLE:
-        move(row, NumberState.IDLE)
+    """A person has taken it over from the carrier's account: it serves nobody, whatever had refused it before."""
+    rest(row)
     row.country = row.country or next(iter(countries_of(E164(row.number))), None)
     row.put_aside_until = row.put_aside_reason = None
     held(row, carrier, owned)
@@ -267,35 +290,21 @@ def gone(row: Number, reason: str) -> None:
     put_aside(row, reason)
     if row.state != NumberState.RELEASED:
         move(row, NumberState.RELEASED)
-    row.released_at, row.cooling_until = utcnow(), None
+    row.released_at = utcnow()
 
 
 def foreign(row: Number) -> None:
     """It serves somebody else, and is not touched."""
-    free(row)
     if row.state != NumberState.FOREIGN:
         move(row, NumberState.FOREIGN)
-
-
-async def forget_unless_known(session: AsyncSession, row: Number) -> None:
-    """After a purchase that came to nothing: a number that we never held is not kept, any other is not ours again."""
     free(row)
-    served = exists().where(Mapping.number == row.number)
-    given_up = exists().where(Release.number == row.number)
-    if row.bought_at is None and not (await session.execute(select(or_(served, given_up)))).scalar_one():
-        await session.flush()
-        await session.execute(delete(Number).where(Number.number == row.number))
-        announce_state(session, row.number, row.state, None)
-        session.expunge(row)
-    elif row.state == NumberState.PURCHASING:
-        row.state = (NumberState.RELEASED if row.released_at else NumberState.FOREIGN).value
 
 
 def put_in_service(row: Number) -> None:
     """It serves a restaurant from now on."""
     move(row, NumberState.IN_SERVICE)
     free(row)
-    row.former_restaurant_id = row.cooling_until = None
+    row.former_restaurant_id = row.kept_for = row.cooling_until = None
     row.put_aside_until = row.put_aside_reason = None
     row.put_aside_times = 0
 
@@ -304,12 +313,13 @@ def cool_down(row: Number, restaurant_id: str, hours: float) -> None:
     """Out of service, and kept from other restaurants for a while: its callers still expect the former one."""
     move(row, NumberState.COOLING_DOWN)
     row.cooling_until = utcnow() + timedelta(hours=hours)
-    row.former_restaurant_id = restaurant_id
+    row.former_restaurant_id, row.kept_for = restaurant_id, None
 
 
 def keep_for(row: Number, restaurant_id: str) -> None:
-    """A person has said whose it is to be next: while it cools down it is kept from all others than that one."""
-    row.former_restaurant_id = restaurant_id
+    """A person has said whose it is to be next: while it cools down, that one may have it as well as the former one,
+    whose callers it still gets until then."""
+    row.kept_for = restaurant_id
 
 
 def leave(row: Number, *, given_back: bool) -> None:
@@ -351,22 +361,6 @@ async def end_cool_downs(session: AsyncSession) -> None:
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
-
-
-async def in_service_at(session: AsyncSession, carrier: str) -> str | None:
-    """The newest number of this carrier that serves a restaurant."""
-    query = select(Number.number).where(Number.carrier == carrier, Number.state == NumberState.IN_SERVICE)
-    return (await session.execute(query.order_by(Number.updated_at.desc()).limit(1))).scalar_one_or_none()
-
-
-async def busy_at(session: AsyncSession, carrier: str) -> bool:
-    """Whether some assignment is about to put a number of this carrier in service."""
-    query = select(Number.number).where(
-        Number.carrier == carrier,
-        Number.claimed_by.is_not(None),
-        Number.state.in_([NumberState.IDLE, NumberState.PURCHASING]),
-    )
-    return (await session.execute(query.limit(1))).first() is not None
 
 
 async def due_for_release(session: AsyncSession) -> Sequence[str]:

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import batches, debts, intents, numbers, restaurants, runs
+from trunkline.db import batches, choosing, debts, intents, numbers, restaurants, runs
 from trunkline.db.models import Assignment, Number, PurchaseIntent
 from trunkline.db.runs import ASSIGNMENTS, StepRow
 from trunkline.domain.choosing import Offer
@@ -92,7 +92,7 @@ class AssignmentRun(Buyer[Assignment]):
         if limit is None:
             return
         async with self.services.database.read() as session:
-            serves = await numbers.in_service_at(session, carrier.name)
+            serves = await choosing.in_service_at(session, carrier.name)
         if serves is not None:
             raise limit.with_traceback(None)  # it is raised for each of them
 

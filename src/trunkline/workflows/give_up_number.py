@@ -19,6 +19,8 @@ async def give_up(run: AssignmentRun, held: Held, error: ProviderError) -> None:
     log.warning("a number is passed over", number=held.number, reason=error.detail)
     async with run.write() as session:
         row = (await numbers.lock(session, held.number))[held.number]
+        if row.claimed_by != run.id:
+            return
         if isinstance(error, Foreign):
             numbers.foreign(row)
             numbers.put_aside(row, error.detail)  # our mark may stand on it all the same
@@ -33,4 +35,6 @@ async def give_up(run: AssignmentRun, held: Held, error: ProviderError) -> None:
 
 async def let_go(run: AssignmentRun, held: Held) -> None:
     async with run.write() as session:
-        numbers.free(await numbers.get(session, held.number))
+        row = (await numbers.lock(session, held.number))[held.number]
+        if row.claimed_by == run.id:
+            numbers.free(row)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import debts, mappings, numbers, restaurants
-from trunkline.db.models import Number, utcnow
+from trunkline.db.models import Number, Restaurant, utcnow
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import E164, NumberState, national_form
@@ -49,9 +49,15 @@ async def keep_named(session: AsyncSession, wish: Wish, restaurant_id: str) -> N
     if (await numbers.known(session, [wish.number])).get(wish.number) is None:
         return
     row = (await numbers.lock(session, wish.number))[wish.number]
-    former = await restaurants.find(session, row.former_restaurant_id)
-    if row.state == NumberState.COOLING_DOWN and row.claimed_by is None and former is None:
+    if is_cooling(row) and row.claimed_by is None and await expected(session, row) is None:
         numbers.keep_for(row, restaurant_id)
+
+
+async def expected(session: AsyncSession, row: Number) -> Restaurant | None:
+    """Who is to have a number that cools down: for whom a person has named it, else who had it last; None where that
+    one is deleted."""
+    named = await restaurants.find(session, row.kept_for)
+    return named or await restaurants.find(session, row.former_restaurant_id)
 
 
 async def check_pick(services: Services, wish: Wish, restaurant_id: str | None, patience: float) -> None:
@@ -85,14 +91,17 @@ async def refuse_busy(session: AsyncSession, row: Number, restaurant_id: str | N
         names = await restaurants.names(session, [mapping.restaurant_id for mapping in served])
         detail = f"{row.number} serves {', '.join(names[mapping.restaurant_id] for mapping in served)}"
         raise NumberInService(detail, hint=f"POST /api/numbers/{row.number}/move gives it to another", field=PICKED)
-    former = await restaurants.find(session, row.former_restaurant_id)
+    next_one, former_id = await expected(session, row), row.former_restaurant_id
     if row.claimed_by is not None:
         if (await ASSIGNMENTS.get(session, row.claimed_by)).restaurant_id == restaurant_id:
             return  # it was bought for this very one
         why = "about to be put in service"
-    elif former is not None and former.id != restaurant_id and is_cooling(row):
+    elif next_one and is_cooling(row) and (not restaurant_id or restaurant_id not in (row.kept_for, former_id)):
         hint = f"or give it to this one all the same: POST /api/numbers/{row.number}/move"
-        detail = f"{row.number} cools down after {former.name} until {row.cooling_until:%Y-%m-%d %H:%M} UTC"
+        if row.state in numbers.NOT_OURS:
+            hint = "or buy it for no restaurant (POST /api/numbers), and move it"
+        why = "cools down after" if next_one.id == former_id else "is kept for"
+        detail = f"{row.number} {why} {next_one.name} until {row.cooling_until:%Y-%m-%d %H:%M} UTC"
         raise Conflict(detail, hint=hint, field=PICKED)
     elif await debts.is_owed(session, DebtKind.DETACH_OWED, row.number):
         why = "being taken off the restaurant that had it; try again in a moment"
@@ -106,7 +115,7 @@ async def refuse_busy(session: AsyncSession, row: Number, restaurant_id: str | N
 
 
 def is_cooling(row: Number) -> bool:
-    return row.state == NumberState.COOLING_DOWN and (row.cooling_until or utcnow()) > utcnow()
+    return row.cooling_until is not None and row.cooling_until > utcnow()
 
 
 def is_whole(number: str, digits: str) -> bool:

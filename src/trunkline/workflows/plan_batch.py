@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import numbers
+from trunkline.db import choosing
 from trunkline.domain.acting import acting
 from trunkline.domain.budgets import Budget, BudgetOf, SpendingLimits, Used
 from trunkline.domain.choosing import Offer
@@ -243,7 +243,7 @@ class _Planner:
         if self._services.settings.trial_sharing is TrialSharing.OFF:
             return False
         async with self._services.database.read() as session:
-            return carrier in self._served or await numbers.in_service_at(session, carrier) is not None
+            return carrier in self._served or await choosing.in_service_at(session, carrier) is not None
 
 
 class _Once(LiveInventory):

@@ -199,7 +199,7 @@ async def choose(run: Buyer[Any], step: RunStep, carrier: Carrier, offer: Offer)
                     return None
                 details = {"carrier": carrier.name, "country": offer.country, "number_type": offer.number_type.value}
                 claimant = run.id if run.restaurant_id else None
-                if not await numbers.reserve(session, offer.number, claimant, **details):
+                if not await numbers.reserve(session, offer.number, claimant, run.restaurant_id, **details):
                     return None
             await intents.add(session, intent)
     except IntegrityError:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import debts, intents, numbers
+from trunkline.db import corrections, debts, intents, numbers
 from trunkline.db.models import Number, PurchaseIntent, utcnow
 from trunkline.domain.choosing import Offer, OwnedNumber, plain_offer
 from trunkline.domain.marks import OwnerMark, parse_mark
@@ -35,7 +35,7 @@ async def conclude(
     await intents.close(session, intent.id, status, reason, owned.number if owned else None)
     await debts.settle(session, intent.id, DebtKind.INTENT_UNKNOWN)
     if intent.number is not None and (owned is None or owned.number != intent.number):
-        await numbers.forget_unless_known(session, await numbers.get(session, intent.number))
+        await corrections.forget_unless_known(session, await numbers.get(session, intent.number))
     if owned is None:
         return None
     row = await numbers.lock_or_add(session, owned.number, NumberState.PURCHASING, carrier=intent.carrier)

@@ -15,7 +15,7 @@ from trunkline.db.models import Number
 from trunkline.domain.choosing import OwnedNumber, with_answerer
 from trunkline.domain.marks import carries_mark_of, other_installation, parse_mark
 from trunkline.domain.numbers import E164
-from trunkline.domain.outcomes import Outcome, Source, Status
+from trunkline.domain.outcomes import TRY_AGAIN, Outcome, Source, Status
 from trunkline.errors import (
     ActionRequired,
     AlreadyThere,
@@ -353,6 +353,8 @@ async def write_mapping(
     if old and (old := await mappings.current(session, run.restaurant_id)):  # as it is now that nobody changes it
         await mappings.end(session, old, "replaced", run.settings.number_cooldown_hours)
     row = rows[held.number]
+    if row.claimed_by != run.id:
+        raise Conflict(f"{held.number} was given up meanwhile", hint=TRY_AGAIN)
     if held.owned is not None:
         numbers.held(row, row.carrier or "", held.owned)
     if held.voice is not None:

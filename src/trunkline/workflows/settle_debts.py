@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import debts, intents, mappings, numbers
 from trunkline.db.models import Debt, Number, PurchaseIntent
@@ -16,7 +17,7 @@ from trunkline.db.runs import ASSIGNMENTS
 from trunkline.db.session import DATABASE_AWAY
 from trunkline.domain.acting import Acting, ActorKind, acting, acting_as
 from trunkline.domain.numbers import E164, NumberState
-from trunkline.domain.states import DebtKind, IntentStatus
+from trunkline.domain.states import DebtKind, IntentStatus, RunStatus
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Conflict, Foreign, Missing, ProviderError, TrunklineError
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
@@ -126,7 +127,10 @@ async def finish_assignment(services: Services, debt: Debt) -> None:
         restaurant = await find_restaurant(session, debt.restaurant_id)
         wanted = restaurant is not None and await mappings.current(session, restaurant.id) is None
         if debt.kind != DebtKind.INTENT_UNKNOWN and not wanted:
-            numbers.free((await numbers.lock(session, debt.subject))[debt.subject])
+            row = (await numbers.lock(session, debt.subject))[debt.subject]
+            if await is_at_work(session, row):
+                raise Conflict(f"{row.number} is about to be put in service")
+            numbers.free(row)
             await debts.settle(session, debt.subject)
             return
     if restaurant is not None and wanted:
@@ -138,6 +142,11 @@ async def finish_assignment(services: Services, debt: Debt) -> None:
             log.info("owed to a restaurant that is busy", reason=error.detail)
         return
     await settle_intent(services, debt)
+
+
+async def is_at_work(session: AsyncSession, row: Number) -> bool:
+    """Whether the assignment that claims it has not ended: it settles what is owed, or owes it anew."""
+    return row.claimed_by is not None and (await ASSIGNMENTS.get(session, row.claimed_by)).status == RunStatus.RUNNING
 
 
 async def asked_before(services: Services, debt: Debt) -> tuple[Wish, str | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import mappings, numbers, restaurants
+from trunkline.db import choosing, mappings, numbers, restaurants
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import Outcome, Reason, Source, Status, unassigned
 from trunkline.errors import Conflict, TrialLimit
@@ -23,8 +23,8 @@ async def reuse_trial_number(run: AssignmentRun, carrier: Carrier, limit: TrialL
             return unassigned(Reason.TRIAL_LIMIT, limit.detail, "upgrade the account, or set TRIAL_SHARING")
         while True:
             async with run.services.database.read() as session:
-                number = await numbers.in_service_at(session, carrier.name)
-                about_to_be = await numbers.busy_at(session, carrier.name)
+                number = await choosing.in_service_at(session, carrier.name)
+                about_to_be = await choosing.busy_at(session, carrier.name)
             if number is None and not about_to_be:
                 step.detail = "the account's number is not ours to share"
                 return unassigned(Reason.TRIAL_LIMIT, limit.detail, "upgrade the account")

@@ -253,8 +253,8 @@ async def adopt_number_once(services: Services, number: E164, carrier: str | Non
 
 
 async def adopt_number(services: Services, number: E164, carrier: str | None = None) -> None:
-    """Take a number over that a carrier's account holds: import it into Vapi, for no restaurant; it is idle then. One
-    that is there already is adopted, so this may be repeated.
+    """Take a number over that a carrier's account holds: import it into Vapi, for no restaurant; it is idle then, or
+    goes on cooling down. One that is there already is adopted, so this may be repeated.
 
     NotFound where no configured carrier holds it, Foreign where it serves somebody else, Conflict where it is in use.
     """
@@ -277,7 +277,7 @@ async def adopt_number(services: Services, number: E164, carrier: str | None = N
 
 
 def refuse_used(row: Number | None) -> None:
-    if row is None or (row.state in UNUSED and row.claimed_by is None):
+    if row is None or (row.state in (*UNUSED, NumberState.COOLING_DOWN) and row.claimed_by is None):
         return
     state = "about to be put in service" if row.claimed_by else row.state.replace("_", " ")
     raise Conflict(f"{row.number} is {state}", hint=f"GET /api/numbers/{row.number}")

@@ -25,7 +25,8 @@ class Number(Base):
     set nothing. `saved_urls` are the carrier's settings from before our import. `put_aside_*` stand while it is left
     out because something refused it: why, until when, and how often that happened. `protected`: it is released by
     nothing but a person's own word; `release_after`: once it is idle and that time is over, it is given back. `key_id`
-    is the API key that it was bought by.
+    is the API key that it was bought by. `former_restaurant_id` had it last; while it cools down after that one, it may
+    be had by `kept_for` too, for which a person has named it.
     """
 
     __tablename__ = "numbers"
@@ -47,6 +48,7 @@ class Number(Base):
     claim_source: Mapped[str | None] = mapped_column(String(16))
     cooling_until: Mapped[datetime | None]
     former_restaurant_id: Mapped[str | None] = mapped_column(ForeignKey("restaurants.id"), index=True)
+    kept_for: Mapped[str | None] = mapped_column(String(40))
     saved_urls: Mapped[dict[str, Any] | None]
     put_aside_until: Mapped[datetime | None]
     put_aside_reason: Mapped[str | None] = mapped_column(Text)
