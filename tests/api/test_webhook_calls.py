@@ -198,3 +198,22 @@ def test_no_secret_of_a_message_is_kept(api: Api, roma: Json) -> None:
     assert roma["id"] in kept
     for secret in (TOKEN, "another-secret-of-2024", "yet-another-secret"):
         assert secret not in kept
+
+
+def test_a_tool_call_is_answered_for_whom_the_call_was_given_to(api: Api, roma: Json) -> None:
+    """The number is moved while somebody talks to the restaurant that had it."""
+    other, call_id = api.create(assign_phone=False), str(uuid.uuid4())
+    post(api, to(roma, "assistant-request 2026", call_id))
+    assert post(api, to(roma, "status-update in-progress", call_id)) == {}
+    until(lambda: counted(api, "trunkline_call_reports_waiting") == 0)
+    moved = api.post(f"/api/numbers/{roma['phone_number']}/move", {"to": other["id"]})
+    assert moved.json()["status"] == "done", moved.text
+
+    def asked_in(call: str) -> str:
+        tool = {"id": "t1", "type": "function", "function": {"name": "get_restaurant", "arguments": "{}"}}
+        message = to(roma, "status-update in-progress", call) | {"type": "tool-calls", "toolCallList": [tool]}
+        (result,) = post(api, message)["results"]
+        return str(json.loads(result["result"])["restaurant_id"])
+
+    assert asked_in(call_id) == roma["id"]
+    assert asked_in(str(uuid.uuid4())) == other["id"]

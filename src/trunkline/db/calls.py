@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.db.models import Call, utcnow
+from trunkline.db.models import Call, Restaurant, utcnow
 from trunkline.domain.calls import CallReport
 from trunkline.errors import NotFound
 
 ORDER = {"scheduled": 1, "queued": 2, "ringing": 3, "in-progress": 5, "forwarding": 6, "ended": 7}
 IN_BETWEEN = 4  # a word that we do not know
+WHOSE = (
+    select(Restaurant.id, Restaurant.name, Call.called)
+    .join(Restaurant, Restaurant.id == Call.restaurant_id)
+    .where(Call.id == bindparam("call"), Call.former.is_(False), Restaurant.deleted_at.is_(None))
+)
 
 
 class Heard(NamedTuple):
@@ -45,6 +50,13 @@ async def store(session: AsyncSession, heard: Sequence[Heard], complete_after: t
         merge(row, item.report)
         connected += is_connected(row) and not before
     return connected
+
+
+async def whose(session: AsyncSession, call_id: str) -> tuple[str, str, str | None] | None:
+    """(id, name, the number that was called) of the restaurant that a call was given to when it was first heard of;
+    None for a call that we do not know, or that was given to nobody."""
+    found = (await session.execute(WHOSE, {"call": call_id})).one_or_none()
+    return found._tuple() if found else None
 
 
 async def last_of_numbers(session: AsyncSession, numbers: Sequence[str]) -> dict[str, datetime]:

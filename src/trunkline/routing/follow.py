@@ -13,10 +13,10 @@ import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from trunkline.db import changes, routes
+from trunkline.db import calls, changes, routes
 from trunkline.db.session import Database
 from trunkline.metrics import DIRECTORY_MISSES, DIRECTORY_NUMBERS
-from trunkline.routing.directory import Answer, Directory, answer_of
+from trunkline.routing.directory import Answer, Directory, Values, answer_of, encode
 
 log = structlog.get_logger()
 SLICE = 1000
@@ -157,6 +157,11 @@ class Follower:
                 log.warning("changes are not told now; they are read each second", error=type(error).__name__)
             self._told = False
             await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def look_up_call(self, call_id: str, number: str | None) -> Answer | None:
+        """Ask the database whom a call was given to that it has heard of; errors as in `look_up`."""
+        whose = await self._database.look(lambda session: calls.whose(session, call_id), LOOK_UP_SECONDS)
+        return encode(Values(whose[0], whose[1], whose[2] or number or "")) if whose else None
 
     async def look_up(self, voice_ids: Iterable[str | None], number: str | None, caller: str | None) -> Answer | None:
         """Ask the database about a call that memory does not know. TimeoutError or the driver's error if it is away."""

@@ -22,7 +22,7 @@ from trunkline.routing.resolve import Resolver
 from trunkline.routing.tools import Tools
 from trunkline.routing.tools_server import ToolsServer
 from trunkline.settings import Routing, Settings
-from trunkline.voice.vapi_calls import customer, number_ids, our_number, part, report_of_message, text
+from trunkline.voice.vapi_calls import customer, identifier, number_ids, our_number, part, report_of_message, text
 
 log = structlog.get_logger()
 Json = dict[str, Any]
@@ -142,8 +142,10 @@ class Router:
 
     async def _restaurant(self, message: Json) -> Values | None:
         """Whose call it is that a message in the middle of it is about."""
+        call_id = identifier(part(message, "call").get("id"))
+        told = number_ids(message), our_number(message), customer(message)
         try:
-            found = await self._resolver.find(number_ids(message), our_number(message), customer(message))
+            found = await self._resolver.in_call(call_id, *told)
         except AWAY as error:
             log.warning("whose call this is is not known now", type=message["type"], error=type(error).__name__)
             return None
