@@ -98,8 +98,10 @@ async def request_number(
     wish: Wish,
     patience: float = OFFERED_SECONDS,
     once: Once | None = None,
+    batch_id: str | None = None,
 ) -> str:
-    """Start an assignment for a restaurant that has no number of its own; its id. Once per idempotency key.
+    """Start an assignment for a restaurant that has no number of its own; its id. Once per idempotency key. What it
+    buys is bought for the batch `batch_id`, within what that one may.
 
     AssignmentRunning while one has not ended, AlreadyAssigned where it has its own number. A restaurant that shares a
     trial account's number may ask for its own."""
@@ -113,7 +115,7 @@ async def request_number(
         if wish.lasting():
             restaurants.keep_wish(restaurant, wish)
         await keep_named(session, wish, restaurant_id)
-        return Begun((await add_assignment(session, restaurant_id, wish)).id)
+        return Begun((await add_assignment(session, restaurant_id, wish, batch_id=batch_id)).id)
 
     return (await begin_once(services, once, AssignNumber.kind, begin)).run
 

@@ -134,10 +134,10 @@ async def finish_assignment(services: Services, debt: Debt) -> None:
             await debts.settle(session, debt.subject)
             return
     if restaurant is not None and wanted:
-        wish, key_id = await asked_before(services, debt)
+        wish, key_id, batch_id = await asked_before(services, debt)
         try:
             with acting_as(replace(acting(), key_id=key_id)):
-                await request_number(services, restaurant.id, wish)
+                await request_number(services, restaurant.id, wish, batch_id=batch_id)
         except Conflict as error:
             log.info("owed to a restaurant that is busy", reason=error.detail)
         return
@@ -149,13 +149,15 @@ async def is_at_work(session: AsyncSession, row: Number) -> bool:
     return row.claimed_by is not None and (await ASSIGNMENTS.get(session, row.claimed_by)).status == RunStatus.RUNNING
 
 
-async def asked_before(services: Services, debt: Debt) -> tuple[Wish, str | None]:
-    """What the restaurant asked when the money was spent, and by which API key, whose budget goes on to bind."""
+async def asked_before(services: Services, debt: Debt) -> tuple[Wish, str | None, str | None]:
+    """What the restaurant asked when the money was spent, by which API key and in which batch: the key's budget goes on
+    to bind, and so do the batch's bounds and its end."""
     if debt.run_id is None:
-        return Wish(), None
+        return Wish(), None, None
     async with services.database.read() as session:
         before = await ASSIGNMENTS.get(session, debt.run_id)
-    return Wish.stored(before.criteria, before.force_twilio), Acting.stored(before.actor).key_id
+    wish = Wish.stored(before.criteria, before.force_twilio)
+    return wish, Acting.stored(before.actor).key_id, before.batch_id
 
 
 async def settle_intent(services: Services, debt: Debt) -> None:
