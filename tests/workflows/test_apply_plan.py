@@ -11,9 +11,15 @@ from tests.crash.books import settled_books
 from tests.support.desk import Desk
 from tests.workflows.test_mend_number import drift, end, items, serve, shop, until_held
 from trunkline.db import accounts, plans
-from trunkline.db.models import Apply, PlannedDrift, ReconcilePlan, utcnow
+from trunkline.db.models import Apply, PlannedDrift, PurchaseIntent, ReconcilePlan, utcnow
+from trunkline.domain.acting import Acting, ActorKind, acting_as
+from trunkline.domain.budgets import SpendingLimits
 from trunkline.domain.drifts import Policy
+from trunkline.domain.scopes import Scope
 from trunkline.errors import Conflict, InvalidInput, NotFound, PlanChanged
+from trunkline.workflows.identify import OPERATOR
+from trunkline.workflows.manage_keys import Wanted as WantedKey
+from trunkline.workflows.manage_keys import create_key
 from trunkline.workflows.plan_reconcile import make_plan_once
 from trunkline.workflows.request_apply import Wanted, request_apply
 
@@ -134,3 +140,21 @@ async def test_vapi_is_given_the_present_keys_and_then_nothing_differs(shop: Des
     }
     assert given == {("phone_numbers.update", "twilioAuthToken"), ("credentials.update", "apiSecret")}
     assert changes((await plan(shop))[1]) == []
+
+
+async def test_a_keys_budget_binds_what_it_lets_a_plan_buy(shop: Desk) -> None:
+    await serve(shop, 1, "twilio")
+    drift(shop, "ghost")
+    made, _ = await plan(shop)
+    await end(shop, await request_apply(shop.services, made.id, Wanted(made.checksum)))
+    scopes = frozenset({Scope.RECONCILE_APPLY, Scope.NUMBERS_READ})
+    key = await create_key(shop.services, OPERATOR, WantedKey(scopes, limits=SpendingLimits(max_purchases=0)))
+    before = {intent.id for intent in await shop.rows(PurchaseIntent)}
+    with acting_as(Acting(ActorKind.KEY, id=key.key_id, key_id=key.key_id)):
+        made, drifts = await plan(shop, buy=True)
+        assert [change for _, _, change in changes(drifts)] == ["buy"]
+        apply_id = await request_apply(shop.services, made.id, Wanted(made.checksum, buy=True))
+        await end(shop, apply_id)
+    (item,) = await items(shop, apply_id)
+    assert item.status == "failed"
+    assert {intent.id for intent in await shop.rows(PurchaseIntent)} == before

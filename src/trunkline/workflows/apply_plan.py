@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from trunkline.db import accounts, applies
 from trunkline.db.models import Apply, ApplyItem
 from trunkline.db.runs import APPLIES
 from trunkline.db.session import DATABASE_AWAY
-from trunkline.domain.acting import Acting, ActorKind, acting, acting_as
+from trunkline.domain.acting import ActorKind, acting, acting_as
 from trunkline.domain.drifts import ChangeKind
 from trunkline.domain.states import ChangeStatus, RunStatus
 from trunkline.errors import (
@@ -90,7 +91,7 @@ class ApplyPlan:
     async def work(self, services: Services, row: Apply) -> None:
         run = await Run.of(services, APPLIES, row)
         refused: dict[str, TrunklineError] = {}
-        by_plan = Acting(ActorKind.RECONCILE, id=row.id, name=acting().name, reason=row.why)
+        by_plan = replace(acting(), kind=ActorKind.RECONCILE, id=row.id, reason=row.why)
         with acting_as(by_plan), urgent(Urgency.UNASKED):
             for kinds in ORDER:
                 await self._go_through(run, [kind.value for kind in kinds], refused)
