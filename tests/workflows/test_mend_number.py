@@ -159,6 +159,24 @@ async def test_who_has_lost_a_number_gets_another_one_once(shop: Desk, database_
     assert settled_books(shop.sandbox, database_url).wrongs() == []
 
 
+async def test_a_purchase_that_failed_is_tried_again_when_the_run_is_resumed(open_desk: Opener) -> None:
+    async with open_desk(carriers="twilio", retry_for_seconds=1.0) as desk:
+        served = await serve(desk, 1, "twilio")
+        drifts = planned(found := drift(desk, "ghost"))
+        lost = {"number": None, "restaurant_id": served[found[0]["number"]], "provider": "twilio"}
+        drifts.append(PlannedDrift(seq=1, kind="lost_number", change="buy", **lost))
+        down = desk.sandbox.fault(provider="twilio", operation="available_numbers.search", kind="status", status=503)
+        apply_id = await begin(desk, drifts)
+        await end(desk, apply_id)
+        assert [item.status for item in await items(desk, apply_id)] == ["done", "failed"]
+        desk.sandbox.control.delete(f"/faults/{down}").raise_for_status()
+        while await desk.services.engine.under_way(apply_id):
+            await asyncio.sleep(0.02)
+        await resume_apply(desk.services, apply_id)
+        await end(desk, apply_id)
+        assert [item.status for item in await items(desk, apply_id)] == ["done", "done"]
+
+
 async def test_an_assignment_that_is_faster_keeps_the_number(shop: Desk) -> None:
     """The number that was to be given back is claimed while the change looks."""
     await serve(shop, 1, "twilio")

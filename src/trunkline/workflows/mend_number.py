@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import calls, corrections, numbers, restaurants, runs
+from trunkline.db import assignments, calls, corrections, numbers, restaurants, runs
 from trunkline.db.models import Apply, ApplyItem, Number, utcnow
 from trunkline.db.runs import ASSIGNMENTS, RELEASES
+from trunkline.domain.acting import Acting
 from trunkline.domain.choosing import with_answerer
 from trunkline.domain.drifts import CALLED_WITHIN, ChangeKind, DriftKind
 from trunkline.domain.marks import parse_mark
@@ -22,7 +23,6 @@ from trunkline.workflows import accounts, stock_number
 from trunkline.workflows.connect_number import Connected, connect_number, lead_again
 from trunkline.workflows.connect_number import refuse_foreign as refuse_foreign_record
 from trunkline.workflows.manage_restaurant import request_number
-from trunkline.workflows.once import Once
 from trunkline.workflows.purchase_outcome import look_after
 from trunkline.workflows.release_number import refuse_elsewhere, request_release
 from trunkline.workflows.run import Run, end_of
@@ -283,20 +283,30 @@ async def end_of_release(mending: Mending, release_id: str) -> str:
 
 async def buy(mending: Mending) -> str:
     """Another number for the restaurant, by an assignment as any other: within its limits, and bought once."""
-    services, item = mending.services, mending.item
-    assert item.restaurant_id is not None
-    async with services.database.read() as session:
-        wish = Wish.stored((await restaurants.get(session, item.restaurant_id)).wish)
-    once = Once.asked(f"{item.apply_id}.{item.seq}", "applyPlan", apply=item.apply_id)
-    try:
-        assignment_id = await request_number(services, item.restaurant_id, wish, patience=0, once=once)
-    except AlreadyAssigned as error:
-        raise NotDue(error.detail) from None
+    services, restaurant_id = mending.services, mending.item.restaurant_id
+    assert restaurant_id is not None
+    if (assignment_id := await bought_before(mending, restaurant_id)) is None:
+        async with services.database.read() as session:
+            wish = Wish.stored((await restaurants.get(session, restaurant_id)).wish)
+        try:
+            assignment_id = await request_number(services, restaurant_id, wish, patience=0)
+        except AlreadyAssigned as error:
+            raise NotDue(error.detail) from None
     while (ended := await end_of(services, ASSIGNMENTS, assignment_id, PATIENCE)).status == Status.RUNNING:
         await mending.run.still_current()
     if ended.number is None:
         raise ActionRequired(ended.message or "no number was found", hint=ended.hint)
     return ended.message or f"{ended.number} is in service"
+
+
+async def bought_before(mending: Mending, restaurant_id: str) -> str | None:
+    """The assignment that this change has begun already, unless that has ended without a number."""
+    if not mending.begun:
+        return None
+    async with mending.services.database.read() as session:
+        latest = (await assignments.latest(session, [restaurant_id])).get(restaurant_id)
+    ours = latest is not None and Acting.stored(latest.actor).id == mending.item.apply_id
+    return latest.id if latest and ours and (latest.status == Status.RUNNING or latest.number) else None
 
 
 Way = Callable[[Mending], Awaitable[str]]
