@@ -28,6 +28,7 @@ from trunkline.workflows.run_batch import BatchRequest, start_batch
 pytestmark = pytest.mark.anyio
 
 FULL = TrialLimit("one number at most", provider="twilio")
+LEVEL = {"errors": [{"code": "10038", "title": "Feature not permitted", "detail": "at this account level"}]}
 
 
 @contextmanager
@@ -96,6 +97,24 @@ async def test_who_share_a_number_that_is_released_lose_it_at_once_and_it_was_wh
     assert (await desk.number(first.number)).former_restaurant_id == first.restaurant_id
 
 
+async def test_an_account_that_has_several_numbers_is_no_trial_and_shares_none(open_desk: Opener) -> None:
+    async with open_desk(carriers=["telnyx"]) as desk:
+        first, second = await desk.assign("first"), await desk.assign("second")
+        desk.sandbox.fault(provider="telnyx", operation="number_orders.create", kind="status", status=403, body=LEVEL)
+        third = await desk.assign("third", number_type="toll_free")
+        assert (third.status, third.reason) == ("unassigned", "trial_limit")
+        answering = {m.restaurant_id: (m.number, m.active) for m in await desk.mappings()}
+        assert answering == {one.restaurant_id: (one.number, True) for one in (first, second)}
+
+
+async def test_a_trial_that_was_given_a_second_number_by_its_carrier_shares_all_the_same(desk: Desk) -> None:
+    await desk.assign("first")
+    second = await desk.assign("second")
+    set_trial(desk.sandbox, True)
+    third = await desk.assign("third")
+    assert (third.source, third.number) == ("shared", second.number)
+
+
 # --- in a batch -------------------------------------------------------------------------------------------------------
 
 
@@ -124,6 +143,19 @@ async def test_what_one_of_a_batch_was_told_holds_for_the_others_while_the_numbe
         assert assignment.source == source
         assert desk.operations(before).count("twilio incoming_numbers.create") == bought
     assert (await desk.details(assignment))["purchase"] == FULL.detail
+
+
+async def test_what_one_of_a_batch_was_refused_is_its_own_where_the_account_has_several_numbers(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BatchInventory, "limit_of", lambda *_: FULL)
+    for name in ("first", "second"):
+        await desk.assign(name)
+    await add_restaurants(desk, 1)
+    batch = await start_batch(desk.services, BatchRequest(Wish()))
+    assert await end_of(desk, batch) == {"assigned": 1}
+    (assignment,) = await desk.rows(Assignment, Assignment.batch_id == batch)
+    assert assignment.source == "purchased"
 
 
 def test_a_full_account_is_asked_again_after_a_while_however_many_hear_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

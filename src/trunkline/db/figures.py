@@ -54,6 +54,12 @@ async def billed(session: AsyncSession) -> list[Figure]:
     return _figures(await session.execute(union_all(*parts)))
 
 
+async def serving(session: AsyncSession, carrier: str) -> int:
+    """How many numbers of this carrier serve a restaurant."""
+    found = await counted(session, NumberFilter(states=[NumberState.IN_SERVICE], carrier=carrier))
+    return sum(figure.numbers for figure in found)
+
+
 def by_state(found: Iterable[Figure]) -> dict[NumberState, int]:
     """How many are in each, in the order of a number's life; a state that none is in is left out."""
     counts: Counter[str] = Counter()

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import batches, choosing, debts, intents, numbers, restaurants, runs
+from trunkline.db import batches, debts, figures, intents, numbers, restaurants, runs
 from trunkline.db.models import Assignment, Number, PurchaseIntent
 from trunkline.db.runs import ASSIGNMENTS, StepRow
 from trunkline.domain.choosing import Offer
@@ -87,13 +87,14 @@ class AssignmentRun(Buyer[Assignment]):
 
     async def _refuse_limited(self, carrier: Carrier) -> None:
         """What a trial account has just said to another restaurant of the batch holds for this one as well, while its
-        number serves: once it does not, there may be room for another one."""
+        number serves: once it does not, there may be room for another one. What has several that serve is no trial, and
+        has refused one kind of number."""
         limit = self.inventory.limit_of(carrier.name)
         if limit is None:
             return
         async with self.services.database.read() as session:
-            serves = await choosing.in_service_at(session, carrier.name)
-        if serves is not None:
+            serving = await figures.serving(session, carrier.name)
+        if serving == 1:
             raise limit.with_traceback(None)  # it is raised for each of them
 
     async def close(self, outcome: Outcome) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.carriers.base import Carrier
-from trunkline.db import choosing, mappings, numbers, restaurants
+from trunkline.db import choosing, figures, mappings, numbers, restaurants
 from trunkline.domain.numbers import NumberState
 from trunkline.domain.outcomes import Outcome, Reason, Source, Status, unassigned
 from trunkline.errors import Conflict, TrialLimit
 from trunkline.settings import TrialSharing
 from trunkline.workflows.assignment_run import AssignmentRun
+from trunkline.workflows.run import RunStep
 
 
 async def reuse_trial_number(run: AssignmentRun, carrier: Carrier, limit: TrialLimit) -> Outcome:
@@ -21,6 +22,11 @@ async def reuse_trial_number(run: AssignmentRun, carrier: Carrier, limit: TrialL
         if policy is TrialSharing.OFF:
             step.detail = "sharing is off"
             return unassigned(Reason.TRIAL_LIMIT, limit.detail, "upgrade the account, or set TRIAL_SHARING")
+        if not await may_be_trial(run, step, carrier):
+            step.detail = f"the {carrier.name} account has several numbers: it is no trial, and none is shared"
+            return unassigned(
+                Reason.TRIAL_LIMIT, limit.detail, "upgrade the account, or ask for another kind of number"
+            )
         while True:
             async with run.services.database.read() as session:
                 number = await choosing.in_service_at(session, carrier.name)
@@ -39,6 +45,18 @@ async def reuse_trial_number(run: AssignmentRun, carrier: Carrier, limit: TrialL
             await step.wait(TrialLimit(f"{waits}, and {limit.detail}", provider=carrier.name))
     run.count(outcome)
     return outcome
+
+
+async def may_be_trial(run: AssignmentRun, step: RunStep, carrier: Carrier) -> bool:
+    """Whether what was refused can be a trial's second number. An account's level refuses a kind of number in the same
+    words; one that has several numbers is a trial only where the carrier itself says so."""
+    listing = await run.candidates.listed(step.ask, carrier)
+    async with run.services.database.read() as session:
+        serving = await figures.serving(session, carrier.name)  # a batch's list is as old as the batch
+    if max(listing.total, serving) <= 1:
+        return True
+    state = await step.ask(carrier.account)
+    return state is not None and state.kind == "trial"
 
 
 async def share(session: AsyncSession, run: AssignmentRun, number: str, policy: TrialSharing) -> Outcome | None:
