@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests.crash.scenarios import import_number, vapi_client
+from tests.sandbox.twilio_client import TwilioApi
 from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import own
 from trunkline.db import debts
@@ -25,6 +26,7 @@ from trunkline.workflows.run_batch import BatchRequest, resume_batch, start_batc
 
 pytestmark = pytest.mark.anyio
 REFUSED = {"message": "This number is not supported.", "error": "Bad Request", "statusCode": 400}
+NO_BUNDLE = {"code": 21649, "message": "Bundle required and not provided", "status": 400}
 UNPAID = {"message": "A payment method is required.", "error": "Payment Required", "statusCode": 402}
 
 
@@ -32,6 +34,11 @@ def imports_are_refused(desk: Desk, status: int, body: object, **rule: object) -
     return desk.sandbox.fault(
         provider="vapi", operation="phone_numbers.create", kind="status", status=status, body=body, **rule
     )
+
+
+def subaccount(api: TwilioApi) -> str:
+    """A new one; its SID."""
+    return str(api.http.post("/2010-04-01/Accounts.json").raise_for_status().json()["sid"])
 
 
 async def restaurants(desk: Desk, count: int) -> None:
@@ -52,6 +59,26 @@ async def test_a_number_whose_import_is_refused_is_put_aside_and_the_next_one_is
     assert row.put_aside_until > utcnow()
     second = await desk.assign("Napoli")
     assert second.source == "purchased"
+
+
+async def test_an_owned_number_that_cannot_be_marked_is_put_aside_and_others_are_bought(desk: Desk) -> None:
+    own(desk.sandbox, "+14155550171")
+    desk.sandbox.fault(
+        provider="twilio", operation="incoming_numbers.update", kind="status", status=400, body=NO_BUNDLE
+    )
+    assert [(await desk.assign(name)).source for name in ("Roma", "Napoli")] == ["purchased"] * 2
+    assert "bundle" in str((await desk.number("+14155550171")).put_aside_reason)
+
+
+async def test_an_idle_number_that_is_in_a_subaccount_is_put_aside_and_others_are_bought(desk: Desk) -> None:
+    own(desk.sandbox, "+14155550177")
+    import_number(desk.sandbox, "+14155550177")
+    api = TwilioApi(desk.sandbox)
+    below = subaccount(api)
+    (held,) = desk.sandbox.held("twilio")
+    api.post(f"/IncomingPhoneNumbers/{held['wire']['sid']}.json", AccountSid=below).raise_for_status()
+    assert [(await desk.assign(name)).source for name in ("Roma", "Napoli")] == ["purchased"] * 2
+    assert below in str((await desk.number("+14155550177")).put_aside_reason)
 
 
 @pytest.mark.parametrize("number", ["+9991234567", "+12345678"])
@@ -111,10 +138,9 @@ async def test_a_number_that_came_by_itself_is_given_back_by_its_reference(desk:
 async def test_a_number_that_was_given_up_by_hand_is_not_given_out(desk: Desk) -> None:
     own(desk.sandbox, "+14155550177")
     import_number(desk.sandbox, "+14155550177")
+    api = TwilioApi(desk.sandbox)
     (held,) = desk.sandbox.held("twilio")
-    account = f"{desk.sandbox.url}/2010-04-01/Accounts/{twilio.DEFAULT_ACCOUNT}"
-    login = (twilio.DEFAULT_ACCOUNT, twilio.DEFAULT_SECRET)
-    httpx2.delete(f"{account}/IncomingPhoneNumbers/{held['wire']['sid']}.json", auth=login).raise_for_status()
+    api.http.delete(f"{api.base}/IncomingPhoneNumbers/{held['wire']['sid']}.json").raise_for_status()
     assignment = await desk.assign()
     assert (assignment.source, assignment.number != "+14155550177") == ("purchased", True)
     assert (await desk.number("+14155550177")).state == "released"

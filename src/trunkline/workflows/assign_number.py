@@ -222,10 +222,16 @@ async def serve(run: AssignmentRun, held: Held) -> Outcome | None:
     except (Missing, Foreign) as error:
         await give_up(run, held, error)
     except (Rejected, ActionRequired) as error:
-        if bought or error.account_wide:
+        if bought or not is_of_this_one(error):
             raise
         await give_up(run, held, error)
     return None
+
+
+def is_of_this_one(error: ProviderError) -> bool:
+    """Whether a number of ours was refused that only has to be put aside: the next one may do. What may pass, or
+    concerns the whole account, is no number's fault."""
+    return not (error.account_wide or isinstance(error, RetryLater))
 
 
 async def find_existing(run: AssignmentRun, tour: Tour) -> Held | None:
@@ -248,11 +254,12 @@ async def claim_existing(run: AssignmentRun, tour: Tour, step: RunStep, existing
         held = Held(await known_row(run, voice), voice=voice, seen_at=existing.seen_at)
         try:
             await verify(run, step, held)
-        except (RetryLater, ActionRequired) as error:  # not this number's fault
+        except (Rejected, ActionRequired, RetryLater) as error:
+            if is_of_this_one(error):
+                await give_up(run, held, error)
+                continue
             tour.refusals[held.row.carrier or ""] = error
             await let_go(run, held)
-        except Rejected as error:
-            await give_up(run, held, error)
         else:
             return held
     return None
@@ -348,13 +355,13 @@ async def use_owned(run: AssignmentRun, carrier: Carrier, owned: OwnedNumber, se
         held = Held(row, owned=owned, seen_at=seen_at, note="; ".join(owned.warnings))
         try:
             await mark(run, step, held, carrier)
-        except (Missing, Foreign, Rejected) as error:
+        except (Rejected, ActionRequired, RetryLater) as error:
+            if not is_of_this_one(error):
+                await let_go(run, held)  # another carrier may have one
+                raise
             await give_up(run, held, error)
             step.end(StepStatus.DONE, f"{owned.number} cannot be used: {error.detail}")
             return None
-        except (RetryLater, ActionRequired):
-            await let_go(run, held)  # another carrier may have one
-            raise
         step.end(StepStatus.DONE, "; ".join([f"{owned.number} is idle and ours to use", *owned.warnings]))
         return held
 
