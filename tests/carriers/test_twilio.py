@@ -364,6 +364,18 @@ async def test_an_api_key_that_may_not_list_accounts_says_only_that_this_one_doe
     assert await build_twilio(twilio_auth_token=None, **keys).lookup(NUMBER) is None
 
 
+async def test_subaccounts_that_refuse_an_api_key_are_accounts_that_it_does_not_show(
+    sandbox: SandboxServer, twilio: TwilioCarrier, build_twilio: Build
+) -> None:
+    transfer(sandbox, (await twilio.buy(OFFER, MARK)).ref)
+    keys = {"SKmain": {"secret": "s", "main": True}}
+    path = f"/accounts/twilio/{wire.DEFAULT_ACCOUNT}"
+    sandbox.control.put(path, json={"extra": {"api_keys": keys}}).raise_for_status()
+    with_key = build_twilio(twilio_auth_token=None, twilio_api_key="SKmain", twilio_api_secret="s")
+    assert (await with_key.lookup(NUMBER), await with_key.elsewhere()) == (None, [])
+    assert asked(sandbox, "accounts.list") != []
+
+
 async def test_a_subaccount_that_does_not_answer_is_an_error_and_not_none(
     sandbox: SandboxServer, twilio: TwilioCarrier
 ) -> None:

@@ -41,6 +41,12 @@ def subaccount(api: TwilioApi) -> str:
     return str(api.http.post("/2010-04-01/Accounts.json").raise_for_status().json()["sid"])
 
 
+def suspend_one(api: TwilioApi) -> None:
+    """A subaccount whose lists are refused from now on."""
+    path = f"/2010-04-01/Accounts/{subaccount(api)}.json"
+    api.http.post(path, data={"Status": "suspended"}).raise_for_status()
+
+
 async def restaurants(desk: Desk, count: int) -> None:
     for n in range(count):
         await create_restaurant(desk.services, f"Restaurant {n}", Wish(), assign=False)
@@ -135,10 +141,22 @@ async def test_a_number_that_came_by_itself_is_given_back_by_its_reference(desk:
     assert (await desk.number("+14155550177")).state == "released"
 
 
-async def test_a_number_that_was_given_up_by_hand_is_not_given_out(desk: Desk) -> None:
+async def test_a_release_is_done_although_a_subaccount_is_suspended(desk: Desk) -> None:
+    number = str((await desk.assign("Roma")).number)
+    suspend_one(TwilioApi(desk.sandbox))
+    release = await request_release(desk.services, number, give_back=True, force=True)
+    await desk.wait(release)
+    assert desk.sandbox.held("twilio") == []
+    assert ((await desk.number(number)).state, await desk.debts()) == ("released", [])
+
+
+@pytest.mark.parametrize("suspended", [False, True], ids=["", "beside a suspended subaccount"])
+async def test_a_number_that_was_given_up_by_hand_is_not_given_out(desk: Desk, suspended: bool) -> None:
     own(desk.sandbox, "+14155550177")
     import_number(desk.sandbox, "+14155550177")
     api = TwilioApi(desk.sandbox)
+    if suspended:
+        suspend_one(api)
     (held,) = desk.sandbox.held("twilio")
     api.http.delete(f"{api.base}/IncomingPhoneNumbers/{held['wire']['sid']}.json").raise_for_status()
     assignment = await desk.assign()

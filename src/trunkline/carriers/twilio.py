@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from pydantic import SecretStr
@@ -40,6 +41,7 @@ from trunkline.domain.numbers import E164, NumberType, national_form
 from trunkline.errors import (
     ActionRequired,
     HeldElsewhere,
+    Intercepted,
     Missing,
     OfferGone,
     OutcomeUnknown,
@@ -145,14 +147,14 @@ class TwilioCarrier:
 
     async def find(self, number: E164 | None, mark: OwnerMark) -> OwnedNumber | None:
         if number is not None:
-            return await self._by_number("find", number, self._sid)
+            return await self._by_number("find", number)
         async for owned in self._held("find", {"FriendlyName": str(mark)}, self._sid):
             if owned.mark_text == str(mark):
                 return owned
         return None
 
     async def lookup(self, number: E164) -> OwnedNumber | None:
-        held = await self._by_number("lookup", number, self._sid)
+        held = await self._by_number("lookup", number)
         if held is None:
             await self._refuse_elsewhere(number)
         return held
@@ -163,7 +165,7 @@ class TwilioCarrier:
     async def elsewhere(self) -> list[OwnedNumber]:
         """Those of our subaccounts."""
         page = {"PageSize": "1000"}
-        return [held for other in await self._subaccounts() async for held in self._held("owned", page, other)]
+        return [held for other in await self._subaccounts() for held in await self._shown("owned", page, other)]
 
     async def mark(self, owned: OwnedNumber, mark: OwnerMark) -> OwnedNumber:
         return owned_number(await self._change("mark", "POST", owned, {"FriendlyName": str(mark)}))
@@ -279,18 +281,18 @@ class TwilioCarrier:
             f"the Twilio account already holds {owned.number} for something else", provider="twilio", operation="buy"
         )
 
-    async def _by_number(self, operation: str, number: E164, account: str) -> OwnedNumber | None:
+    async def _by_number(self, operation: str, number: E164) -> OwnedNumber | None:
         """Twilio's PhoneNumber filter also matches parts of a number, so each answer is compared exactly."""
-        async for owned in self._held(operation, {"PhoneNumber": str(number)}, account):
+        async for owned in self._held(operation, {"PhoneNumber": str(number)}, self._sid):
             if owned.number == number:
                 return owned
         return None
 
     async def _refuse_elsewhere(self, number: E164) -> None:
         """HeldElsewhere if one of our subaccounts holds the number."""
-        others = await self._subaccounts()
-        for held in await asyncio.gather(*(self._by_number("lookup", number, other) for other in others)):
-            if held is not None:
+        query, others = {"PhoneNumber": str(number)}, await self._subaccounts()
+        for held in chain(*await asyncio.gather(*(self._shown("lookup", query, other) for other in others))):
+            if held.number == number:
                 raise HeldElsewhere(
                     f"{number} is not in the Twilio account {self._sid} but in its subaccount {held.account}",
                     held.account,
@@ -306,6 +308,16 @@ class TwilioCarrier:
         except ActionRequired:
             return []
         return [row["sid"] for row in rows if row["sid"] != self._sid and row.get("status") != "closed"]
+
+    async def _shown(self, operation: str, query: dict[str, str], account: str) -> list[OwnedNumber]:
+        """What a subaccount holds, as far as our keys show it: one that is suspended refuses them, and so does each of
+        them an API key of the main account. It stands in the way of nothing that is asked of our own."""
+        try:
+            return [held async for held in self._held(operation, query, account)]
+        except Intercepted:
+            raise
+        except ActionRequired:
+            return []
 
     async def _held(self, operation: str, query: dict[str, str], account: str) -> AsyncIterator[OwnedNumber]:
         """All numbers that a list shows; what is no telephone number is left out."""
@@ -333,7 +345,7 @@ class TwilioCarrier:
     ) -> dict[str, Any]:
         """One request about one number of the account, by its sid: a path without one would be another resource."""
         where = {"provider": "twilio", "operation": operation}
-        held = owned if re.fullmatch(r"PN\w+", owned.ref) else await self._by_number(operation, owned.number, self._sid)
+        held = owned if re.fullmatch(r"PN\w+", owned.ref) else await self._by_number(operation, owned.number)
         if held is None:
             raise not_in_account(owned.number, **where)
         try:
