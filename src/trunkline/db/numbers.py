@@ -238,7 +238,7 @@ def rest(row: Number) -> None:
 def held(row: Number, carrier: str, owned: OwnedNumber) -> None:
     """What the carrier says of a number that its account holds: where, as what, at what price."""
     row.carrier, row.account, row.carrier_ref = carrier, owned.account or row.account, owned.ref
-    row.country = owned.country or row.country
+    row.country = owned.country or row.country or next(iter(countries_of(E164(row.number))), None)
     row.number_type = row.number_type or (owned.number_type.value if owned.number_type else None)
     if owned.monthly_price is not None:
         row.monthly_price, row.currency = owned.monthly_price, owned.currency
@@ -266,7 +266,6 @@ def claim_bought(row: Number, assignment_id: str | None) -> None:
 def adopted(row: Number, carrier: str, owned: OwnedNumber) -> None:
     """A person has taken it over from the carrier's account: it serves nobody, whatever had refused it before."""
     rest(row)
-    row.country = row.country or next(iter(countries_of(E164(row.number))), None)
     row.put_aside_until = row.put_aside_reason = None
     held(row, carrier, owned)
 

@@ -17,7 +17,8 @@ log = structlog.get_logger()
 
 async def ask_missing_prices(services: Services) -> None:
     """Once for each kind of number at each carrier; a carrier that does not answer is asked the next day."""
-    async with services.database.read() as session:
+    async with services.database.write() as session:
+        await costs.place_unpriced(session)
         unpriced = await costs.unpriced(session)
     for kind in unpriced:
         carrier = services.carriers.get(kind.carrier)
