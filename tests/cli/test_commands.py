@@ -46,6 +46,17 @@ def test_a_restaurant_gets_its_number_later(operator: Operator) -> None:
     assert said.startswith("Error: the restaurant has +1")
 
 
+def test_what_a_restaurant_has_is_told_of_the_number_that_it_has_now(operator: Operator) -> None:
+    had, got = operator.restaurant("Had one"), operator.restaurant("Got one", assign_phone=False)
+    assert "no_numbers_found" in operator.run("assign", got.id, "--contains", "0000000", code=1)
+    operator.run("numbers", "move", str(had.phone_number), got.id, "--yes")
+    for one, came_by in ((had, "lost since"), (got, "moved")):
+        facts = dict(line.split("\t") for line in operator.run("restaurants", "show", one.id, "--plain").splitlines())
+        assert facts["came by"] == came_by
+        assert not any(facts[said] for said in ("reason", "message", "hint"))
+        assert came_by in operator.run("restaurants", "list", "--search", one.name)
+
+
 def test_a_name_with_markup_is_shown_as_it_is(operator: Operator) -> None:
     name = "[red]Rosso[/red] [bold"
     operator.run("restaurants", "create", name, "--no-phone")

@@ -64,8 +64,7 @@ def list_all(
     if show.as_document(listed, "RestaurantSummary", json, csv):
         return
     rows = [
-        (r.id, r.name, r.external_id, r.phone_number, "shared" if r.shared else None, show.outcome(r.assignment))
-        for r in listed
+        (r.id, r.name, r.external_id, r.phone_number, "shared" if r.shared else None, show.came_by(r)) for r in listed
     ]
     show.table(["id", "name", "external id", "number", "shared", "came by"], rows, "no restaurant")
 
@@ -343,7 +342,7 @@ def settled(client: Trunkline, restaurant: Restaurant, patience: Patience) -> Re
 
 
 def describe(restaurant: Restaurant) -> None:
-    run = restaurant.assignment
+    run, tells = restaurant.assignment, show.is_told_by_its_assignment(restaurant)
     calls = "yes" if restaurant.active else "no: they reach another restaurant"
     show.facts(
         [
@@ -357,10 +356,10 @@ def describe(restaurant: Restaurant) -> None:
             ("shared with", [f"{other.name} ({other.id})" for other in restaurant.shared_with]),
             ("assignment", run.id if run else None),
             ("status", run.status if run else "no number asked for"),
-            ("came by", run.source if run else None),
-            ("reason", run.reason if run else None),
-            ("message", run.message if run else None),
-            ("hint", run.hint if run else None),
+            ("came by", (run.source if run else None) if tells else show.came_by(restaurant)),
+            ("reason", run.reason if run and tells else None),
+            ("message", run.message if run and tells else None),
+            ("hint", run.hint if run and tells else None),
         ]
     )
 

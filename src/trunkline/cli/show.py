@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from trunkline.client.models import Assignment, AssignmentSummary, HistoryLine, Number, Step
+    from trunkline.client.models import Assignment, AssignmentSummary, HistoryLine, Number, RestaurantSummary, Step
 
 GAP = 2  # between two columns
 WHOLE = ("id", "number", "restaurant", "batch")  # columns whose texts are copied, and stay in one piece
@@ -204,6 +204,21 @@ def outcome(assignment: AssignmentSummary | None) -> str | None:
     if assignment is None:
         return None
     return assignment.source or assignment.reason or assignment.status
+
+
+def is_told_by_its_assignment(restaurant: RestaurantSummary) -> bool:
+    """Whether the latest assignment says what the restaurant has now, or why it has no number of its own: since then
+    one may have been moved to it, or away from it."""
+    run = restaurant.assignment
+    is_last = run is None or run.status == "running" or run.phone_number == restaurant.phone_number
+    return is_last or restaurant.shared
+
+
+def came_by(restaurant: RestaurantSummary) -> str | None:
+    """Why a restaurant has no number, or how it came by the one that it has."""
+    if is_told_by_its_assignment(restaurant):
+        return outcome(restaurant.assignment)
+    return "moved" if restaurant.phone_number else "lost since"
 
 
 def notes_of(found: Number) -> list[tuple[str, Any]]:
