@@ -66,7 +66,7 @@ def check_row(place: int, given: Mapping[str, Any], default_country: str) -> Row
     criteria = Criteria.checked(*(given.get(name) for name in CRITERIA))
     wish = Wish(criteria)
     if picked := given.get(PICKED):
-        wish = Wish(replace(criteria, country=None)).picking(
+        wish = Wish(replace(criteria, country=None), held=True).picking(
             parse_number(picked, criteria.country or default_country, field=PICKED)
         )
     notes = RestaurantNotes.checked(given.get("external_id"), given.get("metadata"))

@@ -12,6 +12,7 @@ from trunkline.domain.numbers import E164
 from trunkline.errors import InvalidInput
 
 PICKED = "phone_number"
+HELD = "held"
 AGREED = ("max_monthly_price", "max_upfront_price")
 FORCED_CARRIER = "twilio"  # what `force_twilio` of the API, and of the rows, means
 
@@ -26,11 +27,13 @@ def agreed(max_monthly_price: str | None, max_upfront_price: str | None) -> Pric
 @dataclass(frozen=True)
 class Wish:
     """`criteria` say which numbers suit; `reuse` is false where the voice platform's idle numbers are not looked at.
-    `number` is the one that was picked: exactly it, or none. What is bought costs no more than was `agreed` to."""
+    `number` is the one that was picked: exactly it, or none; where it is `held` already, nothing is bought. What is
+    bought costs no more than was `agreed` to."""
 
     criteria: Criteria = field(default_factory=Criteria)
     reuse: bool = True
     number: E164 | None = None
+    held: bool = False
     agreed: PriceLimits | None = None
 
     @classmethod
@@ -42,9 +45,15 @@ class Wish:
     def stored(cls, criteria: Mapping[str, Any] | None, force_twilio: bool = False) -> Wish:
         """From an assignment's columns."""
         kept = dict(criteria or {})
-        picked, prices = kept.pop(PICKED, None), {name: kept.pop(name, None) for name in AGREED}
+        picked, held = kept.pop(PICKED, None), bool(kept.pop(HELD, None))
+        prices = {name: kept.pop(name, None) for name in AGREED}
         wish = cls.asked(Criteria.checked(**kept), force_twilio)
-        return replace(wish, number=E164(picked) if picked else None, agreed=agreed(**prices))
+        return replace(wish, number=E164(picked) if picked else None, held=held, agreed=agreed(**prices))
+
+    @classmethod
+    def holding(cls, number: E164) -> Wish:
+        """For a number that we hold, which nobody has agreed to pay for."""
+        return cls(number=number, held=True)
 
     def picking(self, number: E164) -> Wish:
         """The same for exactly this number. InvalidInput where more is asked of it than its carrier."""
@@ -61,7 +70,8 @@ class Wish:
         """The criteria as they were asked for, as JSON, with the number that was picked and what it may cost."""
         limits = (self.agreed.monthly, self.agreed.at_once) if self.agreed else ()
         prices = {name: str(limit) for name, limit in zip(AGREED, limits, strict=False) if limit is not None}
-        return self.lasting() | ({PICKED: str(self.number)} if self.number else {}) | prices
+        named = ({PICKED: str(self.number)} if self.number else {}) | ({HELD: "yes"} if self.held else {})
+        return self.lasting() | named | prices
 
     def lasting(self) -> dict[str, str]:
         """The criteria alone, which hold for another number as well."""

@@ -193,6 +193,10 @@ class Tour:
             return from_error(next(iter(self.beyond.values())))
         if self.refusals:
             return from_refusals(list(self.refusals.values()))
+        if run.wish.held:
+            number = run.wish.number
+            detail = f"{number} is in no account of ours any more, or something else uses it"
+            return unassigned(Reason.NO_NUMBERS_FOUND, detail, f"GET /api/numbers/{number} says what is known of it")
         pinned = run.wish.criteria.carrier
         return unassigned(
             Reason.CARRIER_NOT_CONFIGURED,

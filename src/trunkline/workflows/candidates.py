@@ -140,8 +140,8 @@ class Candidates:
         existing = [Place(Source.EXISTING)] if self.wish.reuse else []
         reuse_first = self._services.settings.number_strategy is Strategy.REUSE_FIRST or not self.wish.reuse
         if reuse_first or self.wish.number is not None:  # what we hold is not for sale
-            both = (Source.OWNED, Source.PURCHASED)
-            return existing + [Place(source, carrier) for carrier in able for source in both]
+            sources = (Source.OWNED,) if self.wish.held else (Source.OWNED, Source.PURCHASED)
+            return existing + [Place(source, carrier) for carrier in able for source in sources]
         bought = [Place(Source.PURCHASED, carrier) for carrier in able]
         return bought + existing + [Place(Source.OWNED, carrier) for carrier in able]
 

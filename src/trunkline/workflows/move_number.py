@@ -296,7 +296,7 @@ async def begin(run: Run[Move]) -> str:
             raise Conflict(f"{move.number} serves somebody since the move was asked for", hint="ask again")
         await refuse(session, sides, OwnNumber(move.own_number), renew=False)
         numbers.keep_for(sides.row, move.to_id)
-        wish = Wish(number=E164(move.number))
+        wish = Wish.holding(E164(move.number))
         assignment = await assignments.add(session, move.to_id, criteria=wish.plain())
         await MOVES.change(session, run.id, move.epoch, assignment_id=assignment.id)
     return assignment.id

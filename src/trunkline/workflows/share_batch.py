@@ -168,7 +168,7 @@ class Share:
             restaurant = await restaurants.get(session, restaurant_id, lock=True)
             ignore = batch.request.get("ignore_wishes")
             own = {} if ignore else await own_wishes(session, [restaurant])
-            wish = Wish(number=E164(item.picked)) if item.picked else wish_for(own.get(restaurant_id), self._asked)
+            wish = Wish.holding(E164(item.picked)) if item.picked else wish_for(own.get(restaurant_id), self._asked)
             begun = {"batch_id": batch.id, "epoch": 1, "started_at": utcnow()}
             assignment = await add_held_assignment(session, restaurant_id, wish, **begun)
             if await batches.status_of(session, batch.id) is not RunStatus.RUNNING:
