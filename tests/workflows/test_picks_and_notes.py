@@ -11,7 +11,7 @@ import pytest
 from tests.support.desk import Desk, Opener
 from tests.workflows.test_assign_number import set_trial
 from trunkline.db import numbers
-from trunkline.db.models import Release, Restaurant, utcnow
+from trunkline.db.models import Number, Release, Restaurant, utcnow
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.notes import NumberNotes, RestaurantChange, RestaurantNotes
 from trunkline.domain.numbers import E164
@@ -25,6 +25,7 @@ from trunkline.workflows.manage_restaurant import (
     request_number,
 )
 from trunkline.workflows.move_number import unassign
+from trunkline.workflows.pick_number import check_pick
 from trunkline.workflows.release_number import release_due, request_release
 
 pytestmark = pytest.mark.anyio
@@ -116,6 +117,22 @@ async def test_two_picks_of_one_number_at_once_buy_it_once(desk: Desk) -> None:
     ends = [await desk.end_of(one.assignment_id or "") for one in made if isinstance(one, Created)]
     assert [end.number for end in ends if end.status == "assigned"] == [FOR_SALE]
     assert [held["number"] for held in desk.sandbox.held("twilio")] == [FOR_SALE]
+
+
+async def test_a_pick_whose_purchase_came_to_nothing_is_settled_although_nobody_sells_it_any_more(
+    open_desk: Opener,
+) -> None:
+    async with open_desk(retry_for_seconds=1) as desk:
+        desk.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="drop", when="before", times=1)
+        down = desk.sandbox.fault(provider="twilio", operation="incoming_numbers.list", status=503, skip=2)
+        created = await create(desk, "Roma", Wish().picking(sell(desk, FOR_SALE)))
+        assert (await desk.end_of(created.assignment_id or "")).reason == "purchase_unsettled"
+        desk.sandbox.control.delete(f"/faults/{down}").raise_for_status()
+        desk.sandbox.control.delete("/numbers").raise_for_status()  # somebody else has bought it
+        await check_pick(desk.services, Wish().picking(E164(FOR_SALE)), created.restaurant_id, 5)
+        await desk.settle()
+        assert await desk.open_intents() == []
+        assert await desk.rows(Number, Number.number == FOR_SALE) == []
 
 
 async def test_of_one_external_id_there_is_one_restaurant_also_of_two_at_once(desk: Desk) -> None:

@@ -98,10 +98,8 @@ async def request_number(
     wish: Wish,
     patience: float = OFFERED_SECONDS,
     once: Once | None = None,
-    batch_id: str | None = None,
 ) -> str:
-    """Start an assignment for a restaurant that has no number of its own; its id. Once per idempotency key. What it
-    buys is bought for the batch `batch_id`, within what that one may.
+    """Start an assignment for a restaurant that has no number of its own; its id. Once per idempotency key.
 
     AssignmentRunning while one has not ended, AlreadyAssigned where it has its own number. A restaurant that shares a
     trial account's number may ask for its own."""
@@ -109,6 +107,14 @@ async def request_number(
         return before.run
     wish = await name_number(services, wish)
     await check_wish(services, wish, restaurant_id, patience)
+    return await request_checked(services, restaurant_id, wish, once)
+
+
+async def request_checked(
+    services: Services, restaurant_id: str, wish: Wish, once: Once | None = None, batch_id: str | None = None
+) -> str:
+    """The same for a wish that was checked when it was asked: what is owed to it is settled first, whether it can be
+    had now or not. What it buys is bought for the batch `batch_id`, within what that one may."""
 
     async def begin(session: AsyncSession) -> Begun:
         restaurant = await restaurants.get_soon(session, restaurant_id)

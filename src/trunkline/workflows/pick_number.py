@@ -69,8 +69,8 @@ async def check_pick(services: Services, wish: Wish, restaurant_id: str | None, 
         row = (await numbers.known(session, [number])).get(number)
         if row is not None:
             await refuse_busy(session, row, restaurant_id)
-    if row is not None and row.state not in numbers.NOT_OURS:
-        return
+    if row is not None and row.state not in (NumberState.FOREIGN, NumberState.RELEASED):
+        return  # also one whose purchase for this very restaurant is not settled yet
     try:
         async with asyncio.timeout(patience):
             if not await is_held(services, number, wish.criteria.carrier):

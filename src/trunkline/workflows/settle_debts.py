@@ -25,7 +25,7 @@ from trunkline.providers.http import before_sending
 from trunkline.workflows import accounts, kinds, release_number
 from trunkline.workflows.budgets import measure, read_all
 from trunkline.workflows.connect_number import connect_number
-from trunkline.workflows.manage_restaurant import request_number
+from trunkline.workflows.manage_restaurant import request_checked
 from trunkline.workflows.purchase_outcome import look_for_late_ones, settle_without_run
 from trunkline.workflows.services import Services
 from trunkline.workflows.stock_number import adopt_number
@@ -137,7 +137,7 @@ async def finish_assignment(services: Services, debt: Debt) -> None:
         wish, key_id, batch_id = await asked_before(services, debt)
         try:
             with acting_as(replace(acting(), key_id=key_id)):
-                await request_number(services, restaurant.id, wish, batch_id=batch_id)
+                await request_checked(services, restaurant.id, wish, batch_id=batch_id)
         except Conflict as error:
             log.info("owed to a restaurant that is busy", reason=error.detail)
         return
