@@ -1,4 +1,4 @@
-"""Somebody's own server is trusted by what this machine trusts, as the providers are."""
+"""Somebody's own server: trusted by what this machine trusts, as the providers are, and in everybody's network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.certificates import make_certificate
 from tests.support.raw_server import raw_server
-from trunkline.providers.outgoing import Outgoing
+from trunkline.providers.outgoing import Outgoing, is_public
 from trunkline.providers.trust import trusted
 from trunkline.settings import load_settings
 
@@ -36,3 +36,30 @@ async def test_a_certificate_that_this_machine_is_told_to_trust_will_do(certific
         sent = await outgoing.post(server.url, b"{}", {})
     await outgoing.close()
     assert (sent.status, sent.error) == (204, None)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.0.0.1",
+        "192.0.0.192",
+        "168.63.129.16",
+        "fec0::1",
+        "::10.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:0:10.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a00:1",
+        "2002:a00:1::",
+        "ff0e::1",
+    ],
+)
+def test_what_leads_into_a_private_network_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"]
+)
+def test_what_leads_to_everybody_is_public(address: str) -> None:
+    assert is_public(address)

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
 import httpx2
 
@@ -18,6 +18,11 @@ from trunkline.settings import Settings
 from trunkline.texts import cleaned
 
 SECONDS = 20.0
+EVERYBODYS = IPv6Network(
+    "2000::/3"
+)  # all that is given to anybody; the rest is somebody's own, or leads somewhere else
+NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are where it leads
+OF_CLOUDS = (IPv4Network("192.0.0.0/24"), IPv4Network("168.63.129.16/32"))  # they answer their machines alone here
 
 
 class PrivateAddress(Exception):
@@ -90,9 +95,10 @@ class Outgoing:
 
 def is_public(address: str) -> bool:
     parsed = ip_address(address.partition("%")[0])
-    if isinstance(parsed, IPv6Address) and (inner := parsed.ipv4_mapped or parsed.sixtofour):
-        parsed = inner
-    return parsed.is_global and not parsed.is_multicast
+    if isinstance(parsed, IPv4Address):
+        return parsed.is_global and not parsed.is_multicast and not any(parsed in one for one in OF_CLOUDS)
+    inner = parsed.ipv4_mapped or parsed.sixtofour or (IPv4Address(parsed.packed[-4:]) if parsed in NAT64 else None)
+    return is_public(str(inner)) if inner else parsed.is_global and parsed in EVERYBODYS
 
 
 def asked_to_wait(header: str | None) -> float | None:
