@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.certificates import make_certificate
 from tests.support.raw_server import raw_server
-from trunkline.providers.outgoing import Outgoing, is_public
+from trunkline.providers.outgoing import Outgoing, asked_to_wait, is_public
 from trunkline.providers.trust import trusted
 from trunkline.settings import load_settings
 
@@ -63,3 +63,8 @@ def test_what_leads_into_a_private_network_is_not_public(address: str) -> None:
 )
 def test_what_leads_to_everybody_is_public(address: str) -> None:
     assert is_public(address)
+
+
+@pytest.mark.parametrize("header", ["Mon, 01 Jan 2026 00:00:00 +99999999999999999999", "tomorrow", ""])
+def test_a_wait_that_cannot_be_read_is_none(header: str) -> None:
+    assert asked_to_wait(header) is None

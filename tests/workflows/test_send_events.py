@@ -22,6 +22,7 @@ from trunkline.db.models import Debt, Delivery, Endpoint, Event, utcnow
 from trunkline.db.session import Database
 from trunkline.domain.endpoints import WAITS, Sent, new_secret, seal
 from trunkline.domain.events import EventType, Subjects
+from trunkline.providers.outgoing import asked_to_wait
 from trunkline.workflows import send_events
 from trunkline.workflows.send_events import sealing_keys, serve, with_work
 
@@ -143,3 +144,22 @@ async def test_what_is_committed_between_two_looks_is_queued_once(line: Line, mo
     monkeypatch.setattr(events, "newest", just_before)
     await line.pass_by(timedelta(minutes=3), timedelta(minutes=1), line.tell)
     assert line.taken == line.told
+
+
+async def test_a_wait_beyond_all_time_holds_up_nothing_but_its_own_event(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, refused = line.post, set[str]()
+
+    async def refuse_one(url: str, body: bytes, headers: Mapping[str, str]) -> Sent:
+        sent, event = await post(url, body, headers), headers["webhook-id"]
+        refused.update({event} if not refused else ())
+        return Sent(503, "", retry_after=asked_to_wait("9" * 15)) if event in refused else sent
+
+    line.back = line.began
+    await line.open()
+    monkeypatch.setattr(line, "post", refuse_one)
+    await line.tell()
+    await line.pass_by(timedelta(minutes=10), timedelta(minutes=1), nothing)
+    rows = await line.row(Delivery)
+    assert sorted((row.status, row.attempts) for row in rows) == [("delivered", 1), ("delivered", 1), ("waiting", 1)]

@@ -189,7 +189,7 @@ def _count(row: Endpoint, delivery: Delivery, sent: Sent) -> None:
         return
     row.failing_since = row.failing_since or now
     wait = wait_after(delivery.attempts)
-    asked = min(timedelta(seconds=sent.retry_after or 0), LONGEST_PAUSE)
+    asked = timedelta(seconds=min(sent.retry_after or 0, LONGEST_PAUSE.total_seconds()))
     if sent.status in THROTTLED:
         row.paused_until = now + max(asked, timedelta(seconds=WAITS[0]))
     if wait is None:
