@@ -20,11 +20,11 @@ from trunkline.db import endpoints, events, installation
 from trunkline.db.events import announce
 from trunkline.db.models import Debt, Delivery, Endpoint, Event, utcnow
 from trunkline.db.session import Database
-from trunkline.domain.endpoints import WAITS, Sent, new_secret, seal
+from trunkline.domain.endpoints import WAITS, EndpointFormat, Sent, new_secret, seal
 from trunkline.domain.events import EventType, Subjects
 from trunkline.providers.outgoing import asked_to_wait
 from trunkline.workflows import send_events
-from trunkline.workflows.send_events import sealing_keys, serve, with_work
+from trunkline.workflows.send_events import body_of, sealing_keys, serve, with_work
 
 pytestmark = pytest.mark.anyio
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -163,3 +163,12 @@ async def test_a_wait_beyond_all_time_holds_up_nothing_but_its_own_event(
     await line.pass_by(timedelta(minutes=10), timedelta(minutes=1), nothing)
     rows = await line.row(Delivery)
     assert sorted((row.status, row.attempts) for row in rows) == [("delivered", 1), ("delivered", 1), ("waiting", 1)]
+
+
+def test_a_name_cannot_call_everybody_in_slack() -> None:
+    """https://api.slack.com/reference/surfaces/formatting: & < > are to be escaped."""
+    actor = {"kind": "key", "id": "key_a", "name": "<!here>"}
+    event = {"type": "restaurant.created", "text": "A & <!channel> was created", "actor": actor, "reason": "<@U1>"}
+    text = json.loads(body_of(EndpointFormat.SLACK, event))["text"]
+    assert "A &amp; &lt;!channel&gt;" in text
+    assert "<" not in text

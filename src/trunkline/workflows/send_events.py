@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -138,7 +139,7 @@ def body_of(form: EndpointFormat, event: Mapping[str, Any]) -> str:
     if form is EndpointFormat.SLACK:
         who = event["actor"]["name"] or event["actor"]["id"] or event["actor"]["kind"]
         why = f", because: {event['reason']}" if event["reason"] else ""
-        return json.dumps({"text": f"*{event['type']}* {event['text']} (by {who}{why})"})
+        return json.dumps({"text": html.escape(f"*{event['type']}* {event['text']} (by {who}{why})", quote=False)})
     body = json.dumps({"type": event["type"], "timestamp": event["at"], "data": event})
     if len(body) > LONGEST_BODY:
         body = json.dumps(
