@@ -127,3 +127,12 @@ def test_a_move_that_fails_leaves_whose_the_number_was(api: Api, setting: Callab
     assert api.get(f"/api/numbers/{number}")["former_restaurant_id"] == roma["id"]
     back = api.post(f"/api/restaurants/{roma['id']}/phone", {"phone_number": number})
     assert (back.status_code, back.json()["phone_number"]) == (201, number)
+
+
+def test_a_move_that_vapi_stops_is_asked_for_again_later(api: Api) -> None:
+    number, (to, _) = api.idle(), named(api, phone=False)
+    down = api.sandbox.fault(provider="vapi", operation="phone_numbers.list_v2", kind="status", status=503)
+    refused = api.post(f"/api/numbers/{number}/move", {"to": to})
+    api.sandbox.control.delete(f"/faults/{down}").raise_for_status()
+    assert (refused.status_code, refused.json()["code"]) == (503, "carrier_unavailable")
+    assert refused.json()["hint"] == f"try again with POST /api/numbers/{number}/move"

@@ -17,6 +17,7 @@ from trunkline.api.shapes.numbers import NumberDetail, show_detail
 from trunkline.db import numbers, restaurants, runs
 from trunkline.db.runs import MOVES
 from trunkline.domain.acting import give_reason
+from trunkline.domain.outcomes import code_of
 from trunkline.domain.scopes import Scope
 from trunkline.domain.states import OwnNumber, RunStatus
 from trunkline.workflows.move_number import request_move, request_swap, unassign
@@ -100,7 +101,7 @@ async def _answer(services: Services, move_id: str, once: Once | None, patience:
     """The move once it is done, or as it stands; the error that it failed with."""
     ended = await patience.end_of_run(MOVES, move_id)
     if ended.status == RunStatus.FAILED:
-        raise errors.by_code(ended.reason or "", ended.message or "it could not be moved", ended.hint, "")
+        raise errors.by_code(code_of(ended.reason or ""), ended.message or "it could not be moved", ended.hint, "")
     running = ended.status == RunStatus.RUNNING
     if running:
         response.status_code = 202

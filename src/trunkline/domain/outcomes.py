@@ -12,6 +12,7 @@ from trunkline.errors import (
     OfferGone,
     OutcomeUnknown,
     ProviderError,
+    Rejected,
     RetryLater,
     Role,
     TrialLimit,
@@ -50,6 +51,14 @@ class Reason(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
+# The codes of the errors that these reasons come from; the others have the same name.
+CODES: dict[str, str] = {
+    Reason.NO_NUMBERS_FOUND: OfferGone.code,
+    Reason.VOICE_PLATFORM_UNAVAILABLE: RetryLater.code,
+    Reason.VOICE_PLATFORM_REJECTED: Rejected.code,
+    Reason.PURCHASE_UNSETTLED: OutcomeUnknown.code,
+}
+
 STEPS = (
     "find_existing",
     "assign_existing",
@@ -87,6 +96,11 @@ class Outcome:
 def unassigned(reason: Reason, message: str, hint: str | None = TRY_AGAIN) -> Outcome:
     """The flow went to its end and there is no number to give."""
     return Outcome(Status.UNASSIGNED, reason=reason, message=message, hint=hint)
+
+
+def code_of(reason: str) -> str:
+    """The code of an error, for who waits for something that an assignment was a part of."""
+    return CODES.get(reason, reason)
 
 
 def from_error(error: TrunklineError) -> Outcome:
