@@ -48,15 +48,20 @@ async def connect_number(services: Services, row: Number, target: Target, *, by_
 
 async def is_ours_by_mark(services: Services, voice: VoiceNumber, row: Number) -> bool:
     """At its carrier, or in Vapi where the carrier has none; another installation's mark on either makes it theirs."""
-    carrier = services.carriers.get(row.carrier or "")
-    owned = await carrier.lookup(E164(row.number)) if carrier is not None else None
-    here, texts = services.installation, (owned.mark_text if owned else None, voice.name)
+    here, texts = services.installation, await mark_texts(services, voice, row)
     return carries_mark_of(here, *texts) and other_installation(here, *texts) is None
 
 
+async def mark_texts(services: Services, voice: VoiceNumber | None, row: Number) -> tuple[str | None, str | None]:
+    """Where a mark may stand: at its carrier, as it is now, and in Vapi."""
+    carrier = services.carriers.get(row.carrier or "")
+    owned = await carrier.lookup(E164(row.number)) if carrier is not None else None
+    return owned.mark_text if owned else None, voice.name if voice else None
+
+
 async def refuse_foreign(services: Services, voice: VoiceNumber, row: Number) -> None:
-    """Foreign unless what answers the record is what we set, or nobody."""
-    if other_installation(services.installation, voice.name) or not await services.may_change(voice, row.target):
+    """Foreign unless what answers the record is what we set, or nobody, and no other installation has marked it."""
+    if not await services.may_change(voice, row.target):
         raise Foreign(f"{row.number} serves somebody else in Vapi", provider="vapi", role=Role.VOICE)
 
 

@@ -15,11 +15,14 @@ from trunkline.db import debts, mappings, numbers, runs
 from trunkline.db.models import Number, Release
 from trunkline.db.runs import RELEASES
 from trunkline.domain.choosing import OwnedNumber
+from trunkline.domain.marks import other_installation
+from trunkline.domain.notes import NumberNotes
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, RunStatus
 from trunkline.errors import (
     ActionRequired,
     Conflict,
+    Foreign,
     Missing,
     NumberInService,
     NumberProtected,
@@ -29,6 +32,7 @@ from trunkline.errors import (
 )
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows import accounts
+from trunkline.workflows.connect_number import mark_texts, refuse_marked
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.purchase_outcome import unlisted_for
 from trunkline.workflows.run import Run, RunStep
@@ -120,6 +124,8 @@ class ReleaseNumber:
         except Superseded:
             await owe_connection(services, number)
             raise
+        except Foreign as error:
+            await leave_to_them(run, number, error)
         except TrunklineError as error:
             async with run.write() as session:
                 await run.end(session, status=RunStatus.OWED.value, message=error.detail)
@@ -131,6 +137,17 @@ class ReleaseNumber:
                     run_id=run.id,
                     reason=error.detail,
                 )
+
+
+async def leave_to_them(run: Run[Release], number: Number, error: Foreign) -> None:
+    """What another installation has is not ours to give back, and nothing of it is owed."""
+    async with run.write() as session:
+        row = (await numbers.lock(session, number.number))[number.number]
+        numbers.foreign(row)
+        numbers.in_voice(row, None, None, None)
+        numbers.describe(row, NumberNotes(never_release=True))  # should it be ours again, that was said of it before
+        await run.end(session, status=RunStatus.DONE.value, message=f"{error.detail}: it is left to it")
+        await debts.settle(session, row.number)
 
 
 async def owe_connection(services: Services, number: Number) -> None:
@@ -151,11 +168,13 @@ async def owe_connection(services: Services, number: Number) -> None:
 
 async def remove_import(run: Run[Any], row: Number) -> None:
     """Take the number off what we set to answer it, then out of Vapi; one that is not there needs neither. What Vapi
-    itself provides is nowhere else: whether it is given back is for the next step."""
+    itself provides is nowhere else: whether it is given back is for the next step. Foreign, before anything is changed,
+    where another installation has it."""
     voice = run.services.voice
     async with run.step("detach_assistant") as step:
         await step.ask(lambda: accounts.refuse_changed(run.services, accounts.VOICE))
         record = await step.ask(lambda: find_record(run.services, row))
+        await step.ask(lambda: refuse_theirs(run.services, record, row))
         ours = record is not None and await step.ask(lambda: run.services.may_change(record, row.target))
         if record is not None and ours and record.connected:
             attached = record
@@ -172,6 +191,15 @@ async def remove_import(run: Run[Any], row: Number) -> None:
             step.detail = f"deleted {voice_id} from Vapi"
 
 
+async def refuse_theirs(services: Services, record: VoiceNumber | None, row: Number) -> None:
+    """Foreign where another installation's mark stands on the number, in Vapi or at its carrier."""
+    texts = await mark_texts(services, record, row)
+    if (theirs := other_installation(services.installation, *texts)) is not None:
+        raise Foreign(
+            f"{row.number} carries the mark of another installation ({theirs})", provider=row.carrier or "vapi"
+        )
+
+
 async def find_record(services: Services, row: Number) -> VoiceNumber | None:
     """The number's record at the voice platform; one that we know is there although a list may not show it yet."""
     record = await services.voice.find(E164(row.number))
@@ -183,7 +211,7 @@ async def find_record(services: Services, row: Number) -> VoiceNumber | None:
 
 async def leave_carrier(run: Run[Release], release: Release, row: Number) -> None:
     """Give the number back, or put back the settings from before our import, in the account that holds it; then the
-    release is done. What the account does not hold (any more) is not kept."""
+    release is done. What the account does not hold (any more) is not kept. Foreign where others have it."""
     async with run.step("release_carrier" if release.give_back else "restore_carrier", row.carrier) as step:
         carrier = run.services.carriers.get(row.carrier or "")
         if carrier is None and row.carrier is not None:
@@ -197,6 +225,7 @@ async def leave_carrier(run: Run[Release], release: Release, row: Number) -> Non
             if owned is None:
                 done, given_back = await not_held(carrier, row), True
             else:
+                refuse_marked(run.services, carrier, owned)
                 done = await (give_back(step, carrier, owned) if given_back else restore(step, carrier, row, owned))
         async with step.finish(f"{row.number} {done}") as session:
             left = (await numbers.lock(session, row.number))[row.number]

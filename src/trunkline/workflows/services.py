@@ -12,6 +12,7 @@ from typing import Any
 from trunkline.carriers.base import Carrier
 from trunkline.db.session import Database
 from trunkline.domain.choosing import OwnedNumber
+from trunkline.domain.marks import other_installation
 from trunkline.errors import ActionRequired
 from trunkline.providers.outgoing import Outgoing
 from trunkline.settings import Routing, Settings
@@ -94,7 +95,10 @@ class Services:
 
     async def may_change(self, voice: VoiceNumber, target: Mapping[str, Any] | None) -> bool:
         """Whether a number that our tables hold serves nobody else at Vapi, in whatever routing mode, also at an
-        address that our server had before, and while there is no shared assistant (any more)."""
+        address that our server had before, and while there is no shared assistant (any more). Another installation's
+        mark makes it theirs, whatever answers it."""
+        if other_installation(self.installation, voice.name) is not None:
+            return False
         return asks_our_server(voice) or self.is_ours(voice, await self.shared_assistant(), target)
 
     async def shared_assistant(self) -> str | None:
