@@ -9,16 +9,21 @@ import pytest
 
 from tests.sandbox.twilio_client import TwilioApi
 from tests.support.desk import Desk
-from tests.workflows.test_assign_number import shared_assistant, vapi_client
+from tests.workflows.test_assign_number import import_number, own, shared_assistant, vapi_client
 from trunkline.db import numbers
 from trunkline.db.models import Release, utcnow
+from trunkline.domain.adopting import AdoptionFate
 from trunkline.domain.notes import NumberNotes
 from trunkline.domain.numbers import E164
+from trunkline.errors import Foreign
+from trunkline.workflows.adopt_numbers import judge_adoption
 from trunkline.workflows.move_number import unassign
 from trunkline.workflows.release_number import release_due, request_release
+from trunkline.workflows.stock_number import adopt_number
 
 pytestmark = pytest.mark.anyio
 THEIRS = "trunkline-0ther000-asg_1"
+SPARE = E164("+14155550199")
 
 
 async def idle(desk: Desk) -> str:
@@ -94,3 +99,33 @@ async def test_a_detachment_leaves_the_record_of_another_installation_alone(desk
     await unassign(desk.services, E164(str(assignment.number)))
     await desk.settle()
     assert records(desk) == [(assignment.number, shared_assistant(desk.sandbox))]
+
+
+async def test_what_another_assistant_answers_by_now_is_not_given_back_when_its_time_is_over(desk: Desk) -> None:
+    number = await idle(desk)
+    with vapi_client(desk.sandbox) as client:
+        other = client.post("/assistant", json={"name": "Reservations of the hotel"}).json()["id"]
+    change_in_vapi(desk, assistantId=other)
+    await release_what_is_due(desk, number)
+    assert (held(desk), records(desk)) == ([number], [(number, other)])
+    row = await desk.number(number)
+    assert (row.state, "serves another assistant" in (row.put_aside_reason or "")) == ("idle", True)
+
+
+async def test_what_an_exchange_answers_by_now_is_not_given_back_when_its_time_is_over(desk: Desk) -> None:
+    number = await idle(desk)
+    change_at_twilio(desk, VoiceUrl="https://pbx.example.com/voice")
+    await release_what_is_due(desk, number)
+    assert held(desk) == [number]
+    assert "pbx.example.com" in ((await desk.number(number)).put_aside_reason or "")
+
+
+async def test_what_an_exchange_answers_is_not_taken_over_although_vapi_has_it(desk: Desk) -> None:
+    own(desk.sandbox, SPARE)
+    import_number(desk.sandbox, SPARE)
+    change_at_twilio(desk, VoiceUrl="https://pbx.example.com/voice")
+    assert (await judge_adoption(desk.services, None))[0] == []
+    ((one,), _) = await judge_adoption(desk.services, [{"phone_number": SPARE}])
+    assert (one.fate, one.hint) == (AdoptionFate.REFUSED, "take that off it first, at twilio")
+    with pytest.raises(Foreign, match=r"used by pbx\.example\.com"):
+        await adopt_number(desk.services, SPARE)

@@ -362,9 +362,9 @@ async def end_cool_downs(session: AsyncSession) -> None:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-async def due_for_release(session: AsyncSession) -> Sequence[str]:
+async def due_for_release(session: AsyncSession) -> Sequence[Number]:
     """Those that are idle after the time that was set for their release, and that nothing stands in the way of."""
-    query = select(Number.number).where(
+    query = select(Number).where(
         Number.release_after <= utcnow(),
         Number.state == NumberState.IDLE,
         Number.protected.is_(False),

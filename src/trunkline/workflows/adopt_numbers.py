@@ -20,7 +20,7 @@ from trunkline.domain.wishes import PICKED
 from trunkline.errors import InvalidInput
 from trunkline.voice.base import Target, VoiceNumber
 from trunkline.workflows.ask_prices import ask_missing_prices
-from trunkline.workflows.compare_worlds import is_free
+from trunkline.workflows.compare_worlds import is_free, is_led_elsewhere
 from trunkline.workflows.import_restaurants import Imported, import_restaurants, judge_rows, refuse
 from trunkline.workflows.once import Once, find_begun
 from trunkline.workflows.services import Services
@@ -157,8 +157,9 @@ class _Judge:
             raise InvalidInput(detail, field=PICKED, hint=hint)
         if not is_free(self.services, owned, record, self.accounts.shared):
             used_by = f"used by {owned.used_by or 'something that is not told'}"
-            why = f"{record.answerer} in Vapi" if record else used_by
-            hint = f"take that off it first, at {'Vapi' if record else adopted.carrier}"
+            at_carrier = record is None or is_led_elsewhere(owned, record)
+            why = f"{record.answerer} in Vapi" if record and not at_carrier else used_by
+            hint = f"take that off it first, at {adopted.carrier if at_carrier else 'Vapi'}"
             raise InvalidInput(f"{adopted.number} is {why}", field=PICKED, hint=hint)
         return adopted
 

@@ -277,9 +277,16 @@ def is_free(services: Services, owned: OwnedNumber, record: VoiceNumber | None, 
         return False
     if record is None:
         return is_ours_to_use(owned, services.installation)
-    if other_installation(services.installation, owned.mark_text, record.name):
+    if other_installation(services.installation, owned.mark_text, record.name) or is_led_elsewhere(owned, record):
         return False
     return services.is_ours(record, shared, None)
+
+
+def is_led_elsewhere(owned: OwnedNumber, record: VoiceNumber) -> bool:
+    """Whether something of somebody's own answers at the carrier what is in Vapi as well. An application may be Vapi's,
+    as far as the carrier tells."""
+    may_be_vapi = owned.by_vapi or owned.application is not None or record.native
+    return owned.used_by is not None and not may_be_vapi
 
 
 def is_listed_late(row: Number, began_at: datetime) -> bool:

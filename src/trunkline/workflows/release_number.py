@@ -26,6 +26,7 @@ from trunkline.errors import (
     Missing,
     NumberInService,
     NumberProtected,
+    ProviderError,
     RetryLater,
     Superseded,
     TrunklineError,
@@ -37,6 +38,7 @@ from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.purchase_outcome import unlisted_for
 from trunkline.workflows.run import Run, RunStep
 from trunkline.workflows.services import Services, leads_to_vapi
+from trunkline.workflows.stock_number import refuse_foreign
 
 log = structlog.get_logger()
 NOT_PROTECTED = "force releases it all the same; PATCH /api/numbers/{number} takes the protection off"
@@ -89,14 +91,40 @@ def refuse_release(row: Number, in_use: bool, force: bool) -> None:
 
 
 async def release_due(services: Services) -> None:
-    """Give back the numbers whose time is over and that are idle."""
+    """Give back the numbers whose time is over and that are idle, also outside: what somebody uses there by now is put
+    aside, as nobody has asked for its end since."""
     async with services.database.read() as session:
         due = await numbers.due_for_release(session)
-    for number in due:
+    silent: set[str | None] = set()  # who does not answer is not asked about each of its numbers
+    for row in (row for row in due if row.carrier not in silent):
         try:
-            await request_release(services, number, give_back=True)
+            await refuse_used(services, row)
+            await request_release(services, row.number, give_back=True)
         except Conflict as error:
-            log.info("its release waits", number=number, reason=error.detail)
+            log.info("its release waits", number=row.number, reason=error.detail)
+        except ProviderError as error:
+            log.info("it is not given back", number=row.number, reason=error.detail)
+            if isinstance(error, RetryLater) or error.account_wide:
+                silent.add(row.carrier)
+            else:
+                await put_aside(services, row.number, error.detail)
+
+
+async def put_aside(services: Services, number: str, reason: str) -> None:
+    """Unless somebody has taken it meanwhile."""
+    async with services.database.write() as session:
+        row = (await numbers.lock(session, number))[number]
+        if row.state == NumberState.IDLE and row.claimed_by is None:
+            numbers.put_aside(row, reason)
+
+
+async def refuse_used(services: Services, row: Number) -> None:
+    """Foreign where somebody else uses it, at its carrier or in Vapi. Of a carrier that is not configured nothing is
+    known: its release is owed, and shown."""
+    carrier = services.carriers.get(row.carrier or "")
+    owned = await carrier.lookup(E164(row.number)) if carrier is not None else None
+    if carrier is not None and owned is not None:
+        await refuse_foreign(services, carrier, owned, await find_record(services, row))
 
 
 async def resume_release(services: Services, release_id: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -16,7 +18,7 @@ from trunkline.db.models import Number, StockPurchase
 from trunkline.db.runs import STOCK_PURCHASES
 from trunkline.db.session import DATABASE_AWAY
 from trunkline.domain.acting import acting
-from trunkline.domain.choosing import Offer, OwnedNumber, exactly, is_ours_to_use, objection
+from trunkline.domain.choosing import Offer, OwnedNumber, exactly, is_ours_to_use, objection, with_answerer
 from trunkline.domain.ids import new_id
 from trunkline.domain.marks import OwnerMark, other_installation, parse_mark
 from trunkline.domain.money import PriceLimits
@@ -46,7 +48,7 @@ from trunkline.workflows.purchase_outcome import look_after, plain_kept, read_of
 from trunkline.workflows.read_holds import held_offer
 from trunkline.workflows.run import end_of
 from trunkline.workflows.search_numbers import search_numbers
-from trunkline.workflows.services import Services
+from trunkline.workflows.services import Services, leads_to_vapi
 
 log = structlog.get_logger()
 SENDING_SECONDS = 120.0  # longest that a request waits for one purchase, its turn included
@@ -263,6 +265,8 @@ async def adopt_number(services: Services, number: E164, carrier: str | None = N
     owner, owned = await find_owned(services, number, carrier)
     voice = await services.voice.find(number)
     await refuse_foreign(services, owner, owned, voice)
+    if not owned.voice:
+        raise Rejected(f"{number} takes no calls", provider=owner.name)
     if parse_mark(owned.mark_text) is None:
         owned = await owner.mark(owned, OwnerMark(services.installation, new_id("imp")))
     async with services.database.write() as session:
@@ -306,14 +310,26 @@ async def refuse_foreign(services: Services, owner: Carrier, owned: OwnedNumber,
     if other_installation(services.installation, owned.mark_text, voice.name if voice else None):
         hint = f"take its mark off at {owner.name} first, if that installation is gone"
         raise Foreign(f"{owned.number} is used by another installation of Trunkline", provider=owner.name, hint=hint)
-    if voice is None and not is_ours_to_use(owned, services.installation):
+    target = known.target if known else None
+    if await is_used_there(services, owner, owned, voice, target):
         hint = f"take that off it at {owner.name} first"
         raise Foreign(f"{owned.number} is used by {owned.used_by}", provider=owner.name, hint=hint)
-    if voice is not None and not await services.may_change(voice, known.target if known else None):
+    if voice is not None and not await services.may_change(voice, target):
         detail = f"{owned.number} serves another assistant in Vapi and is not touched"
         raise Foreign(detail, provider="vapi", role=Role.VOICE)
-    if not owned.voice:
-        raise Rejected(f"{owned.number} takes no calls", provider=owner.name)
+
+
+async def is_used_there(
+    services: Services, owner: Carrier, owned: OwnedNumber, voice: VoiceNumber | None, target: Mapping[str, Any] | None
+) -> bool:
+    """Whether something else than Vapi answers it at its carrier. Where Vapi does not show which applications are its
+    own, that of a number which Vapi has is taken for one of them."""
+    applications = await services.voice.applications() if owned.application else None
+    seen = with_answerer(owned, applications)
+    if voice is None:
+        return not is_ours_to_use(seen, services.installation)
+    by_vapi = leads_to_vapi(seen, target) or (owned.application is not None and applications is None)
+    return owner.capabilities.imported and owned.used_by is not None and not by_vapi
 
 
 async def bring_in(services: Services, owner: Carrier, number: E164) -> VoiceNumber:

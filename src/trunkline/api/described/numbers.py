@@ -185,7 +185,8 @@ GET_NUMBER = operation(
 PATCH_NUMBER = operation(
     "changeNumber",
     summary="Change what is said of a number",
-    description="Protection, labels, and when it is given back: once it is idle after `release_after`, never before.",
+    description="Protection, labels, and when it is given back: once it is idle after `release_after`, never before, "
+    "and not while somebody else uses it at its carrier or in Vapi.",
     responses={
         200: answered("The number.", one=("In service", NUMBER_DETAIL)),
         **documented(*REFUSED, *MALFORMED, UNKNOWN_NUMBER, BAD_NUMBER, TOO_LONG),
