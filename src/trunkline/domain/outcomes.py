@@ -52,11 +52,11 @@ class Reason(StrEnum):
 
 
 # The codes of the errors that these reasons come from; the others have the same name.
-CODES: dict[str, str] = {
-    Reason.NO_NUMBERS_FOUND: OfferGone.code,
-    Reason.VOICE_PLATFORM_UNAVAILABLE: RetryLater.code,
-    Reason.VOICE_PLATFORM_REJECTED: Rejected.code,
-    Reason.PURCHASE_UNSETTLED: OutcomeUnknown.code,
+OTHER_CODES = {
+    Reason.NO_NUMBERS_FOUND.value: OfferGone.code,
+    Reason.VOICE_PLATFORM_UNAVAILABLE.value: RetryLater.code,
+    Reason.VOICE_PLATFORM_REJECTED.value: Rejected.code,
+    Reason.PURCHASE_UNSETTLED.value: OutcomeUnknown.code,
 }
 
 STEPS = (
@@ -100,7 +100,7 @@ def unassigned(reason: Reason, message: str, hint: str | None = TRY_AGAIN) -> Ou
 
 def code_of(reason: str) -> str:
     """The code of an error, for who waits for something that an assignment was a part of."""
-    return CODES.get(reason, reason)
+    return OTHER_CODES.get(reason, reason)
 
 
 def from_error(error: TrunklineError) -> Outcome:
