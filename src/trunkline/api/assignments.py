@@ -18,6 +18,7 @@ from trunkline.db import assignments
 from trunkline.db.runs import ASSIGNMENTS
 from trunkline.domain.outcomes import Status
 from trunkline.domain.scopes import Scope
+from trunkline.domain.wishes import PICKED
 from trunkline.errors import NotFound
 from trunkline.workflows.identify import not_allowed
 from trunkline.workflows.manage_restaurant import retry_assignment
@@ -74,9 +75,10 @@ async def retry(
     patience: PatienceDep,
     response: Response,
 ) -> Assignment:
-    await read(services, identity, assignment_id)
+    before = await read(services, identity, assignment_id)
+    identity.may_pick(before.criteria.get(PICKED))
     once = Once.asked(key, "retryAssignment", assignment_id=assignment_id, **identity.seen())
-    again = await retry_assignment(services, assignment_id, patience.left, once)
+    again = await retry_assignment(services, assignment_id, patience.left, once, names=identity.is_operator)
     row = await patience.end_of(again)
     running = row.status == Status.RUNNING
     response.headers["Location"] = f"/api/assignments/{again}"

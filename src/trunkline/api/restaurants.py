@@ -32,7 +32,6 @@ from trunkline.api.shapes.restaurants import (
 from trunkline.db import restaurants
 from trunkline.domain.outcomes import Status
 from trunkline.domain.scopes import OF_A_RESTAURANT, Scope, in_order
-from trunkline.errors import Forbidden
 from trunkline.workflows.identify import OPERATOR, Identity
 from trunkline.workflows.manage_keys import renew_restaurants_key
 from trunkline.workflows.manage_restaurant import (
@@ -154,10 +153,11 @@ async def assign_phone(
 ) -> Restaurant:
     identity.may_read(restaurant_id)
     asked = body or PickBody()
-    if asked.phone_number and not identity.is_operator:  # whether others have it is not its business
-        raise Forbidden("a restaurant's key does not pick a number", hint="leave it out", field="phone_number")
+    identity.may_pick(asked.phone_number)
     once = Once.asked(key, "assignPhone", restaurant_id=restaurant_id, **asked.model_dump(), **identity.seen())
-    run_id = await request_number(services, restaurant_id, asked.wish(), patience.left, once)
+    run_id = await request_number(
+        services, restaurant_id, asked.wish(), patience.left, once, names=identity.is_operator
+    )
     return await _answer(services, Created(restaurant_id, run_id), once, patience, response, identity)
 
 

@@ -13,6 +13,7 @@ from trunkline.db.models import Key, utcnow
 from trunkline.domain.acting import Acting, ActorKind
 from trunkline.domain.keys import hash_key, may_be_key, slow_hash
 from trunkline.domain.scopes import EVERYTHING, OF_A_RESTAURANT, Scope, scopes_of_secret
+from trunkline.domain.wishes import PICKED
 from trunkline.errors import Forbidden, Unauthorized
 from trunkline.workflows.services import Services
 
@@ -73,6 +74,12 @@ class Identity:
         """Forbidden unless it sees all restaurants, or this very one."""
         if not self.is_operator and restaurant_id != self.restaurant_id:
             raise not_allowed()
+
+    def may_pick(self, number: str | None) -> None:
+        """Forbidden for a restaurant's key that names one: whether others have it is not its business."""
+        if number is not None and not self.is_operator:
+            hint = "ask for any: POST /api/restaurants/{id}/phone without it"
+            raise Forbidden("a restaurant's key does not pick a number", hint=hint, field=PICKED)
 
 
 OPERATOR = Identity()

@@ -98,14 +98,17 @@ async def request_number(
     wish: Wish,
     patience: float = OFFERED_SECONDS,
     once: Once | None = None,
+    *,
+    names: bool = True,
 ) -> str:
-    """Start an assignment for a restaurant that has no number of its own; its id. Once per idempotency key.
+    """Start an assignment for a restaurant that has no number of its own; its id. Once per idempotency key. `names`: a
+    person asks who may pick a number, and picks one by all its digits.
 
     AssignmentRunning while one has not ended, AlreadyAssigned where it has its own number. A restaurant that shares a
     trial account's number may ask for its own."""
     if before := await find_begun(services, once):
         return before.run
-    wish = await name_number(services, wish)
+    wish = await name_number(services, wish) if names else wish
     await check_wish(services, wish, restaurant_id, patience)
     return await request_checked(services, restaurant_id, wish, once)
 
@@ -148,13 +151,18 @@ async def add_held_assignment(session: AsyncSession, restaurant_id: str, wish: W
 
 
 async def retry_assignment(
-    services: Services, assignment_id: str, patience: float = OFFERED_SECONDS, once: Once | None = None
+    services: Services,
+    assignment_id: str,
+    patience: float = OFFERED_SECONDS,
+    once: Once | None = None,
+    *,
+    names: bool = True,
 ) -> str:
     """Ask again for what an assignment asked for; the id of the new one. Raises as `request_number` does."""
     async with services.database.read() as session:
         before = await ASSIGNMENTS.get(session, assignment_id)
     wish = Wish.stored(before.criteria, before.force_twilio)
-    return await request_number(services, before.restaurant_id, wish, patience, once)
+    return await request_number(services, before.restaurant_id, wish, patience, once, names=names)
 
 
 async def delete_restaurant(services: Services, restaurant_id: str) -> str | None:

@@ -289,7 +289,7 @@ async def buy(mending: Mending) -> str:
         async with services.database.read() as session:
             wish = Wish.stored((await restaurants.get(session, restaurant_id)).wish)
         try:
-            assignment_id = await request_number(services, restaurant_id, wish, patience=0)
+            assignment_id = await request_number(services, restaurant_id, wish, patience=0, names=False)
         except AlreadyAssigned as error:
             raise NotDue(error.detail) from None
     while (ended := await end_of(services, ASSIGNMENTS, assignment_id, PATIENCE)).status == Status.RUNNING:
