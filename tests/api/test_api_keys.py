@@ -176,3 +176,11 @@ def test_a_key_is_made_together_with_its_budget_or_not_at_all(api: Api) -> None:
     refused(make(api, "numbers:buy", by=own, budget={"max_purchases": 2}), 403, "budget")
     after = {one["id"] for one in api.all("/api/keys")}
     assert len(after - before) == 2  # of the restaurant, and the one that asked
+
+
+def test_a_key_revokes_none_that_may_more(api: Api) -> None:
+    strong = api.post("/api/keys", {"scopes": ["restaurants:write", "numbers:buy", "keys:write"]}).json()
+    weak = api.key("keys:write")
+    for act in ("rotate", "revoke"):
+        refused = api.anonymous.post(f"/api/keys/{strong['id']}/{act}", headers=weak)
+        assert (refused.status_code, refused.json()["field"]) == (403, "scopes"), act

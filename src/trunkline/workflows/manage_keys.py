@@ -108,9 +108,11 @@ def renew(row: Key, *, force: bool) -> str:
 
 
 async def revoke_key(services: Services, identity: Identity, key_id: str) -> None:
-    """It opens nothing from now on; one that was revoked stays so."""
+    """It opens nothing from now on; one that was revoked stays so. Forbidden for one that may more than who asks."""
     async with services.database.write() as session:
-        keys.revoke(await seen(session, identity, key_id, lock=True))
+        row = await seen(session, identity, key_id, lock=True)
+        _refuse_beyond(identity, frozenset(map(Scope, row.scopes)), row.restaurant_id, identity.expires_at)
+        keys.revoke(row)
 
 
 async def seen(session: AsyncSession, identity: Identity, key_id: str, *, lock: bool = False) -> Key:
