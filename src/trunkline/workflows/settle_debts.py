@@ -19,12 +19,12 @@ from trunkline.domain.acting import Acting, ActorKind, acting, acting_as
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, IntentStatus, RunStatus
 from trunkline.domain.wishes import Wish
-from trunkline.errors import Conflict, Foreign, Missing, ProviderError, TrunklineError
+from trunkline.errors import Conflict, ProviderError, TrunklineError
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
 from trunkline.providers.http import before_sending
 from trunkline.workflows import accounts, kinds, release_number
 from trunkline.workflows.budgets import measure, read_all
-from trunkline.workflows.connect_number import connect_number
+from trunkline.workflows.connect_number import connect_number, lead_again
 from trunkline.workflows.manage_restaurant import request_checked
 from trunkline.workflows.purchase_outcome import look_for_late_ones, settle_without_run
 from trunkline.workflows.services import Services
@@ -227,8 +227,8 @@ async def connect_again(services: Services, debt: Debt) -> None:
     if row.state == NumberState.IN_SERVICE:
         await accounts.refuse_changed(services, accounts.VOICE)
         with only_while(services, row.number, is_used=True):
-            await import_anew_if_led_away(services, row)
-            await connect_number(services, row, await services.target())
+            mend = lead_again if await is_led_nowhere(services, row) else connect_number
+            await mend(services, row, await services.target())
     async with services.database.write() as session:
         await debts.settle(session, row.number, DebtKind.CONNECT_OWED)
 
@@ -251,18 +251,13 @@ def only_while(services: Services, number: str, *, is_used: bool) -> AbstractCon
     return before_sending(refuse_other)
 
 
-async def import_anew_if_led_away(services: Services, row: Number) -> None:
-    """Where the carrier does not send calls to Vapi any more, only another import makes it: the record there goes."""
+async def is_led_nowhere(services: Services, row: Number) -> bool:
+    """Whether its carrier, which would tell where it sends calls, sends them nowhere any more."""
     carrier = services.carriers.get(row.carrier or "")
-    if carrier is None or not carrier.capabilities.imported:
-        return
-    try:
-        owned = await carrier.lookup(E164(row.number))
-    except (Missing, Foreign):
-        return
-    voice = await services.voice.find(E164(row.number))
-    if owned is not None and voice is not None and owned.used_by is None:
-        await services.voice.remove(voice.id)
+    if carrier is None or not (carrier.capabilities.imported and carrier.capabilities.sells):
+        return False
+    owned = await carrier.lookup(E164(row.number))
+    return owned is not None and owned.used_by is None
 
 
 async def tidy(services: Services) -> None:
