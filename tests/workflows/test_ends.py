@@ -141,6 +141,17 @@ async def test_what_no_list_shows_yet_is_released_all_the_same(open_desk: Opener
         assert (await desk.number(assignment.number)).state == ("released" if give_back else "cooling_down")
 
 
+async def test_what_no_list_shows_yet_is_detached_all_the_same(desk: Desk) -> None:
+    desk.sandbox.control.put("/switches", json={"vapi_listing_lag_seconds": 600}).raise_for_status()
+    assignment = await desk.assign()
+    await delete_restaurant(desk.services, assignment.restaurant_id)
+    await desk.settle()
+    desk.sandbox.control.put("/switches", json={"vapi_listing_lag_seconds": 0}).raise_for_status()
+    with vapi_client(desk.sandbox) as client:
+        record = client.get(f"/phone-number/{(await desk.number(assignment.number)).voice_id}").json()
+    assert record.get("assistantId") is None
+
+
 async def test_a_release_is_owed_while_the_carrier_is_down(desk: Desk) -> None:
     assignment = await desk.assign()
     fault = desk.sandbox.fault(provider="twilio", operation="incoming_numbers.delete", status=503)

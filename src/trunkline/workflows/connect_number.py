@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 
 from trunkline.carriers.base import Carrier
@@ -32,8 +33,7 @@ async def connect_number(services: Services, row: Number, target: Target, *, by_
     has set to answer it, and that is to count (`by_mark`); Missing where its carrier does not hold it any more;
     ActionRequired where its carrier is not configured and it would have to be imported.
     """
-    number = E164(row.number)
-    voice = await services.voice.find(number)
+    voice = await find_record(services, row)
     if voice is None:
         voice, done = await import_again(services, row, target), Connected.IMPORTED
     elif voice.answered_by(target):
@@ -44,6 +44,15 @@ async def connect_number(services: Services, row: Number, target: Target, *, by_
         voice, done = await services.voice.connect(voice, target), Connected.POINTED
     await remember(services, row, voice, target)
     return done
+
+
+async def find_record(services: Services, row: Number) -> VoiceNumber | None:
+    """The number's record at the voice platform; one that we know is there although a list may not show it yet."""
+    record = await services.voice.find(E164(row.number))
+    if record is None and row.voice_id is not None:
+        with suppress(Missing):
+            return await services.voice.get(row.voice_id)
+    return record
 
 
 async def is_ours_by_mark(services: Services, voice: VoiceNumber, row: Number) -> bool:
@@ -73,7 +82,7 @@ async def lead_again(services: Services, row: Number, target: Target) -> VoiceNu
     if carrier is not None and owned is not None:
         refuse_marked(services, carrier, owned)
         await carrier.unhook(owned)
-        voice = await services.voice.find(E164(row.number))
+        voice = await find_record(services, row)
         if voice is not None:
             await refuse_foreign(services, voice, row)
             await services.voice.remove(voice.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +32,7 @@ from trunkline.errors import (
 )
 from trunkline.voice.base import VoiceNumber
 from trunkline.workflows import accounts
-from trunkline.workflows.connect_number import mark_texts, refuse_marked
+from trunkline.workflows.connect_number import find_record, mark_texts, refuse_marked
 from trunkline.workflows.once import Begun, Once, begin_once, find_begun
 from trunkline.workflows.purchase_outcome import unlisted_for
 from trunkline.workflows.run import Run, RunStep
@@ -226,15 +225,6 @@ async def refuse_theirs(services: Services, record: VoiceNumber | None, row: Num
         raise Foreign(
             f"{row.number} carries the mark of another installation ({theirs})", provider=row.carrier or "vapi"
         )
-
-
-async def find_record(services: Services, row: Number) -> VoiceNumber | None:
-    """The number's record at the voice platform; one that we know is there although a list may not show it yet."""
-    record = await services.voice.find(E164(row.number))
-    if record is None and row.voice_id is not None:
-        with suppress(Missing):
-            return await services.voice.get(row.voice_id)
-    return record
 
 
 async def leave_carrier(run: Run[Release], release: Release, row: Number) -> None:

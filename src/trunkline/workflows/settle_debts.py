@@ -24,7 +24,7 @@ from trunkline.metrics import DEBTS, OVERDUE_DEBTS
 from trunkline.providers.http import before_sending
 from trunkline.workflows import accounts, kinds, release_number
 from trunkline.workflows.budgets import measure, read_all
-from trunkline.workflows.connect_number import connect_number, lead_again
+from trunkline.workflows.connect_number import connect_number, find_record, lead_again
 from trunkline.workflows.manage_restaurant import request_checked
 from trunkline.workflows.purchase_outcome import look_for_late_ones, settle_without_run
 from trunkline.workflows.services import Services
@@ -199,7 +199,7 @@ async def detach(services: Services, debt: Debt) -> None:
     if row.state == NumberState.IN_SERVICE:
         raise Conflict(f"{row.number} is in service")
     await accounts.refuse_changed(services, accounts.VOICE)
-    voice, failure = await services.voice.find(E164(row.number)), None
+    voice, failure = await find_record(services, row), None
     if voice is not None and voice.connected and await services.may_change(voice, row.target):
         try:
             with only_while(services, row.number, is_used=False):
