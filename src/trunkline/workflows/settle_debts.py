@@ -19,14 +19,14 @@ from trunkline.domain.acting import Acting, ActorKind, acting, acting_as
 from trunkline.domain.numbers import E164, NumberState
 from trunkline.domain.states import DebtKind, IntentStatus, RunStatus
 from trunkline.domain.wishes import Wish
-from trunkline.errors import Conflict, ProviderError, TrunklineError
+from trunkline.errors import Conflict, Missing, NotFound, ProviderError, TrunklineError
 from trunkline.metrics import DEBTS, OVERDUE_DEBTS
 from trunkline.providers.http import before_sending
 from trunkline.workflows import accounts, kinds, release_number
 from trunkline.workflows.budgets import measure, read_all
 from trunkline.workflows.connect_number import connect_number, find_record, lead_again
 from trunkline.workflows.manage_restaurant import request_checked
-from trunkline.workflows.purchase_outcome import look_for_late_ones, settle_without_run
+from trunkline.workflows.purchase_outcome import look_for_late_ones, settle_without_run, unlisted_for
 from trunkline.workflows.services import Services
 from trunkline.workflows.stock_number import adopt_number
 
@@ -181,11 +181,16 @@ async def wait_for_decision(services: Services, debt: Debt) -> None:
 
 
 async def finish_adoption(services: Services, debt: Debt) -> None:
-    """Our mark on it, and a record in Vapi that nothing answers; whoever uses it meanwhile has done both."""
+    """Our mark on it, and a record in Vapi that nothing answers; whoever uses it meanwhile has done both. Nothing is
+    owed to what is gone."""
     async with services.database.read() as session:
         row = await numbers.get(session, debt.subject)
     if row.state == NumberState.IDLE and row.claimed_by is None:
-        await adopt_number(services, E164(row.number), row.carrier)
+        try:
+            await adopt_number(services, E164(row.number), row.carrier)
+        except NotFound:
+            if not await is_gone(services, row):
+                raise
     async with services.database.write() as session:
         await debts.settle(session, row.number, DebtKind.ADOPT_OWED)
 
@@ -219,16 +224,20 @@ async def detach(services: Services, debt: Debt) -> None:
 
 
 async def connect_again(services: Services, debt: Debt) -> None:
-    """See to it that what is in service is answered, at its carrier as well."""
+    """See to it that what is in service is answered, at its carrier as well. Nothing is owed to what is gone."""
     async with services.database.read() as session:
         row = await numbers.get(session, debt.subject)
     if row.claimed_by is not None:
         raise Conflict(f"{row.number} is about to be put in service")
     if row.state == NumberState.IN_SERVICE:
         await accounts.refuse_changed(services, accounts.VOICE)
-        with only_while(services, row.number, is_used=True):
-            mend = lead_again if await is_led_nowhere(services, row) else connect_number
-            await mend(services, row, await services.target())
+        try:
+            with only_while(services, row.number, is_used=True):
+                mend = lead_again if await is_led_nowhere(services, row) else connect_number
+                await mend(services, row, await services.target())
+        except Missing:
+            if not await is_gone(services, row):
+                raise
     async with services.database.write() as session:
         await debts.settle(session, row.number, DebtKind.CONNECT_OWED)
 
@@ -249,6 +258,19 @@ def only_while(services: Services, number: str, *, is_used: bool) -> AbstractCon
             raise Conflict(f"{number} was put in service, or out of it, meanwhile")
 
     return before_sending(refuse_other)
+
+
+async def is_gone(services: Services, row: Number) -> bool:
+    """Whether the account that held it was asked, and does not hold it any more. The comparison of all sides tells that
+    (`ghost`), and whom it served: once nothing is owed to it, as what is owed is about to change."""
+    carrier = services.carriers.get(row.carrier or "")
+    if carrier is None or unlisted_for(services, row.bought_at) > 0:
+        return False
+    await accounts.refuse_changed(services, carrier.name)
+    if await carrier.lookup(E164(row.number)) is not None:
+        return False
+    release_number.refuse_elsewhere(row, carrier, await carrier.account_id())
+    return True
 
 
 async def is_led_nowhere(services: Services, row: Number) -> bool:
