@@ -185,7 +185,7 @@ async def finish_adoption(services: Services, debt: Debt) -> None:
     owed to what is gone."""
     async with services.database.read() as session:
         row = await numbers.get(session, debt.subject)
-    if row.state == NumberState.IDLE and row.claimed_by is None:
+    if row.state in numbers.SERVES_NOBODY and row.claimed_by is None:
         try:
             await adopt_number(services, E164(row.number), row.carrier)
         except NotFound:
