@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
+import httpx2
 import jsonschema
 import pytest
 
@@ -59,6 +60,19 @@ def test_a_stream_goes_on_behind_the_last_event_and_misses_nothing(api: Api) -> 
     assert second["restaurant_id"] == two
     everything = follow(api, 2, **{"Last-Event-ID": "evt_that_is_not_kept_any_more"})
     assert everything == api.get("/api/events", order="oldest", limit=2)["items"]
+
+
+def test_a_stream_ends_with_its_key(api: Api) -> None:
+    made = api.post("/api/keys", {"scopes": ["events:read"]}).json()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    with (
+        httpx2.Client(base_url=api.url, timeout=10) as client,
+        client.stream("GET", "/api/events/stream", headers=headers) as answer,
+    ):
+        assert answer.status_code == 200
+        assert api.post(f"/api/keys/{made['id']}/revoke").status_code == 200
+        name = api.create(assign_phone=False)["name"]
+        assert [line for line in answer.iter_lines() if name in line] == []
 
 
 def test_a_restaurants_key_sees_its_own_and_no_more_than_concerns_it(api: Api, roma: Json) -> None:

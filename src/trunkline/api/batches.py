@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Resp
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from trunkline.api.dependencies import BECAUSE, KeyDep, ServicesDep, StoppingDep
+from trunkline.api.dependencies import BECAUSE, KeyDep, ListenerDep, ServicesDep, StoppingDep
 from trunkline.api.described import batches as described
 from trunkline.api.once import answer_once
 from trunkline.api.paging import after_id, after_place, cut
@@ -118,17 +118,20 @@ async def resume(services: ServicesDep, batch_id: BatchId, key: KeyDep, response
 async def events(
     watching: WatchingDep,
     stopping: StoppingDep,
+    listener: ListenerDep,
     batch_id: BatchId,
     last_event_id: Annotated[str | None, Header(description="the id of the last event that was received")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     since, sent, shown = _moment(last_event_id), set[tuple[str, datetime]](), None
     while not stopping.begun:
         look = await watching.look(batch_id, since)
-        for item in look.ended:
-            if (item.restaurant_id, item.at) not in sent:
-                sent.add((item.restaurant_id, item.at))
-                since = max(since or item.at, item.at)
-                yield ServerSentEvent(event="item", id=since.isoformat(), raw_data=item.json)
+        fresh = [item for item in look.ended if (item.restaurant_id, item.at) not in sent]
+        if (fresh or look.over or look.batch != shown) and not await listener.may_be_told():
+            return
+        for item in fresh:
+            sent.add((item.restaurant_id, item.at))
+            since = max(since or item.at, item.at)
+            yield ServerSentEvent(event="item", id=since.isoformat(), raw_data=item.json)
         if look.over or look.batch != shown:
             yield ServerSentEvent(event="end" if look.over else "progress", raw_data=look.json)
         if look.over:

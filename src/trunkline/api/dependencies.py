@@ -16,8 +16,9 @@ from trunkline.db.runs import ASSIGNMENTS, Runs
 from trunkline.domain.acting import give_reason
 from trunkline.domain.events import LONGEST_REASON
 from trunkline.domain.numbers import E164, parse_number
-from trunkline.errors import InvalidInput
+from trunkline.errors import InvalidInput, Unauthorized
 from trunkline.texts import one_line
+from trunkline.workflows.identify import identify
 from trunkline.workflows.run import end_of
 from trunkline.workflows.services import Services
 
@@ -63,6 +64,28 @@ async def number(
 
 
 NumberPath = Annotated[E164, Depends(number)]
+
+
+class Listener:
+    """Who follows a stream, which may outlast its key."""
+
+    def __init__(self, request: Request, services: Services) -> None:
+        self._headers, self._services = request.headers, services
+
+    async def may_be_told(self) -> bool:
+        """Asked before anything is told: its key may have been revoked, renewed or have expired meanwhile."""
+        try:
+            await identify(self._headers, self._services)
+        except Unauthorized:
+            return False
+        return True
+
+
+async def listener(request: Request, services: ServicesDep) -> Listener:
+    return Listener(request, services)
+
+
+ListenerDep = Annotated[Listener, Depends(listener)]
 
 
 class Patience:

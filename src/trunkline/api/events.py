@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from trunkline.api.dependencies import ServicesDep, StoppingDep
+from trunkline.api.dependencies import ListenerDep, ServicesDep, StoppingDep
 from trunkline.api.described import events as described
 from trunkline.api.paging import after_place, cut
 from trunkline.api.permission import Identified, needs
@@ -43,12 +43,15 @@ async def stream(
     services: ServicesDep,
     stopping: StoppingDep,
     identity: Identified,
+    listener: ListenerDep,
     query: Annotated[StreamQuery, Query()],
     last_event_id: Annotated[str | None, Header(description="the id of the last event that was received")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     follower = await Follower.behind(services, query.wanted(identity), last_event_id)
     while not stopping.begun:
         found = await follower.read()
+        if found and not await listener.may_be_told():
+            return
         for row in found:
             event = show_event(row, identity)
             yield ServerSentEvent(event=event.type.value, id=event.id, raw_data=event.model_dump_json())
