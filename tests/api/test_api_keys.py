@@ -66,6 +66,14 @@ def test_what_cannot_be_is_refused_by_its_field(api: Api, wish: Json, status: in
     refused(api.post("/api/keys", {"scopes": ["calls:read"]} | wish), status, field)
 
 
+def test_a_scope_that_opens_nothing_to_a_key_is_given_to_none(api: Api) -> None:
+    answer = make(api, "restaurants:read", "webhook")
+    assert "X-Vapi-Secret alone" in refused(answer, 422, "scopes")
+    assert "webhook" not in answer.json()["hint"]
+    listed = api.get("/openapi.json")["components"]["schemas"]["NewKey"]["properties"]["scopes"]["items"]["enum"]
+    assert make(api, *listed).status_code == 201
+
+
 def test_nobody_gives_what_he_has_not(api: Api) -> None:
     mine, other = api.create(assign_phone=False), api.create(assign_phone=False)
     end = (datetime.now(UTC) + timedelta(days=1)).isoformat()

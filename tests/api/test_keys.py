@@ -9,7 +9,7 @@ from itertools import product
 from tests.api.conftest import Api, Json, bearer
 from tests.api.test_auth import OPEN
 from trunkline.domain.keys import hash_key
-from trunkline.domain.scopes import EVERYTHING, Scope
+from trunkline.domain.scopes import OF_KEYS, Scope
 
 
 def reads(api: Api, restaurant: Json, key: str) -> int:
@@ -117,7 +117,7 @@ def test_a_restaurants_key_with_every_scope_learns_nothing_of_another(api: Api) 
     number, caller = theirs["phone_number"], "+442071838750"
     api.client.put(f"/api/restaurants/{theirs['id']}/callers", json={"callers": [caller]}).raise_for_status()
     their_key = api.get("/api/keys", restaurant_id=theirs["id"])["items"][0]
-    key = api.key(*(EVERYTHING - {Scope.KEYS_WRITE}), restaurant=mine["id"])
+    key = api.key(*(OF_KEYS - {Scope.KEYS_WRITE}), restaurant=mine["id"])
     keeper = api.key(Scope.KEYS_WRITE, restaurant=mine["id"])
     secret = {mark, number, number[2:], caller, theirs["id"], theirs["assignment"]["id"], their_key["id"]}
     values = {

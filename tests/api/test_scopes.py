@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from tests.api.conftest import Api, Json
 from tests.api.test_auth import OF_WHOEVER_IS_KNOWN, OPEN, filled
-from trunkline.domain.scopes import EVERYTHING, Scope
+from trunkline.domain.scopes import OF_KEYS, Scope
 
 
 def operations(api: Api) -> Iterator[tuple[str, str, str, Scope]]:
@@ -30,7 +30,7 @@ def scope_of(operation: Json) -> Scope:
 
 
 def test_each_operation_refuses_who_has_all_scopes_but_its_own(api: Api) -> None:
-    others = {scope: api.key(*(EVERYTHING - {scope})) for scope in Scope}
+    others = {scope: api.key(*(OF_KEYS - {scope})) for scope in Scope}
     for name, method, path, scope in operations(api):
         answer = api.anonymous.request(method, path, headers=others[scope])
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), name
@@ -38,7 +38,7 @@ def test_each_operation_refuses_who_has_all_scopes_but_its_own(api: Api) -> None
 
 
 def test_each_operation_takes_who_has_its_scope_alone(api: Api) -> None:
-    alone = {scope: api.key(scope) for scope in Scope}
+    alone = {scope: api.key(scope) for scope in OF_KEYS}
     for name, method, path, scope in operations(api):
         if scope is not Scope.WEBHOOK:
             with api.anonymous.stream(method, path, headers=alone[scope], json=[]) as answer:  # some never end
@@ -46,7 +46,7 @@ def test_each_operation_takes_who_has_its_scope_alone(api: Api) -> None:
 
 
 def test_what_may_buy_needs_that_scope_too(api: Api) -> None:
-    poor = api.key(*(EVERYTHING - {Scope.NUMBERS_BUY}))
+    poor = api.key(*(OF_KEYS - {Scope.NUMBERS_BUY}))
     rows = {"rows": [{"name": "Roma"}]}
     for path, body in (("/api/restaurants", {"name": "Roma"}), ("/api/restaurants/bulk", rows)):
         for assign, status in ((True, 403), (False, 201)):

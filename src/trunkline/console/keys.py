@@ -13,7 +13,7 @@ from trunkline.console.restaurants import named
 from trunkline.console.routing import PageRoute
 from trunkline.db import keys, restaurants
 from trunkline.domain.cursors import after_id, cut
-from trunkline.domain.scopes import WORDS, Scope, in_order, parse_scopes
+from trunkline.domain.scopes import OF_KEYS, WORDS, Scope, in_order, parse_scopes
 from trunkline.errors import Conflict, InvalidInput, TrunklineError
 from trunkline.workflows.manage_keys import Made, Wanted, create_key, renew_key, revoke_key, seen
 
@@ -52,7 +52,7 @@ async def create(page: PageDep) -> Response:
 
 def _new(page: Page, problem: TrunklineError | None = None) -> Response:
     """Only scopes that the visitor has himself can be given."""
-    scopes = [(scope, WORDS[scope]) for scope in in_order(page.visitor.scopes)]
+    scopes = [(scope, WORDS[scope]) for scope in in_order(page.visitor.scopes & OF_KEYS)]
     return page.show_form("keys/new.html", problem, scopes=scopes)
 
 

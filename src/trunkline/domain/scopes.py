@@ -40,16 +40,20 @@ WORDS = {
     Scope.WEBHOOK: "send what Vapi sends; of X-Vapi-Secret alone, as no key is looked up while a call waits",
 }
 EVERYTHING = frozenset(Scope)
+OF_KEYS = EVERYTHING - {Scope.WEBHOOK}  # what a key can be given
 OF_A_RESTAURANT = frozenset({Scope.RESTAURANTS_READ, Scope.CALLS_READ})  # of the key that is made with it
 
 
-def parse_scopes(names: Iterable[str], field: str = "scopes") -> frozenset[Scope]:
-    """InvalidInput for none, and for one that there is not."""
-    given = list(names)
-    if unknown := [name for name in given if name not in EVERYTHING]:
-        raise InvalidInput(f"there is no scope {unknown[0]!r}", field=field, hint=f"scopes are: {', '.join(Scope)}")
+def parse_scopes(names: Iterable[str], field: str = "scopes", known: frozenset[Scope] = OF_KEYS) -> frozenset[Scope]:
+    """InvalidInput for none, for one that there is not, and for one that is not of these: a key's, unless told."""
+    given, hint = list(names), f"scopes are: {', '.join(in_order(known))}"
+    for name in given:
+        if name not in EVERYTHING:
+            raise InvalidInput(f"there is no scope {name!r}", field=field, hint=hint)
+        if name not in known:
+            raise InvalidInput(f"a key does not open the {name}: X-Vapi-Secret alone does", field=field, hint=hint)
     if not given:
-        raise InvalidInput("a key without a scope opens nothing", field=field, hint=f"scopes are: {', '.join(Scope)}")
+        raise InvalidInput("a key without a scope opens nothing", field=field, hint=hint)
     return frozenset(map(Scope, given))
 
 
@@ -62,4 +66,4 @@ def in_order(scopes: Iterable[Scope]) -> list[Scope]:
 def scopes_of_secret(names: Iterable[str]) -> frozenset[Scope]:
     """What VAPI_SECRET_SCOPES says: `all`, or the names of scopes. InvalidInput for one that there is not."""
     given = list(names)
-    return EVERYTHING if given == ["all"] else parse_scopes(given, field="VAPI_SECRET_SCOPES")
+    return EVERYTHING if given == ["all"] else parse_scopes(given, field="VAPI_SECRET_SCOPES", known=EVERYTHING)

@@ -13,9 +13,9 @@ from trunkline.api.shapes import Answer, Body, Moment, Name, Page, Short, Text
 from trunkline.api.shapes.budgets import LimitsBody
 from trunkline.db import models as rows
 from trunkline.domain.notes import LONGEST_EXTERNAL_ID
-from trunkline.domain.scopes import Scope
+from trunkline.domain.scopes import OF_KEYS, Scope, in_order
 
-ScopeName = Annotated[str, Field(json_schema_extra={"enum": [scope.value for scope in Scope]})]
+ScopeName = Annotated[str, Field(json_schema_extra={"enum": [scope.value for scope in in_order(OF_KEYS)]})]
 
 
 class NewKey(Body):
