@@ -33,6 +33,8 @@ def test_the_first_number_lights_up_its_way_through_the_chart(page: Page, shop: 
     name = f"Trattoria {uuid.uuid4().hex[:6]}"
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name=f"The key of {name}")).to_be_visible()
+    page.get_by_role("link", name="I have copied it").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     # It is followed without a reload, until it rests.
     expect(page.locator("#story .chart g.done", has_text="in service")).to_have_count(1)

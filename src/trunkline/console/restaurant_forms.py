@@ -14,7 +14,7 @@ from trunkline.db import mappings, restaurants
 from trunkline.db.models import Restaurant
 from trunkline.domain.money import Money
 from trunkline.domain.notes import RestaurantChange, RestaurantNotes
-from trunkline.domain.scopes import Scope
+from trunkline.domain.scopes import OF_A_RESTAURANT, Scope
 from trunkline.domain.wishes import Wish
 from trunkline.errors import NotFound, TrunklineError
 from trunkline.workflows.manage_keys import renew_restaurants_key
@@ -56,7 +56,13 @@ async def create(page: PageDep) -> Response:
         )
     except TrunklineError as error:
         return page.show_form("restaurants/new.html", error)
+    if created.api_key is not None and page.visitor.may_give(OF_A_RESTAURANT):
+        return _key_shown(page, await living(page, created.restaurant_id), created.api_key)
     return page.go(f"/restaurants/{created.restaurant_id}")
+
+
+def _key_shown(page: Page, restaurant: Restaurant, api_key: str) -> Response:
+    return page.show("restaurants/key.html", restaurant=restaurant, api_key=api_key)
 
 
 @router.get("/{restaurant_id}/assign", dependencies=needs(Scope.NUMBERS_BUY))
@@ -192,7 +198,7 @@ async def new_key(page: PageDep, restaurant_id: str) -> Response:
         api_key = await renew_restaurants_key(page.services, page.visitor, restaurant_id, force=force)
     except TrunklineError as error:
         return (await _new_key(page, restaurant_id)).show(page, error)
-    return page.show("restaurants/key.html", restaurant=restaurant, api_key=api_key)
+    return _key_shown(page, restaurant, api_key)
 
 
 async def _deletion(page: Page, restaurant_id: str) -> Question:
