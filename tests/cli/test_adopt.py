@@ -56,7 +56,13 @@ def test_a_file_says_whose_a_number_is_and_a_wrong_line_stops_all(operator: Oper
     assert operator.client.restaurant("old-1").phone_number == BY_HAND[2]
     assert operator.client.number(BY_HAND[3]).state == "idle"
     assert "old-1" in keys.read_text()
-    assert "1 ours, 1 same" in operator.run("reconcile", "adopt", str(file), "--keys", f"{keys}.2", "--yes")
+    assert "1 ours, 1 same" in operator.run("reconcile", "adopt", str(file), "--keys", str(keys), "--yes")
+    newcomer = "+13035550048"
+    put(operator, newcomer)
+    file.write_text(f"phone_number;name\n{newcomer};Napoli\n")
+    again = operator.refused_lines("reconcile", "adopt", str(file), "--keys", str(keys), "--yes", code=2)
+    assert "is there already" in again
+    assert "old-1" in keys.read_text()
 
 
 def test_a_name_makes_no_twin(operator: Operator, tmp_path: Path) -> None:
@@ -70,7 +76,7 @@ def test_a_name_makes_no_twin(operator: Operator, tmp_path: Path) -> None:
     operator.run("reconcile", "adopt", str(file), "--yes")
     assert operator.client.restaurant(there.id).phone_number == first
     assert operator.client.restaurant("Newcomer").phone_number == second
-    assert "2 same" in operator.run("reconcile", "adopt", str(file), "--keys", f"{file}.2", "--yes")
+    assert "2 same" in operator.run("reconcile", "adopt", str(file), "--yes")
     for rows, said in (
         (f"{first},Twins\n", "line 2, column external_id: 2 restaurants are called Twins"),
         (f"{first},Newcomer\n", f"and has {second}"),

@@ -27,10 +27,14 @@ def test_a_file_is_told_imported_and_its_keys_are_kept_for_its_owner(operator: O
     told = {row["external_id"]: row for row in csv.DictReader(keys.open())}
     assert {row.id for row in operator.client.restaurants(search=mark)} == {row["id"] for row in told.values()}
     assert all(row["api_key"].startswith("trk_") for row in told.values())
-    assert "there already" in operator.refused("restaurants", "import", str(file), "--yes", code=2)
-    keys.unlink()
+    before = keys.read_text()
     assert "2 as they are" in operator.run("restaurants", "import", str(file), "--yes", "--no-numbers")
-    assert not keys.exists()
+    with file.open("a") as more:
+        more.write(f"Osteria {mark},{mark}-3,\n")
+    again = operator.refused_lines("restaurants", "import", str(file), "--yes", "--no-numbers", code=2)
+    assert f"{keys} is there already" in again
+    assert len(list(operator.client.restaurants(search=mark))) == 2
+    assert keys.read_text() == before
 
 
 def test_numbers_are_got_and_a_refused_row_is_told_with_its_line(operator: Operator, tmp_path: Path) -> None:

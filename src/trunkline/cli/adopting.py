@@ -15,7 +15,7 @@ from trunkline.cli.batch_run import Detach, DryRun
 from trunkline.cli.following import LOOK_SECONDS, Patience, Timeout
 from trunkline.cli.options import Carrier, Json, Yes
 from trunkline.cli.output import complain, say
-from trunkline.cli.restaurants_import import SHOWN, write_keys
+from trunkline.cli.restaurants_import import SHOWN, refuse_to_overwrite, write_keys
 
 if TYPE_CHECKING:
     from trunkline.client import Trunkline
@@ -65,9 +65,6 @@ def adopt(
         complain("either a FILE or --all-unused says which numbers", "give one of them")
         raise typer.Exit(USAGE)
     target = keys or Path(f"{file or 'adopted'}.keys.csv")
-    if target.exists() and not dry_run:
-        complain(f"{target} is there already, and keys are told only once", "give another --keys FILE")
-        raise typer.Exit(USAGE)
     numbered = read_numbers(file) if file is not None else []
     lines = {place: line for place, (line, _) in enumerate(numbered, 1)}
     wanted: Adopting = {"carrier": carrier, "from_installation": from_installation}
@@ -79,6 +76,8 @@ def adopt(
         doing = set(plan.counts) - {"ours", "same"}
         if dry_run or not doing:
             raise typer.Exit(DONE)
+        if "new" in doing:
+            refuse_to_overwrite(target)
         if not agreed(f"Adopt {show.times(sum(plan.counts[fate] for fate in doing), 'number')}?", yes):
             raise typer.Exit(FAILED)
         finish(client, client.adopt_numbers(**wanted), target, json, Patience(not detach, timeout))

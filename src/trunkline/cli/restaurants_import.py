@@ -51,9 +51,6 @@ def import_file(
     from trunkline.cli.row_files import read_rows
 
     target = keys or Path(f"{file}.keys.csv")
-    if target.exists() and not dry_run:
-        complain(f"{target} is there already, and keys are told only once", "give another --keys FILE")
-        raise typer.Exit(USAGE)
     numbered = read_rows(file)
     lines = {place: line for place, (line, _) in enumerate(numbered, 1)}
     rows = [row for _, row in numbered]
@@ -68,6 +65,8 @@ def import_file(
             raise typer.Exit(USAGE)
         if dry_run or not plan.counts.new + plan.counts.changed:
             raise typer.Exit(DONE)
+        if plan.counts.new:
+            refuse_to_overwrite(target)
         if not agreed(question(plan), yes):
             raise typer.Exit(FAILED)
         bounds: Spending = batch_run.bounds(plan.numbers) if plan.numbers is not None else {}
@@ -109,6 +108,13 @@ def what(item: BulkItem) -> str | None:
     if item.detail:
         return f"{item.field}: {item.detail}" + (f" ({item.hint})" if item.hint else "")
     return ", ".join(item.changes) or None
+
+
+def refuse_to_overwrite(target: Path) -> None:
+    """Before keys are made: those of another time may be there and nowhere else."""
+    if target.exists():
+        complain(f"{target} is there already, and keys are told only once", "give another --keys FILE")
+        raise typer.Exit(USAGE)
 
 
 def write_keys(target: Path, created: Sequence[BulkCreated]) -> None:
