@@ -28,9 +28,12 @@ def test_what_drifts_is_planned_shown_carried_out_and_then_in_step(operator: Ope
     made = operator.json("reconcile", "plan", code=3)
     assert [(d["kind"], d["number"]) for d in made["drifts"]] == [("missing_in_vapi", changed["number"])]
     assert operator.json("reconcile", "show", made["id"], code=3) == made
-    table = operator.run("reconcile", "show", made["id"], "--markdown", code=3)
-    assert f"| missing_in_vapi | {changed['number']} |" in table
-    assert made["checksum"] in table
+    titles, _, row, empty, *bullets = operator.run("reconcile", "show", made["id"], "--markdown", code=3).splitlines()
+    assert titles.startswith("| kind | number |")
+    assert row.startswith(f"| missing_in_vapi | {changed['number']} |")
+    assert empty == ""
+    assert all(line.startswith("- ") for line in bullets)
+    assert made["checksum"] in bullets[-1]
     assert "nothing differs" in operator.run("reconcile", "show", made["id"], "--kind", "ghost", code=3)
     assert made["id"] in operator.run("reconcile", "list")
     assert "two forms" in operator.refused_lines("reconcile", "plan", "--markdown", "--json", code=2)

@@ -104,7 +104,7 @@ def tell(client: Trunkline, found: ReconcilePlan, kinds: Sequence[str] | None, m
 
         show.as_json({**msgspec.to_builtins(found), "drifts": drifts})
     elif markdown:
-        say(as_markdown(found, drifts))
+        say(*as_markdown(found, drifts))
     else:
         describe(found, drifts)
 
@@ -119,12 +119,12 @@ def describe(found: ReconcilePlan, drifts: Sequence[PlannedDrift]) -> None:
         say(line)
 
 
-def as_markdown(found: ReconcilePlan, drifts: Sequence[PlannedDrift]) -> str:
-    lines = ["| kind | number | what is said | mend | a month |", "|---|---|---|---|---|"]
+def as_markdown(found: ReconcilePlan, drifts: Sequence[PlannedDrift]) -> list[str]:
+    lines = ["| kind | number | what is said | mend | a month |", "|---|---|---|---|---|"] if drifts else []
     for d in drifts:
         cells = (d.kind, d.number or d.provider, said(d), d.mend or d.left_alone, difference(d))
         lines.append("| " + " | ".join(one_line(str(cell or "")).replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join([*(lines if drifts else []), *([""] if drifts else []), *(f"- {line}" for line in summary(found))])
+    return [*lines, *([""] if drifts else []), *(f"- {line}" for line in summary(found))]
 
 
 def said(drift: PlannedDrift) -> str:
