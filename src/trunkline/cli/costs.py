@@ -12,7 +12,7 @@ from trunkline.cli.options import Csv, Json
 from trunkline.cli.output import say
 
 if TYPE_CHECKING:
-    from trunkline.client.models import Costs
+    from trunkline.client.models import CostLine, Costs
 
 
 def costs(
@@ -40,8 +40,15 @@ def costs(
         costs = client.costs()
     if json and not csv:
         show.as_json(costs)
-    elif not show.as_document(costs.lines, "CostLine", json, csv):
+    elif not show.as_document([*map(without_false_sum, costs.lines)], "CostLine", json, csv):
         describe(costs)
+
+
+def without_false_sum(line: CostLine) -> CostLine:
+    """Where no price is known, what they cost is left empty: a sum of 0 would say that they are free."""
+    import msgspec
+
+    return line if line.currency else msgspec.structs.replace(line, monthly=None)
 
 
 def describe(costs: Costs) -> None:
@@ -54,7 +61,8 @@ def describe(costs: Costs) -> None:
         idle = f", of it {show.price(total.idle_monthly, total.currency)} for numbers that serve nobody"
         say(f"{show.price(total.monthly, total.currency)} a month for {show.times(total.numbers, 'number')}{idle}")
         if total.new_numbers:
-            new = f"{show.price(total.new_monthly, total.currency)} a month of it new since the month began"
-            say(f"  {new}, and {show.price(total.upfront, total.currency)} paid at once")
+            new = f"{show.times(total.new_numbers, 'number')} bought since the month began, given back ones too"
+            price = show.price(total.new_monthly, total.currency)
+            say(f"  {new}, for {price} a month and {show.price(total.upfront, total.currency)} at once")
     if costs.unpriced:
         say(f"{show.times(costs.unpriced, 'number')} of unknown price in no sum")

@@ -36,7 +36,7 @@ class CostTotal(Answer):
     monthly: Sum
     idle_monthly: Decimal = Field(description="of it, for numbers that serve nobody", examples=["2.30"])
     new_numbers: int = Field(description="bought since the month began, whether they are still held or not")
-    new_monthly: Decimal = Field(examples=["1.15"])
+    new_monthly: Decimal = Field(description="of these, so that it may be more than `monthly`", examples=["1.15"])
     upfront: Decimal = Field(description="paid at once for these", examples=["0"])
 
 
