@@ -91,8 +91,9 @@ def test_the_log_names_what_was_asked_and_answered(run: Callable[..., Any], sand
         (["fail", "twilio", "buy", "--drop", "--status", "500"], "four ways to fail"),
         (["mend", "99"], "no such fault"),
         (["account", "twilio", "AC0"], "no account AC0"),
+        (["numbers", "add", NUMBER, "foo"], "'foo' is not a phone number"),
     ],
-    ids=["operation", "two ways", "fault", "account"],
+    ids=["operation", "two ways", "fault", "account", "number"],
 )
 def test_what_is_not_there_is_named(sandbox: SandboxServer, arguments: list[str], said: str) -> None:
     with pytest.raises(TrunklineError, match=said):

@@ -11,6 +11,7 @@ from trunkline.cli import show
 from trunkline.cli.options import CarrierName, Json
 from trunkline.cli.output import say
 from trunkline.cli.sandbox_control import Sandbox, control
+from trunkline.domain.numbers import parse_number
 from trunkline.errors import InvalidInput
 
 VendorName = Literal["twilio", "vapi", "telnyx", "vonage"]
@@ -154,7 +155,8 @@ def add_numbers(
     """
     owner = {"account": _usual_account(carrier)} if (held or imported) and carrier != "byo" else {}
     each = {"carrier": carrier, "price": price, "country": country.upper(), **owner}
-    rows = [each | {"number": f"+{int(first) + more}"} for first in wanted for more in range(count)]
+    firsts = [int(parse_number(number)) for number in wanted]
+    rows = [each | {"number": f"+{first + more}"} for first in firsts for more in range(count)]
     params = {"imported": str(imported).lower()}
     added = control(sandbox, "POST", "numbers", json=rows, params=params)["added"]
     say(f"{show.times(added, 'number')} {'held' if owner else 'for sale'} at {carrier}")
