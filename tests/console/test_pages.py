@@ -112,6 +112,19 @@ def test_the_search_box_takes_names_and_ids(shop: Shop, operator: Visitor) -> No
     assert "Nothing is" in operator.client.get("/find", params={"q": "nobody has this name"}).text
 
 
+def test_the_search_box_leads_from_each_id_that_has_a_page_to_it(shop: Shop, operator: Visitor) -> None:
+    post = shop.app.client.post
+    plan = post("/api/reconcile/plans", json={}).raise_for_status().json()["id"]
+    endpoint = post("/api/endpoints", json={"url": "https://shop.example/told"}).raise_for_status().json()["id"]
+    key = post("/api/keys", json={"scopes": ["numbers:read"]}).raise_for_status().json()["id"]
+    places = {plan: f"/reconcile/{plan}", endpoint: f"/endpoints/{endpoint}", key: f"/events?subject={key}"}
+    for said, place in places.items():
+        assert operator.client.get("/find", params={"q": said}).headers["Location"] == f"/console{place}"
+        operator.get(place)
+    shop.app.client.delete(f"/api/endpoints/{endpoint}").raise_for_status()
+    assert "Nothing is" in operator.client.get("/find", params={"q": "pln_" + "0" * 16}).text
+
+
 def test_numbers_are_narrowed_by_the_address_counted_and_summed(shop: Shop, operator: Visitor) -> None:
     number = shop.restaurant()["phone_number"]
     text = text_of(operator.get("/numbers"))
