@@ -38,6 +38,9 @@
   document.addEventListener("htmx:after:process", (event) => tellTimes(event.target.parentElement ?? document));
   document.addEventListener("htmx:after:swap", () => tellTimes(document));
   tellTimes(document);
-  // On a narrow screen the pages stand in one line, which begins with the first.
-  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  // On a narrow screen the pages stand in one line, which begins with the first. The line alone is moved: an element
+  // that is scrolled into view is where the Tab key goes on from.
+  const here = document.querySelector("nav [aria-current]");
+  const line = here?.closest("ul");
+  if (line) line.scrollLeft = here.offsetLeft - line.offsetLeft - (line.clientWidth - here.offsetWidth) / 2;
 })();
