@@ -93,9 +93,10 @@ def test_unusable_settings_are_named_at_the_start(changes: dict[str, str], named
         build(**changes)
 
 
-def test_it_is_configured_by_its_numbers() -> None:
+def test_it_is_configured_by_its_trunk_also_when_no_number_is_left() -> None:
     assert list(build()) == ["byo"]
-    assert build(byo_numbers="") == {}
+    assert list(build(byo_numbers="")) == ["byo"]
+    assert build(byo_numbers="", byo_gateway_ips="") == {}
 
 
 async def test_the_trunk_is_recognised_by_its_gateways_in_any_order() -> None:

@@ -152,6 +152,18 @@ async def test_what_no_list_shows_yet_is_detached_all_the_same(desk: Desk) -> No
     assert record.get("assistantId") is None
 
 
+async def test_the_only_number_of_a_trunk_is_given_up_once_it_is_not_listed(open_desk: Opener) -> None:
+    number, trunk = "+14155557700", {"byo_gateway_ips": ["203.0.113.7"], "carriers": ["byo"]}
+    async with open_desk(**trunk, byo_numbers=[number]) as desk:
+        assert (await desk.assign()).number == number
+        assert await release(desk, number, give_back=True, force=True) == "owed"
+        (debt,) = await desk.debts()
+        assert "is not given back by us" in (debt.reason or "")
+    async with open_desk(**trunk) as desk:
+        await desk.settle()
+        assert (await desk.number(number)).state == "released"
+
+
 async def test_a_release_is_owed_while_the_carrier_is_down(desk: Desk) -> None:
     assignment = await desk.assign()
     fault = desk.sandbox.fault(provider="twilio", operation="incoming_numbers.delete", status=503)

@@ -38,7 +38,8 @@ class ByoCarrier:
 
     @classmethod
     def configured(cls, settings: Settings) -> bool:
-        return bool(settings.byo_numbers)
+        """A trunk may have no number (any more): the one that was taken out of BYO_NUMBERS is given up all the same."""
+        return bool(settings.byo_numbers or settings.byo_gateway_ips or settings.byo_vapi_credential_id)
 
     async def search(self, want: Criteria, country: str, limit: int) -> list[Offer]:
         raise Rejected(NOTHING_FOR_SALE, provider=self.name, operation="search")
