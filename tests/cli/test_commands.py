@@ -185,8 +185,9 @@ def test_a_carrier_that_refuses_a_search_is_named(operator: Operator) -> None:
 
 
 def test_assignments_are_listed_shown_watched_and_tried_again(operator: Operator) -> None:
-    failed = operator.restaurant(contains="0000000").assignment
+    failed = operator.restaurant("Tried again", contains="0000000").assignment
     assert failed.id in [a["id"] for a in operator.json("assignments", "list", "--status", "unassigned")]
+    assert [a["id"] for a in operator.json("assignments", "list", "--restaurant", "Tried again")] == [failed.id]
     assert len(operator.json("assignments", "list", "--limit", "1")) == 1
     said = operator.run("assignments", "show", failed.id)
     assert "no_numbers_found" in said

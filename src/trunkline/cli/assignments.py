@@ -30,12 +30,13 @@ def list_all(
     \b
     Examples:
       trunkline assignments list --status failed
-      trunkline assignments list --restaurant rst_0dm2p8v1xk4t9r3q --json
+      trunkline assignments list --restaurant "Chez Panisse" --json
     """
     from itertools import islice
 
     with asking() as client:
-        runs = list(islice(client.assignments(restaurant_id=restaurant, status=status), limit))
+        wanted = client.restaurant(restaurant).id if restaurant else None
+        runs = list(islice(client.assignments(restaurant_id=wanted, status=status), limit))
     if show.as_document(runs, "AssignmentSummary", json, csv):
         return
     rows = [(a.id, a.restaurant_id, a.status, a.phone_number, show.outcome(a), a.created_at, a.message) for a in runs]
