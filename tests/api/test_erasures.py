@@ -44,6 +44,24 @@ def test_a_deleted_restaurant_is_erased(api: Api) -> None:
     assert api.get(f"/api/restaurants/{made['id']}")["name"] == "erased"
 
 
+def test_no_kept_answer_tells_of_an_erased_restaurant(api: Api) -> None:
+    """Whatever request it was given to: for its number, for a move, for many restaurants at once."""
+    name, keys = f"Person {uuid.uuid4().hex}", [uuid.uuid4().hex for _ in range(3)]
+    rows = {"rows": [{"name": name, "external_id": f"id of {name}"}], "assign_phone": False}
+    imported = api.post("/api/restaurants/bulk", rows, Idempotency_Key=keys[0])
+    made = imported.json()["created"][0]["id"]
+    path = f"/api/restaurants/{made}/phone"
+    assert api.post(path, {}, Idempotency_Key=keys[1]).status_code == 201
+    number, move = api.create()["phone_number"], {"to": made, "replace": True}
+    assert api.post(f"/api/numbers/{number}/move", move, Idempotency_Key=keys[2]).status_code == 200
+    api.client.delete(f"/api/restaurants/{made}").raise_for_status()
+    assert api.post(f"/api/restaurants/{made}/erase").status_code == 200
+    assert name not in everything(api)
+    assert api.post(path, {}, Idempotency_Key=keys[1]).json()["name"] == "erased"
+    again = api.post("/api/restaurants/bulk", rows, Idempotency_Key=keys[0])
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+
+
 def test_a_caller_is_erased_in_every_form(api: Api) -> None:
     made = api.create(assign_phone=False)
     for form in ("+525587654321", "+5215587654321"):

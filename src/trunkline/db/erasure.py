@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import Text, cast, delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from trunkline.db import endpoints, keys, restaurants
 from trunkline.db.event_rows import unnoted
 from trunkline.db.events import announce
-from trunkline.db.models import Call, Caller, Event, IdempotencyKey
+from trunkline.db.models import Call, Caller, Event, IdempotencyKey, Move
 from trunkline.domain.callers import forms
 from trunkline.domain.events import EventType, Subjects
 from trunkline.errors import Conflict
@@ -20,8 +20,8 @@ TOLD_OF_IT = {"before": None, "after": None}
 
 
 async def erase_restaurant(session: AsyncSession, restaurant_id: str) -> int:
-    """Its name, ids, metadata, callers and who called it, and the answers that tell them; how many calls were changed.
-    NotFound for an unknown one, Conflict for one that was not deleted."""
+    """Its name, ids, metadata, callers and who called it, and the answers and moves that tell them; how many calls were
+    changed. NotFound for an unknown one, Conflict for one that was not deleted."""
     restaurant = await restaurants.kept(session, restaurant_id)
     if restaurant.deleted_at is None:
         hint = "delete it first: its number then cools down"
@@ -35,11 +35,18 @@ async def erase_restaurant(session: AsyncSession, restaurant_id: str) -> int:
     await _erase_from_events(session, restaurant_id)
     announce(session, EventType.RESTAURANT_ERASED, Subjects(restaurant_id))
     await session.execute(delete(Caller).where(Caller.restaurant_id == restaurant_id))
-    await session.execute(
-        update(IdempotencyKey).where(IdempotencyKey.restaurant_id == restaurant_id).values(answer=None)
-    )
+    await _erase_from_answers(session, restaurant_id)
+    moved = or_(Move.from_id == restaurant_id, Move.to_id == restaurant_id)
+    await session.execute(update(Move).where(moved).values(message=None, why=None))
     calls = update(Call).where(Call.restaurant_id == restaurant_id, Call.caller.is_not(None)).values(caller=None)
     return int((await session.execute(calls)).rowcount)  # type: ignore[attr-defined]
+
+
+async def _erase_from_answers(session: AsyncSession, restaurant_id: str) -> None:
+    """What was answered to whatever request told of it, by its id: of one, of a move, of a whole import."""
+    told = cast(IdempotencyKey.answer, Text).contains(restaurant_id, autoescape=True)
+    forgotten = update(IdempotencyKey).where(told).values(answer=None)
+    await session.execute(forgotten.execution_options(synchronize_session=False))
 
 
 async def _erase_from_events(session: AsyncSession, restaurant_id: str) -> None:

@@ -130,7 +130,9 @@ async def _imported_before(services: Services, once: Once | None) -> Imported:
     """What the same request had done; the keys were told then."""
     assert once is not None
     async with services.database.read() as session:
-        kept = await idempotency.answer(session, once.key) or {}
+        kept = await idempotency.answer(session, once.key)
+    if kept is None:
+        raise Conflict("what this import had answered told of a restaurant that is erased", hint="use a new key")
     return Imported(**kept | {"created": [ImportedRow(**plain) for plain in kept["created"]]})
 
 
