@@ -160,3 +160,21 @@ def test_the_doctor_in_a_server_looks_for_no_server_elsewhere(shop: Shop, operat
     assert "runs, and is the one that looks" in text_of(operator.get("/doctor"))
     server = next(found for found in shop.api("/api/doctor")["items"] if found["subject"] == "server")
     assert server["level"] == "ok"
+
+
+def test_a_restaurants_key_reads_no_message_of_the_operators_account(shop: Shop) -> None:
+    shop.use_up()
+    words = "Account ACdeadbeef owes 1234.56 USD"
+    body = {"code": 10001, "message": words, "status": 400}
+    fault = shop.sandbox.fault(
+        provider="twilio", operation="incoming_numbers.create", kind="status", status=400, body=body
+    )
+    made = shop.restaurant()
+    again = shop.app.client.post(f"/api/restaurants/{made['id']}/phone").raise_for_status().json()
+    shop.sandbox.control.delete(f"/faults/{fault}").raise_for_status()
+    assert words in made["assignment"]["message"]
+    assert words in again["assignment"]["message"]
+    visitor = Visitor(shop.app.url)
+    assert visitor.log_in(made["api_key"]).status_code == 303
+    for path in ("", "/story"):
+        assert "1234.56" not in visitor.get(f"/restaurants/{made['id']}{path}")
