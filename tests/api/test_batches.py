@@ -172,6 +172,20 @@ def test_an_item_without_a_number_says_why(api: Api) -> None:
     assert after["costs"] == []
 
 
+def test_who_watches_is_told_nothing_once_its_key_is_revoked(api: Api) -> None:
+    made = api.post("/api/keys", {"scopes": ["numbers:read"]}).json()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    hold = api.sandbox.fault(provider="twilio", operation="incoming_numbers.create", kind="hold")
+    batch_id = Crowd(api, 1).start()["id"]
+    with api.anonymous.stream("GET", f"/api/batches/{batch_id}/events", headers=headers) as answer:
+        told = events(answer)
+        assert next(told)[0] == "progress"
+        api.post(f"/api/keys/{made['id']}/revoke").raise_for_status()
+        api.sandbox.control.delete(f"/faults/{hold}").raise_for_status()
+        assert ended(api, batch_id)["status"] == "done"
+        assert [event for event, _, _ in told if event != "progress"] == []
+
+
 def test_a_cancelled_batch_stops_buying_and_goes_on_when_resumed(api: Api) -> None:
     crowd = Crowd(api, 45)
     slow(api, 0.15)
