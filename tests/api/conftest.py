@@ -84,9 +84,9 @@ class Api:
         self.sandbox.control.post("/numbers", json=stock).raise_for_status()
         return code
 
-    def idle(self) -> str:
+    def idle(self, **wish: str) -> str:
         """A number that nobody uses, left by a restaurant that was deleted."""
-        gone = self.create()
+        gone = self.create(**wish)
         assert self.client.delete(f"/api/restaurants/{gone['id']}").status_code == 200
         number = str(gone["phone_number"])
         until(lambda: not self.owes(number))

@@ -96,8 +96,8 @@ class Services:
     async def may_change(self, voice: VoiceNumber, target: Mapping[str, Any] | None) -> bool:
         """Whether a number that our tables hold serves nobody else at Vapi, in whatever routing mode, also at an
         address that our server had before, and while there is no shared assistant (any more). Another installation's
-        mark makes it theirs, whatever answers it."""
-        if other_installation(self.installation, voice.name) is not None:
+        mark makes it theirs, whatever answers it; who only looks, and has not read our name, cannot tell."""
+        if self.installation and other_installation(self.installation, voice.name) is not None:
             return False
         return asks_our_server(voice) or self.is_ours(voice, await self.shared_assistant(), target)
 
