@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from trunkline.db.figures import NO_CARRIER, ZERO, Figure, Source, monthly
 from trunkline.db.models import Mapping, Number, Restaurant
 from trunkline.domain.money import Money
-from trunkline.domain.numbers import BILLED, NumberState, countries_of
+from trunkline.domain.numbers import BILLED, NumberState, likeliest_country
 
 MOST_AT_ONCE = 1000
 
@@ -177,7 +177,7 @@ async def place_unpriced(session: AsyncSession) -> None:
     """The country of those of which no record of a carrier has told it, by their digits."""
     query = select(Number).where(Number.state.in_(BILLED), Number.monthly_price.is_(None), Number.country.is_(None))
     for row in (await session.execute(query.limit(MOST_AT_ONCE))).scalars():
-        row.country = next(iter(countries_of(row.number)), None)
+        row.country = likeliest_country(row.number)
 
 
 async def keep_price(session: AsyncSession, kind: Unpriced, price: Money) -> None:

@@ -15,7 +15,7 @@ from trunkline.db.events import announce_state
 from trunkline.db.models import Assignment, Debt, Number, PurchaseIntent, utcnow
 from trunkline.domain.choosing import OwnedNumber
 from trunkline.domain.notes import NumberNotes
-from trunkline.domain.numbers import E164, NumberState, check_move, countries_of
+from trunkline.domain.numbers import NumberState, check_move, likeliest_country
 from trunkline.domain.outcomes import Source
 from trunkline.domain.states import DebtKind, IntentStatus
 from trunkline.errors import NotFound
@@ -224,12 +224,16 @@ def free(row: Number) -> None:
 
 def rest(row: Number) -> None:
     """It serves nobody and nobody is about to use it: it cools down as long as that was to last, or is idle."""
-    is_cooling = row.cooling_until is not None and row.cooling_until > utcnow()
-    to = NumberState.COOLING_DOWN if is_cooling else NumberState.IDLE
-    if not is_cooling:
+    to = NumberState.COOLING_DOWN if is_cooling(row) else NumberState.IDLE
+    if to == NumberState.IDLE:
         row.cooling_until = None
     if row.state != to:
         move(row, to)
+
+
+def is_cooling(row: Number) -> bool:
+    """Whether its cool-down goes on, in whatever state it has been since that began."""
+    return row.cooling_until is not None and row.cooling_until > utcnow()
 
 
 # --- what is known of it outside -------------------------------------------------------------------------------------
@@ -238,7 +242,7 @@ def rest(row: Number) -> None:
 def held(row: Number, carrier: str, owned: OwnedNumber) -> None:
     """What the carrier says of a number that its account holds: where, as what, at what price."""
     row.carrier, row.account, row.carrier_ref = carrier, owned.account or row.account, owned.ref
-    row.country = owned.country or row.country or next(iter(countries_of(E164(row.number))), None)
+    row.country = owned.country or row.country or likeliest_country(row.number)
     row.number_type = row.number_type or (owned.number_type.value if owned.number_type else None)
     if owned.monthly_price is not None:
         row.monthly_price, row.currency = owned.monthly_price, owned.currency

@@ -104,6 +104,11 @@ def countries_of(number: str) -> tuple[str, ...]:
     return (SOLD_AS[own], own) if own in SOLD_AS else (own,)
 
 
+def likeliest_country(number: str) -> str | None:
+    """The first of these."""
+    return next(iter(countries_of(number)), None)
+
+
 def country_of_area_code(area_code: str) -> str | None:
     """The ISO country of a North American area code, None for one that is not in use."""
     return country_of(f"+1{area_code}2345678")

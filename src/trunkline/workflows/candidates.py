@@ -19,7 +19,7 @@ from trunkline.db.models import utcnow
 from trunkline.domain.choosing import Criteria, Offer, OwnedNumber, exactly, in_order, objection
 from trunkline.domain.marks import parse_mark
 from trunkline.domain.money import PriceLimits
-from trunkline.domain.numbers import E164, NumberState, countries_of
+from trunkline.domain.numbers import E164, NumberState, likeliest_country
 from trunkline.domain.outcomes import Source
 from trunkline.domain.wishes import Wish
 from trunkline.errors import HeldElsewhere, Missing, OfferGone, Rejected
@@ -115,7 +115,7 @@ class Candidates:
     def country(self) -> str:
         """Of a purchase."""
         if self.wish.number is not None:
-            return next(iter(countries_of(self.wish.number)), self._services.settings.default_country)
+            return likeliest_country(self.wish.number) or self._services.settings.default_country
         return self.wish.criteria.country_for(self._services.settings.default_country)
 
     def carriers(self) -> tuple[list[Carrier], list[str]]:

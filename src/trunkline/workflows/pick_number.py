@@ -49,7 +49,7 @@ async def keep_named(session: AsyncSession, wish: Wish, restaurant_id: str) -> N
     if (await numbers.known(session, [wish.number])).get(wish.number) is None:
         return
     row = (await numbers.lock(session, wish.number))[wish.number]
-    if is_cooling(row) and row.claimed_by is None and await expected(session, row) is None:
+    if numbers.is_cooling(row) and row.claimed_by is None and await expected(session, row) is None:
         numbers.keep_for(row, restaurant_id)
 
 
@@ -96,7 +96,7 @@ async def refuse_busy(session: AsyncSession, row: Number, restaurant_id: str | N
         if (await ASSIGNMENTS.get(session, row.claimed_by)).restaurant_id == restaurant_id:
             return  # it was bought for this very one
         why = "about to be put in service"
-    elif next_one and is_cooling(row) and (not restaurant_id or restaurant_id not in (row.kept_for, former_id)):
+    elif next_one and numbers.is_cooling(row) and (not restaurant_id or restaurant_id not in (row.kept_for, former_id)):
         hint = f"or give it to this one all the same: POST /api/numbers/{row.number}/move"
         if row.state in numbers.NOT_OURS:
             hint = "or buy it for no restaurant (POST /api/numbers), and move it"
@@ -112,10 +112,6 @@ async def refuse_busy(session: AsyncSession, row: Number, restaurant_id: str | N
     else:
         return
     raise Conflict(f"{row.number} is {why}", hint=f"GET /api/numbers/{row.number}", field=PICKED)
-
-
-def is_cooling(row: Number) -> bool:
-    return row.cooling_until is not None and row.cooling_until > utcnow()
 
 
 def is_whole(number: str, digits: str) -> bool:
