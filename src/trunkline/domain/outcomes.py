@@ -98,6 +98,11 @@ def unassigned(reason: Reason, message: str, hint: str | None = TRY_AGAIN) -> Ou
     return Outcome(Status.UNASSIGNED, reason=reason, message=message, hint=hint)
 
 
+def tried_again_by(hint: str | None, way: str) -> str:
+    """The hint of an assignment, where another request than one for its restaurant is what begins it again."""
+    return (hint or TRY_AGAIN).replace(TRY_AGAIN, way)
+
+
 def code_of(reason: str) -> str:
     """The code of an error, for who waits for something that an assignment was a part of."""
     return OTHER_CODES.get(reason, reason)

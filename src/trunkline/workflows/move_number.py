@@ -15,7 +15,7 @@ from trunkline.db.models import Assignment, Mapping, Move, Number, Restaurant, u
 from trunkline.db.runs import ASSIGNMENTS, MOVES
 from trunkline.db.session import DATABASE_AWAY
 from trunkline.domain.numbers import E164, NumberState
-from trunkline.domain.outcomes import TRY_AGAIN, Status
+from trunkline.domain.outcomes import Status, tried_again_by
 from trunkline.domain.states import DebtKind, OwnNumber, RunStatus
 from trunkline.domain.wishes import Wish
 from trunkline.errors import AlreadyAssigned, Conflict, NotFound, RetryLater, Role, Superseded, TrunklineError
@@ -272,7 +272,7 @@ async def bring(run: Run[Move]) -> None:
         step.detail = ended.message or ""
     if ended.number != run.row.number:
         again = f"try again with POST /api/numbers/{run.row.number}/move"
-        await fail(run, ended.reason, ended.message, (ended.hint or TRY_AGAIN).replace(TRY_AGAIN, again))
+        await fail(run, ended.reason, ended.message, tried_again_by(ended.hint, again))
         return
     async with run.write() as session:
         await run.end(session, status=RunStatus.DONE.value, message=ended.message)

@@ -18,7 +18,7 @@ from trunkline.db.models import Batch, BatchItem, Restaurant, utcnow
 from trunkline.domain.acting import ActorKind, acting, acting_as
 from trunkline.domain.choosing import Criteria
 from trunkline.domain.numbers import E164
-from trunkline.domain.outcomes import TRY_AGAIN, Outcome
+from trunkline.domain.outcomes import Outcome, tried_again_by
 from trunkline.domain.states import ItemStatus, RunStatus
 from trunkline.domain.wishes import Wish
 from trunkline.errors import Cancelled, InvalidInput, TrunklineError
@@ -188,7 +188,7 @@ async def pause_batch(services: Services, batch_id: str, outcome: Outcome) -> No
         if batch.status == RunStatus.RUNNING:
             log.warning("batch paused", batch=batch_id, reason=outcome.message)
             resume = f"resume the batch: POST /api/batches/{batch_id}/resume"
-            batches.pause(batch, outcome.message, (outcome.hint or TRY_AGAIN).replace(TRY_AGAIN, resume))
+            batches.pause(batch, outcome.message, tried_again_by(outcome.hint, resume))
 
 
 def asked_of_all(request: Mapping[str, Any]) -> Wish:
