@@ -69,7 +69,7 @@ NumberPath = Annotated[E164, Depends(number)]
 class Listener:
     """Who follows a stream, which may outlast its key."""
 
-    def __init__(self, request: Request, services: Services) -> None:
+    def __init__(self, request: Request, services: ServicesDep) -> None:
         self._headers, self._services = request.headers, services
 
     async def may_be_told(self) -> bool:
@@ -81,11 +81,7 @@ class Listener:
         return True
 
 
-async def listener(request: Request, services: ServicesDep) -> Listener:
-    return Listener(request, services)
-
-
-ListenerDep = Annotated[Listener, Depends(listener)]
+ListenerDep = Annotated[Listener, Depends()]
 
 
 class Patience:

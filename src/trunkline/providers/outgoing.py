@@ -18,9 +18,7 @@ from trunkline.settings import Settings
 from trunkline.texts import cleaned
 
 SECONDS = 20.0
-EVERYBODYS = IPv6Network(
-    "2000::/3"
-)  # all that is given to anybody; the rest is somebody's own, or leads somewhere else
+EVERYBODYS = IPv6Network("2000::/3")  # all that is given to anybody; the rest is one's own, or leads somewhere else
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are where it leads
 OF_CLOUDS = (IPv4Network("192.0.0.0/24"), IPv4Network("168.63.129.16/32"))  # they answer their machines alone here
 
